@@ -1,0 +1,118 @@
+package decode
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/template"
+)
+
+// A Datagram is what an exporter sent in one piece.
+type Datagram struct {
+	From netip.AddrPort // the exporter's address and port
+	Time int64          // of arrival, Unix nanoseconds; 0: take the header's export time
+	Data []byte         // from the export protocol's header on
+}
+
+// A Decoder turns datagrams into flows. It keeps scratch space, so one
+// goroutine uses it at a time; Decoders may share a template.Store.
+type Decoder struct {
+	// Stats counts what went through this Decoder. The goroutine that decodes
+	// may read it at any time.
+	Stats Stats
+
+	store   *template.Store
+	session *template.Session // of the last datagram: neighbours often have the same
+	msg     template.Message
+	tmpl    template.Template
+	fault   Fault // the first of the current datagram
+}
+
+// Stats counts in units that exist on the wire.
+type Stats struct {
+	Datagrams uint64
+	Octets    uint64 // of datagrams
+	Flows     uint64 // records of flows
+	Options   uint64 // records of options
+	Templates uint64 // announcements that were new or changed
+	Waiting   uint64 // octets of data sets whose template was not known
+	Replaced  uint64 // records whose time was impossible or unknown
+	Faults    [NumFaults]uint64
+}
+
+// Horizon is how long before its datagram a flow may have been seen.
+const Horizon = 30 * 24 * time.Hour
+
+// New makes a Decoder that keeps in ts what exporters announce.
+func New(ts *template.Store) *Decoder {
+	return &Decoder{store: ts, msg: template.Message{Horizon: int64(Horizon)}}
+}
+
+// Decode appends the flows and options of dg to b. A fault in a set costs that
+// set only; a length that can't be trusted ends the datagram. It returns the
+// first fault, as a Fault; all are counted. Only whole records are appended.
+// dg.Data is not kept.
+func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
+	d.Stats.Datagrams++
+	d.Stats.Octets += uint64(len(dg.Data))
+	d.fault = none
+	if len(dg.Data) < 2 {
+		return d.fail(ErrShort)
+	}
+	m := &d.msg
+	m.Exporter = flow.AddrFrom(dg.From.Addr())
+	m.Sender = m.Exporter
+	m.Received = dg.Time
+	m.Rates = nil
+	switch version := binary.BigEndian.Uint16(dg.Data); version {
+	case 5:
+		d.v5(b, dg.Data)
+	case 9:
+		d.v9(b, dg)
+	case 10:
+		d.ipfix(b, dg)
+	default:
+		return d.fail(ErrVersion)
+	}
+	d.Stats.Replaced += m.Replaced
+	m.Replaced = 0
+	if d.fault != none {
+		return d.fault
+	}
+	return nil
+}
+
+// fail counts f and keeps it if it is the datagram's first.
+func (d *Decoder) fail(f Fault) error {
+	d.Stats.Faults[f]++
+	if d.fault == none {
+		d.fault = f
+	}
+	return f
+}
+
+// find returns the session of the datagram's exporter, or nil.
+func (d *Decoder) find(from netip.AddrPort, version uint8) *template.Session {
+	if s := d.session; s != nil && s.From == from && s.Version == version {
+		return s
+	}
+	s := d.store.Session(from, version)
+	if s == nil {
+		d.fail(ErrExporters)
+		return nil
+	}
+	d.session = s
+	return s
+}
+
+// header fills the message from an export packet's header.
+func (d *Decoder) header(version uint8, export int64, domain uint32) {
+	m := &d.msg
+	m.Version, m.Export, m.Domain = version, export, domain
+	m.Uptime, m.HasUptime = 0, false
+	if m.Received == 0 {
+		m.Received = export
+	}
+}

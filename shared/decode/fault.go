@@ -1,0 +1,46 @@
+package decode
+
+// A Fault says what was wrong with a datagram or a part of it. It is an error
+// that costs nothing to make: compare it with errors.Is or ==.
+type Fault uint8
+
+const (
+	none          Fault = iota
+	ErrShort            // a header, a set or a record is cut short
+	ErrVersion          // the version is none that this decoder reads
+	ErrCount            // the header's count of records doesn't fit the datagram (v5)
+	ErrSetLength        // a set's length is below 4 or beyond the datagram's end
+	ErrNoTemplate       // a data set came before its template
+	ErrTemplate         // a template was refused
+	ErrWithdrawal       // a template withdrawal over UDP, where RFC 7011 §8.4 forbids it; ignored
+	ErrExporters        // there are more exporters than the limit allows
+	NumFaults
+)
+
+var faults = [NumFaults]struct{ label, text string }{
+	none:          {"none", "no fault"},
+	ErrShort:      {"short", "header, set or record is cut short"},
+	ErrVersion:    {"version", "version is not one of 5, 9, 10"},
+	ErrCount:      {"count", "header's count of records doesn't fit the datagram"},
+	ErrSetLength:  {"set_length", "set's length is below 4 or beyond the datagram's end"},
+	ErrNoTemplate: {"no_template", "data set came before its template"},
+	ErrTemplate:   {"template", "template was refused"},
+	ErrWithdrawal: {"withdrawal", "template withdrawal over UDP was ignored"},
+	ErrExporters:  {"exporters", "more exporters than the limit allows"},
+}
+
+// Error returns a sentence.
+func (f Fault) Error() string {
+	if f >= NumFaults {
+		return "unknown fault"
+	}
+	return faults[f].text
+}
+
+// Label returns a word for a metric.
+func (f Fault) Label() string {
+	if f >= NumFaults {
+		return "unknown"
+	}
+	return faults[f].label
+}

@@ -1,0 +1,33 @@
+package flow
+
+import "net/netip"
+
+// Addr is an IP address in 16 octets: IPv6, or IPv4 in its mapped form
+// (::ffff:a.b.c.d, RFC 4291 §2.5.5.2). The zero Addr is "::".
+type Addr [16]byte
+
+// AddrFrom4 returns the Addr of four octets in network order.
+func AddrFrom4(a [4]byte) Addr {
+	return Addr{10: 0xff, 11: 0xff, 12: a[0], 13: a[1], 14: a[2], 15: a[3]}
+}
+
+// AddrFrom returns the Addr of a; an invalid a gives the zero Addr. The zone
+// is lost.
+func AddrFrom(a netip.Addr) Addr {
+	if !a.IsValid() {
+		return Addr{}
+	}
+	return a.As16()
+}
+
+// Is4 tells whether a holds an IPv4 address.
+func (a *Addr) Is4() bool {
+	return a[10] == 0xff && a[11] == 0xff &&
+		a[0]|a[1]|a[2]|a[3]|a[4]|a[5]|a[6]|a[7]|a[8]|a[9] == 0
+}
+
+// Netip returns a as a netip.Addr, IPv4 unmapped.
+func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
+
+// String returns the text form (RFC 5952).
+func (a Addr) String() string { return a.Netip().String() }

@@ -1,0 +1,130 @@
+package flow
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// A Batch is a run of records with the strings and extras that they refer to.
+// The zero Batch is empty and ready. One goroutine uses it at a time; whoever
+// receives a Batch may read it until it hands it back, and copies what it wants
+// to keep.
+type Batch struct {
+	Flows   []Flow
+	Options []Option
+	Strings Strings
+
+	arena []byte
+}
+
+// Reset empties b and keeps its memory.
+func (b *Batch) Reset() {
+	b.Flows = b.Flows[:0]
+	b.Options = b.Options[:0]
+	b.Strings.Reset()
+	b.arena = b.arena[:0]
+}
+
+// Grow appends n flows and returns them. They hold old values: the caller
+// overwrites each as a whole.
+func (b *Batch) Grow(n int) []Flow {
+	l := len(b.Flows)
+	if l+n > cap(b.Flows) {
+		b.Flows = append(b.Flows, make([]Flow, n)...)
+	} else {
+		b.Flows = b.Flows[:l+n]
+	}
+	return b.Flows[l : l+n : l+n]
+}
+
+// Arena appends n bytes to the arena and returns them with their offset. They
+// hold old values.
+func (b *Batch) Arena(n int) (off uint32, buf []byte) {
+	l := len(b.arena)
+	if l+n > cap(b.arena) {
+		b.arena = append(b.arena, make([]byte, n)...)
+	} else {
+		b.arena = b.arena[:l+n]
+	}
+	return uint32(l), b.arena[l : l+n : l+n]
+}
+
+// An Element names an information element: its enterprise number (0 is IANA)
+// and its id there.
+type Element struct {
+	PEN uint32
+	ID  uint16
+}
+
+// ExtraHeader is what stands before an extra's bytes in the arena: PEN (4
+// octets), id (2) and length (2), big-endian.
+const ExtraHeader = 8
+
+// PutExtraHeader writes the header of an extra of n bytes to dst.
+func PutExtraHeader(dst []byte, e Element, n uint16) {
+	_ = dst[ExtraHeader-1]
+	binary.BigEndian.PutUint32(dst, e.PEN)
+	binary.BigEndian.PutUint16(dst[4:], e.ID)
+	binary.BigEndian.PutUint16(dst[6:], n)
+}
+
+// A Cursor is a place among the extras of a record; the zero Cursor is before
+// the first.
+type Cursor struct{ at uint32 }
+
+func (b *Batch) next(s span, c *Cursor) (Element, []byte, bool) {
+	if c.at+ExtraHeader > s.n {
+		return Element{}, nil, false
+	}
+	d := b.arena[s.off+c.at : s.off+s.n]
+	e := Element{binary.BigEndian.Uint32(d), binary.BigEndian.Uint16(d[4:])}
+	n := uint32(binary.BigEndian.Uint16(d[6:]))
+	c.at += ExtraHeader + n
+	return e, d[ExtraHeader : ExtraHeader+n : ExtraHeader+n], true
+}
+
+// NextExtra returns the extra of f behind c and moves c on. The bytes are as
+// the exporter sent them, and valid until b is reset.
+func (b *Batch) NextExtra(f *Flow, c *Cursor) (Element, []byte, bool) { return b.next(f.extra, c) }
+
+// Extra ranges over the extras of f: the elements that have no column, and
+// those whose column another element of the record has taken.
+func (b *Batch) Extra(f *Flow) iter.Seq2[Element, []byte] { return b.seq(f.extra) }
+
+func (b *Batch) seq(s span) iter.Seq2[Element, []byte] {
+	return func(yield func(Element, []byte) bool) {
+		var c Cursor
+		for {
+			e, v, ok := b.next(s, &c)
+			if !ok || !yield(e, v) {
+				return
+			}
+		}
+	}
+}
+
+// An Option is a record of an options template (RFC 3954 §6.1, RFC 7011
+// §3.4.2.2): what an exporter says of itself, its interfaces, samplers or
+// applications. Its fields are kept as they came.
+type Option struct {
+	Received int64
+	Exporter Addr
+	Sender   Addr
+	Domain   uint32
+	Template uint16
+	Version  uint8
+	// Scopes is the number of leading fields that say what the record is about.
+	// In NetFlow v9 their ids are scope types (1 system, 2 interface, 3 line
+	// card, 4 cache, 5 template), in IPFIX information elements.
+	Scopes uint8
+	extra  span
+}
+
+// SetFields is for o what SetExtra is for a Flow.
+func (o *Option) SetFields(off, n uint32) { o.extra = span{off, n} }
+
+// NextField returns the field of o behind c and moves c on; scopes come first.
+func (b *Batch) NextField(o *Option, c *Cursor) (Element, []byte, bool) { return b.next(o.extra, c) }
+
+// Fields ranges over the fields of o, scopes first.
+func (b *Batch) Fields(o *Option) iter.Seq2[Element, []byte] { return b.seq(o.extra) }

@@ -1,0 +1,111 @@
+package flow
+
+//go:generate go run ./gen
+
+// A Flow is one flow record: what one exporter said of one direction of
+// traffic. It holds no pointers, so a slice of them costs the garbage collector
+// nothing; strings and elements without a column live in the [Batch] that the
+// Flow belongs to, and end with it.
+//
+// A column is one line here; everything else that knows the columns (field
+// numbers, names in each profile, decoding and encoding loops) is generated
+// from it by go generate. The tags:
+//
+//	ie     IANA information elements that fill the column, best first; where a
+//	       template has several, the first in this list wins and the others
+//	       are kept as extras. An address has its IPv4 and its IPv6 element.
+//	as     how the bytes are read where the Go type doesn't say it: "time"
+//	       (Unix nanoseconds; template knows the encodings), "app" (RFC 6759)
+//	pair   the column that a template usually has beside this one: both are
+//	       then stored in one pass over the rows
+//	ipfix  name in the profile ipfix, where no element gives one
+//	ecs    names in Elastic's Common Schema, ":form" appended where the value is
+//	       not written as is; default "netflow." + the IPFIX name in snake case;
+//	       "-" leaves it out
+//	flat   name in the profile flat; default: the Go name in snake case
+//	cim    name in Splunk's Common Information Model; default: the flat name
+//	doc    what the column means, where the element's name doesn't say it
+type Flow struct {
+	Set Set // which columns hold a value; an absent column is zero
+
+	Start    int64  `ie:"152,150,154,156,22,158" as:"time" pair:"End" ecs:"event.start" cim:"start_time" doc:"first packet, by the exporter's clock"`
+	End      int64  `ie:"153,151,155,157,21,159" as:"time" ecs:"event.end" cim:"end_time" doc:"last packet, by the exporter's clock"`
+	Received int64  `ie:"258" as:"time" ecs:"event.created" cim:"received_time" doc:"arrival of the datagram, by our clock"`
+	Bytes    uint64 `ie:"1,85,23" pair:"Packets" ecs:"source.bytes,network.bytes" cim:"bytes_out" doc:"layer-3 octets, as sampled"`
+	Packets  uint64 `ie:"2,86,24" ecs:"source.packets,network.packets" cim:"packets_out" doc:"packets, as sampled"`
+	L2Bytes  uint64 `ie:"352" doc:"layer-2 octets, only if the exporter counts them"`
+	SrcMAC   MAC    `ie:"56,81" pair:"DstMAC" ecs:"source.mac:ecsmac"`
+	DstMAC   MAC    `ie:"80,57" ecs:"destination.mac:ecsmac"`
+	AppID    uint64 `ie:"95" as:"app" doc:"application by engine (top octet) and selector, RFC 6759"`
+
+	SrcAddr    Addr `ie:"8,27" pair:"DstAddr" ecs:"source.ip" cim:"src_ip"`
+	DstAddr    Addr `ie:"12,28" ecs:"destination.ip" cim:"dest_ip"`
+	NextHop    Addr `ie:"15,62"`
+	BGPNextHop Addr `ie:"18,63"`
+	NATSrcAddr Addr `ie:"225,281" pair:"NATDstAddr" ecs:"source.nat.ip" cim:"src_translated_ip"`
+	NATDstAddr Addr `ie:"226,282" ecs:"destination.nat.ip" cim:"dest_translated_ip"`
+	Exporter   Addr `ie:"130,131" ecs:"observer.ip" cim:"dvc_ip" doc:"who observed the flow: the datagram's source, or the exporter that a mediator names"`
+	Sender     Addr `ie:"" ipfix:"datagramSourceAddress" ecs:"netflow.exporter.sender" doc:"the datagram's source, set only where it is not the exporter"`
+
+	extra span // elements without a column, in the Batch's arena
+
+	SrcAS        uint32 `ie:"16" pair:"DstAS" ecs:"source.as.number"`
+	DstAS        uint32 `ie:"17" ecs:"destination.as.number"`
+	InIf         uint32 `ie:"10" pair:"OutIf" cim:"src_interface"`
+	OutIf        uint32 `ie:"14" cim:"dest_interface"`
+	Domain       uint32 `ie:"149" ecs:"netflow.exporter.source_id" doc:"observation domain, source id, or engine type and id"`
+	SamplingRate uint32 `ie:"34,50" doc:"1 packet in N was seen; 1 is unsampled; absent is unknown"`
+	SamplerID    uint32 `ie:"48,302"`
+	FlowLabel    uint32 `ie:"31"`
+	InVRF        uint32 `ie:"234" pair:"OutVRF"`
+	OutVRF       uint32 `ie:"235"`
+	MPLSLabel    uint32 `ie:"70" doc:"top label stack entry: label, experimental bits, bottom bit"`
+	AppName      Str    `ie:"96" cim:"app"`
+	User         Str    `ie:"371" ecs:"user.name"`
+
+	SrcPort    uint16 `ie:"7" pair:"DstPort" ecs:"source.port"`
+	DstPort    uint16 `ie:"11" ecs:"destination.port" cim:"dest_port"`
+	NATSrcPort uint16 `ie:"227" pair:"NATDstPort" ecs:"source.nat.port" cim:"src_translated_port"`
+	NATDstPort uint16 `ie:"228" ecs:"destination.nat.port" cim:"dest_translated_port"`
+	TCPFlags   uint16 `ie:"6" cim:"tcp_flag"`
+	ICMPType   uint16 `ie:"32,139" doc:"ICMP type × 256 + code"`
+	SrcVLAN    uint16 `ie:"58,243" pair:"DstVLAN" cim:"vlan"`
+	DstVLAN    uint16 `ie:"59,254"`
+	EtherType  uint16 `ie:"256"`
+	Proto      uint8  `ie:"4" pair:"TOS" ecs:"network.iana_number:text,network.transport:proto" cim:"protocol_number"`
+	TOS        uint8  `ie:"5"`
+	Direction  uint8  `ie:"61" ecs:"network.direction:direction" doc:"0 ingress, 1 egress"`
+	SrcMask    uint8  `ie:"9,29" pair:"DstMask"`
+	DstMask    uint8  `ie:"13,30"`
+	Version    uint8  `ie:"" ipfix:"version" ecs:"netflow.exporter.version" doc:"protocol: 1, 5, 6, 7, 8, 9, 10 (IPFIX)"`
+	IPVersion  uint8  `ie:"60" cim:"ip_version"`
+	EndReason  uint8  `ie:"136"`
+	FwdStatus  uint8  `ie:"89"`
+	FwEvent    uint8  `ie:"233"`
+	TTL        uint8  `ie:"192,52" cim:"ttl"`
+	Marks      Mark   `ie:"-" doc:"what weir did to the record"`
+}
+
+// A Mark says what was done to a record on its way from the wire.
+type Mark uint8
+
+const (
+	Reverse      Mark = 1 << iota // the second flow of a record that was split (RFC 5103)
+	TimeReplaced                  // Start or End was impossible or unknown, and is Received
+)
+
+// Str is a string column: an index into its Batch's Strings. Zero is "".
+type Str uint32
+
+// MAC is an EUI-48 address in the low 48 bits, first octet highest.
+type MAC uint64
+
+// A span is a stretch of a Batch's arena.
+type span struct{ off, n uint32 }
+
+// SetExtra says that the elements of f without a column are the n bytes of the
+// arena at off, as [Batch.Arena] gave them.
+func (f *Flow) SetExtra(off, n uint32) { f.extra = span{off, n} }
+
+// HasExtra tells whether f carries elements without a column.
+func (f *Flow) HasExtra() bool { return f.extra.n > 0 }

@@ -1,0 +1,14 @@
+// Package template keeps what exporters announced and turns records of that
+// shape into flows.
+//
+// A [Template] is the announcement: an id and a list of field specifiers, as in
+// NetFlow v9 (RFC 3954 §5.2) and IPFIX (RFC 7011 §3.4). [Compile] makes a [Plan]
+// of it once: a prototype row and a list of loops, each of which moves one
+// column, or a pair of columns, for all records of a data set. [Plan.Append]
+// runs it; it allocates nothing once the batch has grown.
+//
+// A [Session] is all that is known of one exporter: its templates by
+// observation domain, its sampling rates, the time it booted. Reading it takes
+// no lock; writing it copies what changes, and a refresh that changes nothing
+// writes nothing. A [Store] holds the sessions; decoders share it.
+package template

@@ -1,0 +1,66 @@
+package template
+
+import "github.com/weirflow/weir/shared/flow"
+
+// A Message is what the header of an export packet says of all its records,
+// with the scratch space for decoding them. A decoder keeps one and fills it
+// for each datagram.
+type Message struct {
+	Export    int64  // the header's export time, Unix nanoseconds
+	Received  int64  // when the datagram arrived, Unix nanoseconds
+	Uptime    uint32 // the exporter's sysUpTime at Export, milliseconds
+	HasUptime bool
+	Version   uint8
+	Domain    uint32
+	Exporter  flow.Addr // who observed the flows
+	Sender    flow.Addr // the datagram's source; mostly the same
+	Rates     *Rates // sampling rates of the domain, nil if none is known
+	Horizon   int64  // nanoseconds before Received that a flow's time may lie
+
+	// Replaced counts the records whose time was impossible or unknown.
+	Replaced uint64
+
+	gather []byte   // the fixed parts of variable-length records, one behind the other
+	vars   []uint32 // where each variable-length value starts, and its length
+}
+
+// Absolute turns a switched time of the exporter's uptime, in milliseconds,
+// into Unix nanoseconds: Export less the time since, which is read as a signed
+// number modulo 2³², so that neither the wrap after 49.7 days nor a flow that
+// ended just after the header was stamped goes astray.
+func (m *Message) Absolute(switched uint32) int64 {
+	return m.Export - int64(int32(m.Uptime-switched))*1e6
+}
+
+// CheckTimes replaces the impossible times of fl by Received: an end before its
+// start, and what lies more than an hour after Received or further before it
+// than Horizon.
+func (m *Message) CheckTimes(fl []flow.Flow) {
+	lo, hi := m.Received-m.Horizon, m.Received+3600e9
+	for i := range fl {
+		f := &fl[i]
+		if f.Start >= lo && f.Start <= f.End && f.End <= hi {
+			continue
+		}
+		m.mend(f, lo, hi)
+	}
+}
+
+func (m *Message) mend(f *flow.Flow, lo, hi int64) {
+	hasStart, hasEnd := f.Set.Has(flow.FieldStart), f.Set.Has(flow.FieldEnd)
+	bad := false
+	if hasStart && (f.Start < lo || f.Start > hi) {
+		f.Start, bad = m.Received, true
+	}
+	if hasEnd && (f.End < lo || f.End > hi) {
+		f.End, bad = m.Received, true
+	}
+	if hasStart && hasEnd && f.End < f.Start {
+		f.End, bad = m.Received, true
+		f.Start = min(f.Start, f.End)
+	}
+	if bad {
+		f.Marks |= flow.TimeReplaced
+		m.Replaced++
+	}
+}

@@ -1,0 +1,170 @@
+package template
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// AppendOptions decodes the records of set, a data set of an options template,
+// appends them to b, and notes in s what they say of sampling and of the time
+// the exporter booted. What it returns is as for Append, and the number of
+// records.
+func (p *Plan) AppendOptions(b *flow.Batch, set []byte, m *Message, s *Session) (records, used int, ok bool) {
+	for len(set)-used >= p.minimum {
+		n, ok := p.appendOption(b, set[used:], m, s)
+		if !ok {
+			return records, used, false
+		}
+		records++
+		used += n
+	}
+	return records, used, true
+}
+
+// measure returns the octets of the record at the start of d and what its
+// fields take in the arena, or false if it is cut short.
+func (p *Plan) measure(d []byte) (used, arena int, ok bool) {
+	for _, f := range p.Template.Fields {
+		v, next, ok := value(d, used, f, p.Template.Version)
+		if !ok {
+			return 0, 0, false
+		}
+		arena += flow.ExtraHeader + len(v)
+		used = next
+	}
+	return used, arena, true
+}
+
+// value returns the value of field f of the record d, which starts at at, and
+// where the next field starts.
+func value(d []byte, at int, f Field, version uint8) (v []byte, next int, ok bool) {
+	n := int(f.Len)
+	if f.Len == Variable && version != 9 {
+		if len(d)-at < 1 {
+			return nil, 0, false
+		}
+		n = int(d[at])
+		at++
+		if n == 255 {
+			if len(d)-at < 2 {
+				return nil, 0, false
+			}
+			n = int(binary.BigEndian.Uint16(d[at:]))
+			at += 2
+		}
+	}
+	if len(d)-at < n {
+		return nil, 0, false
+	}
+	return d[at : at+n], at + n, true
+}
+
+func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (used int, ok bool) {
+	used, size, ok := p.measure(d)
+	if !ok {
+		return 0, false
+	}
+	off, buf := b.Arena(size)
+	o := flow.Option{
+		Received: m.Received, Exporter: m.Exporter, Sender: m.Sender, Domain: m.Domain,
+		Template: p.Template.ID, Version: m.Version, Scopes: uint8(min(p.Template.Scopes, 255)),
+	}
+	o.SetFields(off, uint32(size))
+	b.Options = append(b.Options, o)
+
+	var said announced
+	at, to := 0, 0
+	for i, f := range p.Template.Fields {
+		v, next, _ := value(d, at, f, p.Template.Version)
+		at = next
+		flow.PutExtraHeader(buf[to:], f.Element, uint16(len(v)))
+		to += flow.ExtraHeader
+		to += copy(buf[to:], v)
+		if i < p.Template.Scopes && p.Template.Version == 9 {
+			if f.ID == scopeInterface {
+				said.iface, said.hasIface = uint32(number(v[:min(len(v), 8)])), true
+			}
+			continue
+		}
+		said.field(f.Element, v)
+	}
+	said.tell(s, m.Domain)
+	return used, true
+}
+
+// scopeInterface is the scope type of NetFlow v9 for an interface (RFC 3954
+// §6.1).
+const scopeInterface = 2
+
+// announced collects what one options record says of sampling and boot time.
+type announced struct {
+	sampler, iface       uint32
+	hasSampler, hasIface bool
+	rate                 uint32
+	interval, space      uint64 // IE 305, 306
+	size, population     uint64 // IE 309, 310
+	boot                 int64
+}
+
+func (a *announced) field(e flow.Element, v []byte) {
+	if e.PEN != 0 || len(v) == 0 || len(v) > 8 {
+		return
+	}
+	n := number(v)
+	switch e.ID {
+	case 48, 302:
+		a.sampler, a.hasSampler = uint32(n), true
+	case 10:
+		a.iface, a.hasIface = uint32(n), true
+	case 34, 50:
+		if n > 0 {
+			a.rate = clamp(n)
+		}
+	case 305:
+		a.interval = n
+	case 306:
+		a.space = n
+	case 309:
+		a.size = n
+	case 310:
+		a.population = n
+	case 311:
+		switch len(v) {
+		case 8:
+			a.rate = inverse(math.Float64frombits(n))
+		case 4:
+			a.rate = inverse(float64(math.Float32frombits(uint32(n))))
+		}
+	case 160:
+		if len(v) == 8 {
+			a.boot = millis(v)
+		}
+	}
+}
+
+// tell writes to s what a holds.
+func (a *announced) tell(s *Session, domain uint32) {
+	if a.boot > 0 {
+		s.SetBoot(domain, a.boot)
+	}
+	rate := a.rate
+	if rate == 0 && a.interval > 0 {
+		rate = ratio(a.interval, a.space)
+	}
+	if rate == 0 && a.population >= a.size {
+		rate = ratio(a.size, a.population-a.size)
+	}
+	if rate == 0 {
+		return
+	}
+	var sampler, iface *uint32
+	if a.hasSampler {
+		sampler = &a.sampler
+	}
+	if a.hasIface {
+		iface = &a.iface
+	}
+	s.SetRate(domain, sampler, iface, rate)
+}

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""The packets that the exporters are fed, and what they add up to.
+
+    traffic.py OUT.pcap          write the packets
+    traffic.py --totals [FILTER] print packets, bytes and uniflows as JSON
+
+The same bytes come out on every machine. FILTER is all, ipv4 or ipv6.
+Frames are cut at SNAP bytes, as by tcpdump -s; lengths are the real ones.
+"""
+import ipaddress
+import json
+import random
+import struct
+import sys
+
+START = 1793613600_250_000  # 2026-11-02T10:00:00.250Z in microseconds
+END = START + 50_000_000    # nothing is sent after this
+SNAP = 80
+
+TCP, UDP, ICMP, ESP, ICMP6 = 6, 17, 1, 50, 58
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
+
+# Inside and outside, as networks.lst and pretag.map know them.
+IN4, OUT4 = "10.20.{}.{}", "198.51.100.{}"
+IN6, OUT6 = "2001:db8:20:{}::{}", "2001:db8:ff::{}"
+
+
+class Conversation:
+    """Two uniflows, or one where nothing answers."""
+
+    def __init__(self, at, proto, a, b, aport=0, bport=0, atos=0, btos=0):
+        self.at, self.proto = START + at * 1000, proto  # at is in ms
+        self.addr = (ipaddress.ip_address(a), ipaddress.ip_address(b))
+        self.port, self.tos = (aport, bport), (atos, btos)
+        self.packets = []  # (time in µs, side, payload length, TCP flags or ICMP type)
+
+    def send(self, after, side, size, what=0):
+        """after is in µs after the conversation's packet before."""
+        self.at += after
+        self.packets.append((self.at, side, size, what))
+        return self
+
+    def frames(self):
+        for at, side, size, what in self.packets:
+            yield at, self.frame(side, size, what)
+
+    def frame(self, side, size, what):
+        src, dst = self.addr[side], self.addr[1 - side]
+        sport, dport = self.port[side], self.port[1 - side]
+        if self.proto == TCP:
+            l4 = struct.pack("!HHIIBBHHH", sport, dport, 1, 1, 5 << 4, what, 65535, 0, 0)
+        elif self.proto == UDP:
+            l4 = struct.pack("!HHHH", sport, dport, 8 + size, 0)
+        elif self.proto == ESP:
+            l4 = struct.pack("!II", 0xC0FFEE, 1)
+        else:
+            l4 = struct.pack("!BBHHH", what >> 8, what & 255, 0, 7, 1)
+        body = l4 + bytes(size)
+        if src.version == 4:
+            ip = struct.pack("!BBHHHBBH4s4s", 0x45, self.tos[side], 20 + len(body), 1, 0x4000,
+                             64, self.proto, 0, src.packed, dst.packed)
+            ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+            kind = 0x0800
+        else:
+            ip = struct.pack("!IHBB16s16s", 6 << 28 | self.tos[side] << 20, len(body),
+                             self.proto, 64, src.packed, dst.packed)
+            kind = 0x86DD
+        mac = (b"\x02\x00\x00\x00\x00\x0a", b"\x02\x00\x00\x00\x00\x0b")
+        return mac[1 - side] + mac[side] + struct.pack("!H", kind) + ip + body
+
+
+def checksum(b):
+    s = sum(struct.unpack("!%dH" % (len(b) // 2), b))
+    s = (s & 0xFFFF) + (s >> 16)
+    return ~(s + (s >> 16)) & 0xFFFF
+
+
+def conversations():
+    r = random.Random(20261102)  # Random.randrange is the same in every Python 3
+    gap = lambda: 1 + r.randrange(400_000)
+    out = []
+
+    def add(*args, **kw):
+        out.append(Conversation(*args, **kw))
+        return out[-1]
+
+    def tcp(c, up, down, close=FIN):
+        c.send(0, 0, 0, SYN).send(20_345, 1, 0, SYN | ACK).send(1_001, 0, 0, ACK)
+        for n in up:
+            c.send(gap(), 0, n, PSH | ACK)
+        for n in down:
+            c.send(gap(), 1, n, ACK)
+            c.send(777, 0, 0, ACK)
+        if close == FIN:
+            c.send(gap(), 0, 0, FIN | ACK).send(9_999, 1, 0, FIN | ACK).send(333, 0, 0, ACK)
+        elif close:
+            c.send(gap(), 1, 0, RST | ACK)
+
+    for v, inside, outside in ((4, IN4, OUT4), (6, IN6, OUT6)):
+        base = 0 if v == 4 else 137
+        # Web: a known length each way, several at the same time.
+        for i in range(4):
+            c = add(base + 1700 * i, TCP, inside.format(1, 10 + i), outside.format(80), 40000 + i, 443, 0, 0x28)
+            tcp(c, [517, 126 + i], [1440] * (3 + 2 * i) + [311])
+        # ssh with another traffic class, kept open; ends by RST.
+        c = add(base + 400, TCP, inside.format(1, 22), outside.format(22), 50022, 22, 0x10, 0x10)
+        tcp(c, [36 + 4 * i for i in range(12)], [84] * 5, RST)
+        # ECN set up: CWR and ECE; urgent data.
+        c = add(base + 900, TCP, outside.format(7), inside.format(2, 25), 33025, 25, 0x02, 0x02)
+        c.send(0, 0, 0, SYN | ECE | CWR).send(500, 1, 0, SYN | ACK | ECE).send(500, 0, 400, ACK | PSH | URG)
+        # Refused, and never answered (three tries).
+        c = add(base + 3000, TCP, outside.format(66), inside.format(2, 5), 61000, 3389)
+        c.send(0, 0, 0, SYN).send(123, 1, 0, RST | ACK)
+        c = add(base + 3300, TCP, outside.format(66), inside.format(2, 6), 61001, 23)
+        c.send(0, 0, 0, SYN).send(1_000_000, 0, 0, SYN).send(2_000_000, 0, 0, SYN)
+        # DNS, three from one host; NTP with DSCP 46; a stream one way; one datagram of no payload.
+        for i in range(3):
+            c = add(base + 5000 + 40 * i, UDP, inside.format(1, 10), outside.format(53), 20000 + i, 53)
+            c.send(0, 0, 33 + i).send(8_000 + i, 1, 120 + 61 * i)
+        add(base + 6000, UDP, inside.format(1, 11), outside.format(123), 123, 123, 0xB8, 0xB8).send(0, 0, 48).send(15_015, 1, 48)
+        c = add(base + 7000, UDP, outside.format(200), inside.format(1, 12), 5004, 5004, 0x88, 0)
+        for i in range(40):
+            c.send(500_000, 0, 1200)
+        add(base + 8000, UDP, inside.format(1, 13), outside.format(9), 9999, 9).send(0, 0, 0)
+        # Ping: request and reply; an unreachable alone; ESP has no ports.
+        icmp, req, rep, bad = (ICMP, 8 << 8, 0, 3 << 8 | 1) if v == 4 else (ICMP6, 128 << 8, 129 << 8, 1 << 8 | 4)
+        c = add(base + 10000, icmp, inside.format(1, 10), outside.format(80))
+        for i in range(4):
+            c.send(1_000_000 if i else 0, 0, 56, req).send(11_111, 1, 56, rep)
+        add(base + 12000, icmp, outside.format(1), inside.format(1, 13)).send(0, 0, 28, bad)
+        c = add(base + 13000, ESP, inside.format(3, 1), outside.format(50), 0, 0, 0x40, 0)
+        for i in range(6):
+            c.send(2_500_000, i % 2, 100 + 16 * i)
+    # The last packet; it pins the end of the capture.
+    add(0, UDP, IN4.format(1, 99), OUT4.format(99), 1234, 1999).send(1_000, 0, 10).send(END - START - 1_000, 0, 10)
+    return out
+
+
+def packets():
+    """All frames in order of time; at one time, in order of conversations."""
+    out = [f for c in conversations() for f in c.frames()]
+    out.sort(key=lambda f: f[0])
+    assert out[0][0] >= START and out[-1][0] == END
+    return out
+
+
+def uniflows():
+    """{(src, dst, sport, dport, proto): dict} of what is in the packets. ICMP
+    has ports 0 and its own "icmp", type*256+code of the first packet."""
+    out = {}
+    for c in conversations():
+        for at, side, size, what in c.packets:
+            src, dst = c.addr[side], c.addr[1 - side]
+            key = str(src), str(dst), c.port[side], c.port[1 - side], c.proto
+            head = (20 if src.version == 4 else 40) + {TCP: 20}.get(c.proto, 8)
+            f = out.setdefault(key, dict(packets=0, bytes=0, flags=0, tos=c.tos[side],
+                                         first=at, last=at, icmp=None))
+            f["packets"] += 1
+            f["bytes"] += head + size
+            f["first"], f["last"] = min(at, f["first"]), max(at, f["last"])
+            if c.proto == TCP:
+                f["flags"] |= what
+            if c.proto in (ICMP, ICMP6) and f["icmp"] is None:
+                f["icmp"] = what
+    return out
+
+
+def totals(which):
+    flows = [f for k, f in uniflows().items() if which == "all" or (":" in k[0]) == (which == "ipv6")]
+    return dict(flows=len(flows), packets=sum(f["packets"] for f in flows), bytes=sum(f["bytes"] for f in flows))
+
+
+def write(name):
+    with open(name, "wb") as w:
+        w.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP, 1))
+        arp = b"\xff" * 6 + b"\x02\x00\x00\x00\x00\x0a\x08\x06" + bytes(46)  # no exporter here sees it
+        for at, frame in [(START, arp)] + packets():
+            w.write(struct.pack("<IIII", at // 1_000_000, at % 1_000_000, min(SNAP, len(frame)), len(frame)))
+            w.write(frame[:SNAP])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--totals"]:
+        print(json.dumps(totals((sys.argv[2:] or ["all"])[0])))
+    elif len(sys.argv) == 2:
+        write(sys.argv[1])
+    else:
+        sys.exit(__doc__)
