@@ -14,8 +14,8 @@ type Message struct {
 	Domain    uint32
 	Exporter  flow.Addr // who observed the flows
 	Sender    flow.Addr // the datagram's source; mostly the same
-	Rates     *Rates // sampling rates of the domain, nil if none is known
-	Horizon   int64  // nanoseconds before Received that a flow's time may lie
+	Rates     *Rates    // sampling rates of the domain, nil if none is known
+	Horizon   int64     // nanoseconds before Received that a flow's time may lie
 
 	// Replaced counts the records whose time was impossible or unknown.
 	Replaced uint64

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // The loops that aren't generated: times, strings, odd lengths, and columns
@@ -258,9 +259,9 @@ func (o *op) time(d []byte, m *Message) int64 {
 	case opMillis:
 		return millis(d)
 	case opMicros:
-		return ntp(binary.BigEndian.Uint64(d) &^ 0x7ff)
+		return ie.NTP(binary.BigEndian.Uint64(d) &^ 0x7ff)
 	case opNanos:
-		return ntp(binary.BigEndian.Uint64(d))
+		return ie.NTP(binary.BigEndian.Uint64(d))
 	default:
 		return m.Export - int64(binary.BigEndian.Uint32(d))*1e3
 	}
@@ -285,18 +286,6 @@ func millis(d []byte) int64 {
 		return 0
 	}
 	return int64(ms) * 1e6
-}
-
-// ntp turns an NTP timestamp, seconds since 1900 and a binary fraction, into
-// Unix nanoseconds. Seconds below 2³¹ are of the era that begins in 2036 (RFC
-// 4330 §3).
-func ntp(v uint64) int64 {
-	sec := int64(v >> 32)
-	if sec < 1<<31 {
-		sec += 1 << 32
-	}
-	frac := (v & 0xffffffff) * 1e9
-	return (sec-2208988800)*1e9 + int64((frac+1<<31)>>32)
 }
 
 // number reads an unsigned integer of at most 8 octets.

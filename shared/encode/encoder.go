@@ -1,0 +1,176 @@
+package encode
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// An Encoder writes records under one profile. It keeps a plan for each set of
+// columns and scratch space: one goroutine uses it at a time.
+type Encoder struct {
+	profile Profile
+	plans   map[flow.Set]*plan
+	last    *plan // neighbours often have the same columns
+	clock   clock
+	name    []byte // scratch for an extra's name
+	text    []byte // scratch for an extra's value
+}
+
+// maxPlans bounds what a hostile exporter can make an Encoder keep.
+const maxPlans = 1024
+
+// New makes an Encoder for p.
+func New(p Profile) *Encoder {
+	return &Encoder{profile: p, plans: map[flow.Set]*plan{}}
+}
+
+// A plan is what an Encoder needs to know to write the records whose columns
+// are set.
+type plan struct {
+	set flow.Set
+
+	json  []jsonOp // in the order of writing
+	head  string   // what opens the map that takes the extras, if nothing is in it
+	fresh bool     // nothing is in it
+	tail  string   // the closing braces behind the extras
+
+	msgpack []segment
+	entries uint16 // of the map that takes the extras
+	countAt int    // where its count is: in segment countIn
+	countIn int
+
+	room int // octets of a record in either format, without strings and extras
+}
+
+// plan returns the plan for the columns in s.
+func (e *Encoder) plan(s flow.Set) *plan {
+	if p := e.last; p != nil && p.set == s {
+		return p
+	}
+	p := e.plans[s]
+	if p == nil {
+		if len(e.plans) >= maxPlans {
+			clear(e.plans)
+		}
+		p = e.compile(s)
+		e.plans[s] = p
+	}
+	e.last = p
+	return p
+}
+
+func (e *Encoder) compile(s flow.Set) *plan {
+	root := e.profile.tree(s)
+	p := &plan{set: s}
+	p.compileJSON(root)
+	p.compileMsgpack(root)
+	return p
+}
+
+// A node of the tree of names: a value, or a map of others.
+type node struct {
+	name  string
+	leaf  bool
+	value value
+	name6 string // for an address: the name if it is an IPv6 address
+	sub   []*node
+}
+
+// A value is a column in a form.
+type value struct {
+	field flow.Field
+	how   how
+}
+
+// how a column is written.
+type how uint8
+
+const (
+	asUint      how = iota // a number, as wide as its column
+	asNanos                // Unix nanoseconds
+	asTime                 // RFC 3339
+	asAddr                 // RFC 5952
+	asMAC                  // 00:1b:21:3c:9d:f8
+	asDashedMAC            // 00-1B-21-3C-9D-F8
+	asStr                  // a string of the batch
+	asApp                  // "engine:selector", RFC 6759
+	asText                 // a number in quotes
+	asProto                // a protocol's name
+	asDirection            // ECS's word
+)
+
+func (p Profile) how(x flow.Field, f flow.Form) how {
+	switch f {
+	case flow.FormText:
+		return asText
+	case flow.FormProto:
+		return asProto
+	case flow.FormDirection:
+		return asDirection
+	case flow.FormECSMAC:
+		return asDashedMAC
+	}
+	switch flow.Fields[x].Kind {
+	case flow.KindTime:
+		if p == Flat {
+			return asNanos
+		}
+		return asTime
+	case flow.KindAddr:
+		return asAddr
+	case flow.KindMAC:
+		return asMAC
+	case flow.KindStr:
+		return asStr
+	case flow.KindApp:
+		return asApp
+	}
+	return asUint
+}
+
+// tree lays out the columns of s as the profile nests them. The map that takes
+// the extras, "netflow" in ECS and else the root, comes last in its parent.
+func (p Profile) tree(s flow.Set) *node {
+	root := &node{}
+	for x, ok := s.Next(0); ok && int(x) < flow.NumFields; x, ok = s.Next(x + 1) {
+		for _, path := range p.paths(x) {
+			n := root
+			parts := strings.Split(path.Name, ".")
+			for _, part := range parts[:len(parts)-1] {
+				n = n.child(part)
+			}
+			leaf := &node{name: parts[len(parts)-1], leaf: true, value: value{x, p.how(x, path.Form)}}
+			if c := &flow.Fields[x]; p == IPFIX && c.IPFIX6 != "" {
+				leaf.name6 = c.IPFIX6
+			}
+			n.sub = append(n.sub, leaf)
+		}
+	}
+	if p == ECS {
+		root.child("netflow")
+		slices.SortStableFunc(root.sub, func(a, b *node) int {
+			return btoi(!a.leaf && a.name == "netflow") - btoi(!b.leaf && b.name == "netflow")
+		})
+	}
+	return root
+}
+
+func (n *node) child(name string) *node {
+	for _, c := range n.sub {
+		if c.name == name && !c.leaf {
+			return c
+		}
+	}
+	c := &node{name: name}
+	n.sub = append(n.sub, c)
+	return c
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,132 @@
+package encode
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
+)
+
+// A jsonOp writes a literal, then a value.
+type jsonOp struct {
+	value
+	lit, lit6 literal // the punctuation and the key; lit6 for an IPv6 address
+}
+
+// A literal is up to 56 octets that are copied as a whole: a fixed copy is
+// cheaper than one that looks at the length. A longer one is in long.
+type literal struct {
+	text [56]byte
+	n    int
+	long string
+}
+
+func lit(s string) (l literal) {
+	l.n = copy(l.text[:], s)
+	if l.n < len(s) {
+		l.n, l.long = len(s), s
+	}
+	return l
+}
+
+// put writes l to dst, which has room for 56 octets or l.n, and returns l.n.
+func (l *literal) put(dst []byte) int {
+	if l.long != "" {
+		return copy(dst, l.long)
+	}
+	*(*[56]byte)(dst) = l.text
+	return l.n
+}
+
+func (p *plan) compileJSON(root *node) {
+	lead := ""
+	var walk func(n *node)
+	walk = func(n *node) {
+		lead += "{"
+		for i, c := range n.sub {
+			if i > 0 {
+				lead += ","
+			}
+			if !c.leaf {
+				lead += strconv.Quote(c.name) + ":"
+				walk(c)
+				lead += "}"
+				continue
+			}
+			o := jsonOp{value: c.value, lit: lit(lead + strconv.Quote(c.name) + ":")}
+			p.room += max(56, o.lit.n) + 48
+			if c.name6 != "" {
+				o.lit6 = lit(lead + strconv.Quote(c.name6) + ":")
+			}
+			p.json = append(p.json, o)
+			lead = ""
+		}
+	}
+	walk(root)
+	// The map that takes the extras is the last one: they go before what closes
+	// it, and the first needs no comma if nothing is in it yet.
+	if i := strings.LastIndexByte(lead, '{'); i >= 0 {
+		p.head, lead, p.fresh = lead[:i+1], lead[i+1:], true
+	}
+	p.tail = lead + "}"
+	p.room += len(p.head) + len(p.tail) + 64
+}
+
+// AppendJSON appends f as one JSON object, without a line end.
+func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
+	p := e.plan(f.Set)
+	dst = slices.Grow(dst, p.room)
+	n := len(dst)
+	buf := dst[:cap(dst)]
+	for i := range p.json {
+		o := &p.json[i]
+		switch o.how {
+		case asAddr:
+			a := f.Addr(o.field)
+			if a.Is4() {
+				n += o.lit.put(buf[n:])
+				buf[n] = '"'
+				n = putIPv4(buf, n+1, a)
+			} else {
+				if o.lit6.n > 0 {
+					n += o.lit6.put(buf[n:])
+				} else {
+					n += o.lit.put(buf[n:])
+				}
+				buf[n] = '"'
+				n = putIPv6(buf, n+1, a)
+			}
+			buf[n] = '"'
+			n++
+		case asUint, asNanos:
+			n += o.lit.put(buf[n:])
+			n = putUint(buf, n, f.Uint(o.field))
+		case asTime:
+			n += o.lit.put(buf[n:])
+			buf[n] = '"'
+			n = e.clock.put(buf, n+1, int64(f.Uint(o.field)))
+			buf[n] = '"'
+			n++
+		case asStr:
+			n += o.lit.put(buf[n:])
+			dst = ie.AppendJSON(dst[:n], ie.String, b.Strings.Get(flow.Str(f.Uint(o.field))))
+			n = len(dst)
+			dst = slices.Grow(dst, p.room)
+			buf = dst[:cap(dst)]
+		default:
+			n += o.lit.put(buf[n:])
+			buf[n] = '"'
+			n = o.value.put(buf, n+1, f)
+			buf[n] = '"'
+			n++
+		}
+	}
+	dst = dst[:n]
+	dst = append(dst, p.head...)
+	if f.HasExtra() {
+		dst = e.appendExtrasJSON(dst, b, f, p.fresh)
+	}
+	return append(dst, p.tail...)
+}

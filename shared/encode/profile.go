@@ -1,0 +1,47 @@
+package encode
+
+import (
+	"fmt"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// A Profile is a way to name columns.
+type Profile uint8
+
+const (
+	IPFIX Profile = iota // IANA's element names: sourceIPv4Address
+	ECS                  // Elastic's Common Schema, nested: source.ip
+	Flat                 // short snake case: src_addr
+)
+
+var profiles = [...]string{"ipfix", "ecs", "flat"}
+
+func (p Profile) String() string {
+	if int(p) < len(profiles) {
+		return profiles[p]
+	}
+	return "unknown"
+}
+
+// ParseProfile returns the profile of that name.
+func ParseProfile(name string) (Profile, error) {
+	for i, s := range profiles {
+		if s == name {
+			return Profile(i), nil
+		}
+	}
+	return 0, fmt.Errorf("no profile %q: it is one of ipfix, ecs, flat", name)
+}
+
+// paths returns where profile p puts column x.
+func (p Profile) paths(x flow.Field) []flow.Path {
+	c := &flow.Fields[x]
+	switch p {
+	case ECS:
+		return c.ECS
+	case Flat:
+		return []flow.Path{{Name: c.Flat}}
+	}
+	return []flow.Path{{Name: c.IPFIX}}
+}
