@@ -10,12 +10,13 @@ import (
 // An Encoder writes records under one profile. It keeps a plan for each set of
 // columns and scratch space: one goroutine uses it at a time.
 type Encoder struct {
-	profile Profile
-	plans   map[flow.Set]*plan
-	last    *plan // neighbours often have the same columns
-	clock   clock
-	name    []byte // scratch for an extra's name
-	text    []byte // scratch for an extra's value
+	profile  Profile
+	plans    map[flow.Set]*plan
+	last     *plan // neighbours often have the same columns
+	clock    clock
+	exporter addrMemo // neighbours often have the same
+	name     []byte   // scratch for an extra's name
+	text     []byte   // scratch for an extra's value
 }
 
 // maxPlans bounds what a hostile exporter can make an Encoder keep.
@@ -32,9 +33,9 @@ type plan struct {
 	set flow.Set
 
 	json  []jsonOp // in the order of writing
-	head  string   // what opens the map that takes the extras, if nothing is in it
-	fresh bool     // nothing is in it
-	tail  string   // the closing braces behind the extras
+	head  string   // what stands before the extras
+	fresh bool     // nothing else is in the map that takes them
+	tail  string   // the closing braces behind them
 
 	msgpack []segment
 	entries uint16 // of the map that takes the extras
@@ -71,11 +72,12 @@ func (e *Encoder) compile(s flow.Set) *plan {
 
 // A node of the tree of names: a value, or a map of others.
 type node struct {
-	name  string
-	leaf  bool
-	value value
-	name6 string // for an address: the name if it is an IPv6 address
-	sub   []*node
+	name   string
+	leaf   bool
+	value  value
+	name6  string // for an address: the name if it is an IPv6 address
+	sub    []*node
+	extras bool // takes the elements without a column, behind its own
 }
 
 // A value is a column in a form.
@@ -148,12 +150,13 @@ func (p Profile) tree(s flow.Set) *node {
 			n.sub = append(n.sub, leaf)
 		}
 	}
-	if p == ECS {
-		root.child("netflow")
-		slices.SortStableFunc(root.sub, func(a, b *node) int {
-			return btoi(!a.leaf && a.name == "netflow") - btoi(!b.leaf && b.name == "netflow")
-		})
+	if p != ECS {
+		root.extras = true
+		return root
 	}
+	netflow := root.child("netflow")
+	netflow.extras = true
+	root.sub = append(slices.DeleteFunc(root.sub, func(n *node) bool { return n == netflow }), netflow)
 	return root
 }
 
@@ -166,11 +169,4 @@ func (n *node) child(name string) *node {
 	c := &node{name: name}
 	n.sub = append(n.sub, c)
 	return c
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

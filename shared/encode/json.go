@@ -3,7 +3,6 @@ package encode
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
@@ -15,10 +14,10 @@ type jsonOp struct {
 	lit, lit6 literal // the punctuation and the key; lit6 for an IPv6 address
 }
 
-// A literal is up to 56 octets that are copied as a whole: a fixed copy is
-// cheaper than one that looks at the length. A longer one is in long.
+// A literal of up to 32 octets is copied as a whole: a fixed copy is cheaper
+// than one that looks at the length. A longer one is in long.
 type literal struct {
-	text [56]byte
+	text [32]byte
 	n    int
 	long string
 }
@@ -31,13 +30,16 @@ func lit(s string) (l literal) {
 	return l
 }
 
-// put writes l to dst, which has room for 56 octets or l.n, and returns l.n.
+// room is how many octets dst must have for put.
+func (l *literal) room() int { return max(len(l.text), l.n) }
+
+// put writes l to dst and returns how long it is.
 func (l *literal) put(dst []byte) int {
-	if l.long != "" {
-		return copy(dst, l.long)
+	if l.n <= len(l.text) {
+		*(*[32]byte)(dst) = l.text
+		return l.n
 	}
-	*(*[56]byte)(dst) = l.text
-	return l.n
+	return copy(dst, l.long)
 }
 
 func (p *plan) compileJSON(root *node) {
@@ -56,20 +58,18 @@ func (p *plan) compileJSON(root *node) {
 				continue
 			}
 			o := jsonOp{value: c.value, lit: lit(lead + strconv.Quote(c.name) + ":")}
-			p.room += max(56, o.lit.n) + 48
+			p.room += o.lit.room() + 48
 			if c.name6 != "" {
 				o.lit6 = lit(lead + strconv.Quote(c.name6) + ":")
 			}
 			p.json = append(p.json, o)
 			lead = ""
 		}
+		if n.extras {
+			p.head, p.fresh, lead = lead, len(n.sub) == 0, ""
+		}
 	}
 	walk(root)
-	// The map that takes the extras is the last one: they go before what closes
-	// it, and the first needs no comma if nothing is in it yet.
-	if i := strings.LastIndexByte(lead, '{'); i >= 0 {
-		p.head, lead, p.fresh = lead[:i+1], lead[i+1:], true
-	}
 	p.tail = lead + "}"
 	p.room += len(p.head) + len(p.tail) + 64
 }
@@ -85,24 +85,30 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 		switch o.how {
 		case asAddr:
 			a := f.Addr(o.field)
-			if a.Is4() {
-				n += o.lit.put(buf[n:])
-				buf[n] = '"'
-				n = putIPv4(buf, n+1, a)
+			if o.lit6.n > 0 && !a.Is4() {
+				n += o.lit6.put(buf[n:])
 			} else {
-				if o.lit6.n > 0 {
-					n += o.lit6.put(buf[n:])
-				} else {
-					n += o.lit.put(buf[n:])
-				}
-				buf[n] = '"'
-				n = putIPv6(buf, n+1, a)
+				n += o.lit.put(buf[n:])
+			}
+			buf[n] = '"'
+			if o.field == flow.FieldExporter {
+				n = e.exporter.put(buf, n+1, a)
+			} else {
+				n = putAddr(buf, n+1, a)
 			}
 			buf[n] = '"'
 			n++
-		case asUint, asNanos:
+		case asUint:
 			n += o.lit.put(buf[n:])
 			n = putUint(buf, n, f.Uint(o.field))
+		case asNanos:
+			n += o.lit.put(buf[n:])
+			t := int64(f.Uint(o.field))
+			if t < 0 {
+				buf[n] = '-'
+				n, t = n+1, -t
+			}
+			n = putUint(buf, n, uint64(t))
 		case asTime:
 			n += o.lit.put(buf[n:])
 			buf[n] = '"'

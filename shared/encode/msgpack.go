@@ -52,7 +52,7 @@ func appendKey(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// compileMsgpack lays out each map as: values of fixed width, maps, texts; the
+// compileMsgpack lays out each map as: values of fixed width, maps, texts. The
 // map that takes the extras comes last of all.
 func (p *plan) compileMsgpack(root *node) {
 	seg := segment{}
@@ -61,11 +61,9 @@ func (p *plan) compileMsgpack(root *node) {
 		p.msgpack = append(p.msgpack, seg)
 		seg = segment{}
 	}
-	var walk func(n *node, extras bool)
-	walk = func(n *node, extras bool) {
-		last := len(n.sub) - 1
-		inner := extras && n.name == "" && last >= 0 && !n.sub[last].leaf // the root of ECS: its last map takes them
-		if extras && !inner {
+	var walk func(n *node)
+	walk = func(n *node) {
+		if n.extras {
 			p.countIn, p.countAt, p.entries = len(p.msgpack), len(seg.fixed)+1, uint16(len(n.sub))
 			seg.fixed = append(seg.fixed, mpMap16, 0, 0)
 		} else if len(n.sub) < 16 {
@@ -95,27 +93,30 @@ func (p *plan) compileMsgpack(root *node) {
 				if c.name6 != "" {
 					t.key6 = lit(string(appendKey(nil, c.name6)))
 				}
-				p.room += max(56, t.key.n) + 48
+				p.room += t.key.room() + 48
 				seg.texts = append(seg.texts, t)
 			}
 			if len(seg.texts) > 0 {
 				flush()
 			}
 		}
-		if inner {
+		// What follows the map that takes the extras would come between it and
+		// them.
+		last := len(n.sub) > 0 && n.sub[len(n.sub)-1].extras
+		if last {
 			texts()
 		}
-		for i, c := range n.sub {
+		for _, c := range n.sub {
 			if !c.leaf {
 				seg.fixed = appendKey(seg.fixed, c.name)
-				walk(c, inner && i == last)
+				walk(c)
 			}
 		}
-		if !inner {
+		if !last {
 			texts()
 		}
 	}
-	walk(root, true)
+	walk(root)
 	if len(seg.fixed) > 0 {
 		flush()
 	}
@@ -142,20 +143,25 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 			switch o.how {
 			case asAddr:
 				a := f.Addr(o.field)
-				if a.Is4() {
-					n += o.key.put(buf[n:])
-					end := putIPv4(buf, n+1, a)
-					buf[n] = mpStr | byte(end-n-1)
+				if !a.Is4() {
+					if o.key6.n > 0 {
+						n += o.key6.put(buf[n:])
+					} else {
+						n += o.key.put(buf[n:])
+					}
+					end := putIPv6(buf, n+2, a)
+					buf[n], buf[n+1] = mpStr8, byte(end-n-2)
 					n = end
 					continue
 				}
-				if o.key6.n > 0 {
-					n += o.key6.put(buf[n:])
+				n += o.key.put(buf[n:])
+				var end int
+				if o.field == flow.FieldExporter {
+					end = e.exporter.put(buf, n+1, a)
 				} else {
-					n += o.key.put(buf[n:])
+					end = putIPv4(buf, n+1, a)
 				}
-				end := putIPv6(buf, n+2, a)
-				buf[n], buf[n+1] = mpStr8, byte(end-n-2)
+				buf[n] = mpStr | byte(end-n-1)
 				n = end
 			case asTime:
 				n += o.key.put(buf[n:])

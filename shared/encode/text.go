@@ -20,23 +20,56 @@ var pairs = func() (t [200]byte) {
 	return t
 }()
 
-// octets holds "0." to "255." with the length in the last octet.
-var octets = func() (t [256][5]byte) {
+// octets holds "0." to "255.", and the length.
+var octets = func() (t [256]struct {
+	text uint32
+	n    int32
+}) {
 	for i := range t {
-		t[i][4] = byte(copy(t[i][:4], strconv.Itoa(i)+"."))
+		var b [4]byte
+		t[i].n = int32(copy(b[:], strconv.Itoa(i)+"."))
+		t[i].text = binary.LittleEndian.Uint32(b[:])
 	}
 	return t
 }()
 
+func putAddr(buf []byte, n int, a *flow.Addr) int {
+	if a.Is4() {
+		return putIPv4(buf, n, a)
+	}
+	return putIPv6(buf, n, a)
+}
+
 func putIPv4(buf []byte, n int, a *flow.Addr) int {
 	b := buf[n : n+16]
-	i := 0
-	for _, x := range a[12:16] {
-		o := &octets[x]
-		*(*[4]byte)(b[i:]) = [4]byte(o[:4])
-		i += int(o[4])
+	o := &octets[a[12]]
+	binary.LittleEndian.PutUint32(b, o.text)
+	i := int(o.n)
+	o = &octets[a[13]]
+	binary.LittleEndian.PutUint32(b[i:], o.text)
+	i += int(o.n)
+	o = &octets[a[14]]
+	binary.LittleEndian.PutUint32(b[i:], o.text)
+	i += int(o.n)
+	o = &octets[a[15]]
+	binary.LittleEndian.PutUint32(b[i:], o.text)
+	return n + i + int(o.n) - 1 // without the last dot
+}
+
+// An addrMemo writes an address that mostly is the one before.
+type addrMemo struct {
+	addr flow.Addr
+	text [48]byte
+	n    int
+}
+
+func (m *addrMemo) put(buf []byte, n int, a *flow.Addr) int {
+	if m.n == 0 || m.addr != *a {
+		m.addr = *a
+		m.n = putAddr(m.text[:], 0, a)
 	}
-	return n + i - 1 // without the last dot
+	*(*[48]byte)(buf[n:]) = m.text
+	return n + m.n
 }
 
 func putIPv6(buf []byte, n int, a *flow.Addr) int {
@@ -79,6 +112,10 @@ func putUint(buf []byte, n int, v uint64) int {
 // A clock writes times as RFC 3339 text and remembers the minutes that it wrote
 // last: records that stand together have times that lie together.
 type clock struct {
+	last  int64 // the time in whole
+	whole [32]byte
+	n     int
+
 	minute [16]int64
 	text   [16][20]byte // 2026-11-24T01:02:
 }
@@ -96,8 +133,17 @@ func (c *clock) minuteText(m int64) *[20]byte {
 }
 
 // put writes t, Unix nanoseconds, with 3 digits of a second's fraction, or with
-// 6 or 9 if t has them: 20 to 30 octets.
+// 6 or 9 if t has them: 24 to 30 octets.
 func (c *clock) put(buf []byte, n int, t int64) int {
+	if t != c.last || c.n == 0 {
+		c.last = t
+		c.n = c.format(&c.whole, t)
+	}
+	*(*[32]byte)(buf[n:]) = c.whole
+	return n + c.n
+}
+
+func (c *clock) format(b *[32]byte, t int64) int {
 	sec := t / 1e9
 	ns := t - sec*1e9
 	if ns < 0 {
@@ -108,8 +154,7 @@ func (c *clock) put(buf []byte, n int, t int64) int {
 	if s < 0 {
 		min, s = min-1, s+60
 	}
-	b := buf[n : n+32]
-	*(*[20]byte)(b) = *c.minuteText(min)
+	*(*[20]byte)(b[:]) = *c.minuteText(min)
 	*(*[2]byte)(b[17:]) = [2]byte(pairs[2*s:])
 	b[19] = '.'
 	ms := ns / 1e6
@@ -128,7 +173,7 @@ func (c *clock) put(buf []byte, n int, t int64) int {
 		}
 	}
 	b[end] = 'Z'
-	return n + end + 1
+	return end + 1
 }
 
 const hexLower, hexUpper = "0123456789abcdef", "0123456789ABCDEF"

@@ -31,9 +31,10 @@ fake=(env TZ=UTC "LD_PRELOAD=$(echo /usr/lib/*/faketime/libfaketime.so.1)"
 
 receive() { # OUT.pcap PORT: begin to record
 	mkdir -p "$(dirname "$1")"
+	rm -f ready
 	"${fake[@]}" python3 "$here/receive.py" "$1" "$2" >ready &
 	receiver=$!
-	until grep -q ready ready; do sleep 0.02; done
+	until grep -qs ready ready; do sleep 0.02; done
 }
 
 received() {
@@ -69,14 +70,14 @@ pmacctd() { # OUT VERSION CLOCK-AT-BOOT CONFIG...
 
 rich="aggregate[a]: src_host,dst_host,src_port,dst_port,proto,tos,tcpflags,src_as,dst_as,src_mask,dst_mask,src_mac,dst_mac"
 plain="aggregate[a]: src_host,dst_host,src_port,dst_port,proto,tos,tcpflags"
-few="host 10.20.1.11 or host 2001:db8:20:1::11 or host 10.20.1.22" # some conversations
+few="host 10.20.1.11 or host 2001:db8:20:1::11" # some conversations
 
 for v in 5 9 10; do
 	dir=pcap/v$v
 	[ $v = 10 ] && dir=pcap/ipfix
 	softflowd $dir/softflowd -v $v
-	tagged=$rich
-	[ $v = 10 ] && tagged=$rich,tag # in an enterprise's element, 43874/1
+	tagged=$plain
+	[ $v = 10 ] && tagged=$plain,tag # in an enterprise's element, 43874/1
 	pmacctd $dir/pmacctd $v "$before" "$tagged" "pre_tag_map: pretag.map"
 	pmacctd $dir/pmacctd-sampled $v "$before" "$plain" "pmacctd_ext_sampling_rate: 100" "pcap_filter: $few"
 done
@@ -84,7 +85,7 @@ done
 pmacctd pcap/v5/pmacctd-reboot 5 "$after" "$plain" "pcap_filter: $few"
 pmacctd pcap/v9/pmacctd-uptime 9 "$before" "$plain" "timestamps_secs: true" "pcap_filter: $few"
 softflowd pcap/ipfix/softflowd-biflow -v 10 -b
-for unit in sec milli micro nano; do
+for unit in sec micro nano; do
 	softflowd pcap/ipfix/softflowd-$unit -v 10 -A $unit "$few"
 done
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The packets that the exporters are fed, and what they add up to.
 
-    traffic.py OUT.pcap          write the packets
+    traffic.py OUT.pcap [START]  write the packets
     traffic.py --totals [FILTER] print packets, bytes and uniflows as JSON
 
-The same bytes come out on every machine. FILTER is all, ipv4 or ipv6.
-Frames are cut at SNAP bytes, as by tcpdump -s; lengths are the real ones.
+The same bytes come out on every machine, unless START, in seconds since 1970,
+moves the packets in time. FILTER is all, ipv4 or ipv6. Frames are cut at SNAP
+bytes, as by tcpdump -s; lengths are the real ones.
 """
 import ipaddress
 import json
@@ -98,8 +99,9 @@ def conversations():
 
     for v, inside, outside in ((4, IN4, OUT4), (6, IN6, OUT6)):
         base = 0 if v == 4 else 137
-        # Web: a known length each way, several at the same time.
-        for i in range(4):
+        # Web: a known length each way, several at the same time. There is
+        # less of IPv6: v5 needs 30 flows for a second datagram.
+        for i in range(4 if v == 4 else 1):
             c = add(base + 1700 * i, TCP, inside.format(1, 10 + i), outside.format(80), 40000 + i, 443, 0, 0x28)
             tcp(c, [517, 126 + i], [1440] * (3 + 2 * i) + [311])
         # ssh with another traffic class, kept open; ends by RST.
@@ -108,29 +110,31 @@ def conversations():
         # ECN set up: CWR and ECE; urgent data.
         c = add(base + 900, TCP, outside.format(7), inside.format(2, 25), 33025, 25, 0x02, 0x02)
         c.send(0, 0, 0, SYN | ECE | CWR).send(500, 1, 0, SYN | ACK | ECE).send(500, 0, 400, ACK | PSH | URG)
-        # Refused, and never answered (three tries).
+        # Refused.
         c = add(base + 3000, TCP, outside.format(66), inside.format(2, 5), 61000, 3389)
         c.send(0, 0, 0, SYN).send(123, 1, 0, RST | ACK)
-        c = add(base + 3300, TCP, outside.format(66), inside.format(2, 6), 61001, 23)
-        c.send(0, 0, 0, SYN).send(1_000_000, 0, 0, SYN).send(2_000_000, 0, 0, SYN)
-        # DNS, three from one host; NTP with DSCP 46; a stream one way; one datagram of no payload.
-        for i in range(3):
+        # DNS, some from one host; NTP with DSCP 46; a stream one way.
+        for i in range(3 if v == 4 else 1):
             c = add(base + 5000 + 40 * i, UDP, inside.format(1, 10), outside.format(53), 20000 + i, 53)
             c.send(0, 0, 33 + i).send(8_000 + i, 1, 120 + 61 * i)
         add(base + 6000, UDP, inside.format(1, 11), outside.format(123), 123, 123, 0xB8, 0xB8).send(0, 0, 48).send(15_015, 1, 48)
         c = add(base + 7000, UDP, outside.format(200), inside.format(1, 12), 5004, 5004, 0x88, 0)
         for i in range(40):
             c.send(500_000, 0, 1200)
-        add(base + 8000, UDP, inside.format(1, 13), outside.format(9), 9999, 9).send(0, 0, 0)
-        # Ping: request and reply; an unreachable alone; ESP has no ports.
+        # Ping: request and reply; an unreachable alone.
         icmp, req, rep, bad = (ICMP, 8 << 8, 0, 3 << 8 | 1) if v == 4 else (ICMP6, 128 << 8, 129 << 8, 1 << 8 | 4)
         c = add(base + 10000, icmp, inside.format(1, 10), outside.format(80))
         for i in range(4):
             c.send(1_000_000 if i else 0, 0, 56, req).send(11_111, 1, 56, rep)
         add(base + 12000, icmp, outside.format(1), inside.format(1, 13)).send(0, 0, 28, bad)
-        c = add(base + 13000, ESP, inside.format(3, 1), outside.format(50), 0, 0, 0x40, 0)
-        for i in range(6):
-            c.send(2_500_000, i % 2, 100 + 16 * i)
+
+    # Never answered (three tries); a datagram of no payload; ESP has no ports.
+    c = add(3300, TCP, OUT4.format(66), IN4.format(2, 6), 61001, 23)
+    c.send(0, 0, 0, SYN).send(1_000_000, 0, 0, SYN).send(2_000_000, 0, 0, SYN)
+    add(8000, UDP, IN4.format(1, 13), OUT4.format(9), 9999, 9).send(0, 0, 0)
+    c = add(13000, ESP, IN4.format(3, 1), OUT4.format(50), 0, 0, 0x40, 0)
+    for i in range(6):
+        c.send(2_500_000, i % 2, 100 + 16 * i)
     # The last packet; it pins the end of the capture.
     add(0, UDP, IN4.format(1, 99), OUT4.format(99), 1234, 1999).send(1_000, 0, 10).send(END - START - 1_000, 0, 10)
     return out
@@ -170,11 +174,12 @@ def totals(which):
     return dict(flows=len(flows), packets=sum(f["packets"] for f in flows), bytes=sum(f["bytes"] for f in flows))
 
 
-def write(name):
+def write(name, move=0):
     with open(name, "wb") as w:
         w.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP, 1))
         arp = b"\xff" * 6 + b"\x02\x00\x00\x00\x00\x0a\x08\x06" + bytes(46)  # no exporter here sees it
         for at, frame in [(START, arp)] + packets():
+            at += move
             w.write(struct.pack("<IIII", at // 1_000_000, at % 1_000_000, min(SNAP, len(frame)), len(frame)))
             w.write(frame[:SNAP])
 
@@ -184,5 +189,7 @@ if __name__ == "__main__":
         print(json.dumps(totals((sys.argv[2:] or ["all"])[0])))
     elif len(sys.argv) == 2:
         write(sys.argv[1])
+    elif len(sys.argv) == 3:
+        write(sys.argv[1], int(sys.argv[2]) * 1_000_000 - START)
     else:
         sys.exit(__doc__)
