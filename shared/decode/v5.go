@@ -41,7 +41,9 @@ func (d *Decoder) v5(b *flow.Batch, data []byte) {
 	if n == 0 {
 		return
 	}
-	proto := flow.Flow{Set: v5Set, Received: m.Received, Exporter: m.Exporter, Domain: m.Domain, Version: 5}
+	fl := b.Grow(n)
+	proto := &fl[0]
+	*proto = flow.Flow{Set: v5Set, Received: m.Received, Exporter: m.Exporter, Domain: m.Domain, Version: 5}
 	proto.SrcAddr[10], proto.SrcAddr[11] = 0xff, 0xff
 	proto.DstAddr, proto.NextHop = proto.SrcAddr, proto.SrcAddr
 	// The low 14 bits are the sampling interval; 0 means unknown.
@@ -49,12 +51,12 @@ func (d *Decoder) v5(b *flow.Batch, data []byte) {
 		proto.SamplingRate = rate
 		proto.Set.Add(flow.FieldSamplingRate)
 	}
-	fl := b.Grow(n)
+	flow.Fill(fl)
 	data = data[v5Header:]
+	uptime := m.Uptime
 	for i := range fl {
-		f, r := &fl[i], data[:v5Record:v5Record]
+		f, r := &fl[i], (*[v5Record]byte)(data)
 		data = data[v5Record:]
-		*f = proto
 		*(*[4]byte)(f.SrcAddr[12:]) = [4]byte(r[0:])
 		*(*[4]byte)(f.DstAddr[12:]) = [4]byte(r[4:])
 		*(*[4]byte)(f.NextHop[12:]) = [4]byte(r[8:])
@@ -62,8 +64,8 @@ func (d *Decoder) v5(b *flow.Batch, data []byte) {
 		f.OutIf = uint32(binary.BigEndian.Uint16(r[14:]))
 		f.Packets = uint64(binary.BigEndian.Uint32(r[16:]))
 		f.Bytes = uint64(binary.BigEndian.Uint32(r[20:]))
-		f.Start = m.Absolute(binary.BigEndian.Uint32(r[24:]))
-		f.End = m.Absolute(binary.BigEndian.Uint32(r[28:]))
+		f.Start = export - int64(int32(uptime-binary.BigEndian.Uint32(r[24:])))*1e6
+		f.End = export - int64(int32(uptime-binary.BigEndian.Uint32(r[28:])))*1e6
 		f.SrcPort = binary.BigEndian.Uint16(r[32:])
 		f.DstPort = binary.BigEndian.Uint16(r[34:])
 		f.TCPFlags = uint16(r[37])

@@ -37,6 +37,14 @@ func (b *Batch) Grow(n int) []Flow {
 	return b.Flows[l : l+n : l+n]
 }
 
+// Fill makes each of fl a copy of the first. It doubles what is done: few long
+// copies are cheaper than many of a row.
+func Fill(fl []Flow) {
+	for n := 1; n < len(fl); n *= 2 {
+		copy(fl[n:], fl[:n])
+	}
+}
+
 // Arena appends n bytes to the arena and returns them with their offset. They
 // hold old values.
 func (b *Batch) Arena(n int) (off uint32, buf []byte) {

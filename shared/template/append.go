@@ -44,9 +44,7 @@ func (p *Plan) rows(b *flow.Batch, n int, d []byte, m *Message) []flow.Flow {
 		first.Sender = m.Sender
 		first.Set.Add(flow.FieldSender)
 	}
-	for i := 1; i < len(fl); i++ {
-		fl[i] = *first
-	}
+	flow.Fill(fl)
 	for i := range p.ops {
 		if o := &p.ops[i]; o.code < opGenerated {
 			o.run(fl, d, p.stride)

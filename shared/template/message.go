@@ -24,12 +24,12 @@ type Message struct {
 	vars   []uint32 // where each variable-length value starts, and its length
 }
 
-// Absolute turns a switched time of the exporter's uptime, in milliseconds,
-// into Unix nanoseconds: Export less the time since, which is read as a signed
-// number modulo 2³², so that neither the wrap after 49.7 days nor a flow that
-// ended just after the header was stamped goes astray.
-func (m *Message) Absolute(switched uint32) int64 {
-	return m.Export - int64(int32(m.Uptime-switched))*1e6
+// absolute turns a switched time of an exporter's uptime, in milliseconds, into
+// Unix nanoseconds: the export time less the time since, which is read as a
+// signed number modulo 2³², so that neither the wrap after 49.7 days nor a flow
+// that ended just after the header was stamped goes astray.
+func absolute(export int64, uptime, switched uint32) int64 {
+	return export - int64(int32(uptime-switched))*1e6
 }
 
 // CheckTimes replaces the impossible times of fl by Received: an end before its
