@@ -1,0 +1,72 @@
+# weir. The two commands that matter: make run, make test. make help lists all.
+
+SHELL := bash
+GO ?= go
+# Where make run listens: the host part of the addresses.
+LISTEN ?= 127.0.0.1
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Four targets share a folder's name.
+.PHONY: help build run test test-real check generate fuzz clean \
+	fluentbit grafana splunk plugins \
+	bench bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/weir
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./collector/cmd/weir
+
+run: build ## listen on $(LISTEN):2055 and :4739 and show flows; real exporters' captures are replayed into it
+	bin/weir listen --demo $(LISTEN):2055 $(LISTEN):4739
+
+test: ## unit tests and goldens
+	$(GO) test ./... ./testdata
+
+test-real: build fluentbit ## real exporters, hosts as their masters drive them; installs what it needs
+	.ci/real
+
+check: ## format, vet, staticcheck, rules, generated files, builds for every platform
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$files" ]; then echo "gofmt these: $$files" >&2; exit 1; fi
+	$(GO) vet ./... ./testdata ./.ci/rules
+	cd shared/bench && $(GO) vet ./...
+	$(GO) tool staticcheck ./... ./testdata ./.ci/rules
+	$(GO) test -count=1 ./.ci/rules
+	.ci/generated
+	CGO_ENABLED=0 $(GO) build ./...
+	for os in windows darwin; do GOOS=$$os CGO_ENABLED=0 $(GO) build ./shared/... ./collector/source/... ./collector/pipeline/... ./splunk/... ./grafana/... || exit 1; done
+	$(GO) test -race -short ./shared/... ./collector/... ./plugins/...
+	$(GO) mod verify >/dev/null && $(GO) mod tidy -diff
+
+generate: ## everything that is made from the column table, the registries and detect.proto
+	$(GO) run ./shared/ie/gen
+	$(GO) run ./shared/flow/gen
+	$(GO) run ./plugins/detectpb/gen
+
+fuzz: ## each fuzz target for FUZZTIME (60 s)
+	@set -e; for p in $$($(GO) list ./shared/... ./splunk/... ./plugins/...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz || true); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) $$p; done; done
+
+fluentbit: ## build/in_weir.so
+	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -trimpath -ldflags '-s -w' -o build/in_weir.so ./fluentbit/cmd/in_weir
+
+grafana: ## the datasource's backend in grafana/dist
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -tags arrow_json_stdlib -o grafana/dist/gpx_weir_flows_$$($(GO) env GOOS)_$$($(GO) env GOARCH) ./grafana/pkg
+
+splunk: ## the modular input in build/splunk
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/linux_x86_64/bin/weir ./splunk/cmd/weir-splunk
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/windows_x86_64/bin/weir.exe ./splunk/cmd/weir-splunk
+
+bench: bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins ## all figures
+
+BENCHTIME = $(if $(filter small,$(SCALE)),0.2s,2s)
+BENCHCOUNT = $(if $(filter small,$(SCALE)),1,5)
+GOBENCH = $(GO) test -run '^$$' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -bench
+
+bench-shared: ## the core beside goflow2, same bytes, same run
+	cd shared/bench && $(GO) run .
+
+clean: ## remove what was built
+	rm -rf bin build grafana/dist
