@@ -139,7 +139,7 @@ func main() {
 			"goflow2+json":     goflow2(t, "json"),
 			"weir+flat":        encoded(t, (*encode.Encoder).AppendMsgpack, encode.Flat),
 			"weir+ecs":         encoded(t, (*encode.Encoder).AppendMsgpack, encode.ECS),
-			"weir+json":        encoded(t, (*encode.Encoder).AppendJSON, encode.IPFIX),
+			"weir+json":        encoded(t, (*encode.Encoder).AppendJSON, encode.Flat),
 		}
 		measure(t, rounds, []*work{
 			floor, dec, works["goflow2"],

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/template"
 )
 
 // NetFlow v5: a header of 24 octets, up to 30 records of 48 octets each. There
@@ -64,8 +65,8 @@ func (d *Decoder) v5(b *flow.Batch, data []byte) {
 		f.OutIf = uint32(binary.BigEndian.Uint16(r[14:]))
 		f.Packets = uint64(binary.BigEndian.Uint32(r[16:]))
 		f.Bytes = uint64(binary.BigEndian.Uint32(r[20:]))
-		f.Start = export - int64(int32(uptime-binary.BigEndian.Uint32(r[24:])))*1e6
-		f.End = export - int64(int32(uptime-binary.BigEndian.Uint32(r[28:])))*1e6
+		f.Start = template.Absolute(export, uptime, binary.BigEndian.Uint32(r[24:]))
+		f.End = template.Absolute(export, uptime, binary.BigEndian.Uint32(r[28:]))
 		f.SrcPort = binary.BigEndian.Uint16(r[32:])
 		f.DstPort = binary.BigEndian.Uint16(r[34:])
 		f.TCPFlags = uint16(r[37])

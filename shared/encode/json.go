@@ -103,16 +103,19 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			n = putUint(buf, n, f.Uint(o.field))
 		case asNanos:
 			n += o.lit.put(buf[n:])
-			t := int64(f.Uint(o.field))
-			if t < 0 {
-				buf[n] = '-'
-				n, t = n+1, -t
+			if o.field == flow.FieldReceived {
+				n = e.clock.received(buf, n, f.Received, true)
+			} else {
+				n = e.clock.putNanos(buf, n, int64(f.Uint(o.field)))
 			}
-			n = putUint(buf, n, uint64(t))
 		case asTime:
 			n += o.lit.put(buf[n:])
 			buf[n] = '"'
-			n = e.clock.put(buf, n+1, int64(f.Uint(o.field)))
+			if o.field == flow.FieldReceived {
+				n = e.clock.received(buf, n+1, f.Received, false)
+			} else {
+				n = e.clock.put(buf, n+1, int64(f.Uint(o.field)))
+			}
 			buf[n] = '"'
 			n++
 		case asStr:

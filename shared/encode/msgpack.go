@@ -137,7 +137,9 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 		}
 		t := buf[n : n+len(s.fixed)]
 		n += copy(t, s.fixed)
-		patch(t, f, s.at)
+		if len(s.at) > 0 {
+			patch(t, f, s.at)
+		}
 		for j := range s.texts {
 			o := &s.texts[j]
 			switch o.how {
@@ -165,7 +167,12 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 				n = end
 			case asTime:
 				n += o.key.put(buf[n:])
-				end := e.clock.put(buf, n+1, int64(f.Uint(o.field)))
+				var end int
+				if o.field == flow.FieldReceived {
+					end = e.clock.received(buf, n+1, f.Received, false)
+				} else {
+					end = e.clock.put(buf, n+1, int64(f.Uint(o.field)))
+				}
 				buf[n] = mpStr | byte(end-n-1)
 				n = end
 			case asStr:

@@ -1,6 +1,7 @@
 package encode
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"strconv"
@@ -88,9 +89,13 @@ func digits(v uint64) int {
 }
 
 func putUint(buf []byte, n int, v uint64) int {
-	if v < 10 {
-		buf[n] = byte('0' + v)
-		return n + 1
+	if v < 100 {
+		if v < 10 {
+			buf[n] = byte('0' + v)
+			return n + 1
+		}
+		buf[n], buf[n+1] = pairs[2*v], pairs[2*v+1]
+		return n + 2
 	}
 	end := n + digits(v)
 	i := end
@@ -109,71 +114,105 @@ func putUint(buf []byte, n int, v uint64) int {
 	return end
 }
 
-// A clock writes times as RFC 3339 text and remembers the minutes that it wrote
-// last: records that stand together have times that lie together.
+// A clock writes times and remembers the seconds that it wrote last: records
+// that stand together have times that lie together.
 type clock struct {
-	last  int64 // the time in whole
-	whole [32]byte
-	n     int
-
-	minute [16]int64
-	text   [16][20]byte // 2026-11-24T01:02:
+	seconds [256]second
+	memo    [2]memo // by form: neighbours often have the same arrival
 }
 
-const minuteLen = 17
-
-// minuteText returns the text of the minute that begins at Unix minute m.
-func (c *clock) minuteText(m int64) *[20]byte {
-	t := &c.text[m&15]
-	if c.minute[m&15] != m || t[0] == 0 {
-		c.minute[m&15] = m
-		copy(t[:minuteLen], time.Unix(m*60, 0).UTC().Format("2006-01-02T15:04:"))
-	}
-	return t
+type second struct {
+	unix int64
+	ok   bool
+	iso  [20]byte // 2026-11-24T01:02:03.
+	dec  [20]byte // Unix seconds in decimal
+	n    uint8    // digits in dec
 }
 
-// put writes t, Unix nanoseconds, with 3 digits of a second's fraction, or with
-// 6 or 9 if t has them: 24 to 30 octets.
-func (c *clock) put(buf []byte, n int, t int64) int {
-	if t != c.last || c.n == 0 {
-		c.last = t
-		c.n = c.format(&c.whole, t)
-	}
-	*(*[32]byte)(buf[n:]) = c.whole
-	return n + c.n
+type memo struct {
+	t    int64
+	text [32]byte
+	n    int
 }
 
-func (c *clock) format(b *[32]byte, t int64) int {
+// at returns the second that t, Unix nanoseconds, lies in, and the nanoseconds
+// behind it.
+func (c *clock) at(t int64) (*second, uint64) {
 	sec := t / 1e9
 	ns := t - sec*1e9
 	if ns < 0 {
 		sec, ns = sec-1, ns+1e9
 	}
-	min := sec / 60
-	s := sec - min*60
-	if s < 0 {
-		min, s = min-1, s+60
+	s := &c.seconds[uint8(sec)]
+	if s.unix != sec || !s.ok {
+		s.unix, s.ok = sec, true
+		copy(s.iso[:], time.Unix(sec, 0).UTC().Format("2006-01-02T15:04:05."))
+		s.n = uint8(len(strconv.AppendInt(s.dec[:0], sec, 10)))
 	}
-	*(*[20]byte)(b[:]) = *c.minuteText(min)
-	*(*[2]byte)(b[17:]) = [2]byte(pairs[2*s:])
-	b[19] = '.'
+	return s, uint64(ns)
+}
+
+// received writes the time of a column whose value is mostly the one before.
+func (c *clock) received(buf []byte, n int, t int64, nanos bool) int {
+	m := &c.memo[0]
+	put := c.put
+	if nanos {
+		m, put = &c.memo[1], c.putNanos
+	}
+	if t != m.t || m.n == 0 {
+		m.t = t
+		m.n = put(m.text[:], 0, t)
+	}
+	*(*[32]byte)(buf[n:]) = m.text
+	return n + m.n
+}
+
+// put writes t, Unix nanoseconds, as RFC 3339 text with 3 digits of a second's
+// fraction, or with 6 or 9 if t has them: 24 to 30 octets.
+func (c *clock) put(buf []byte, n int, t int64) int {
+	s, ns := c.at(t)
+	b := (*[32]byte)(buf[n:])
+	*(*[20]byte)(b[:]) = s.iso
 	ms := ns / 1e6
-	b[20] = byte('0' + ms/100)
-	*(*[2]byte)(b[21:]) = [2]byte(pairs[2*(ms%100):])
+	put3(b[20:], ms)
 	end := 23
 	if rest := ns - ms*1e6; rest != 0 {
 		us := rest / 1e3
-		b[23] = byte('0' + us/100)
-		*(*[2]byte)(b[24:]) = [2]byte(pairs[2*(us%100):])
+		put3(b[23:], us)
 		end = 26
 		if rest -= us * 1e3; rest != 0 {
-			b[26] = byte('0' + rest/100)
-			*(*[2]byte)(b[27:]) = [2]byte(pairs[2*(rest%100):])
+			put3(b[26:], rest)
 			end = 29
 		}
 	}
 	b[end] = 'Z'
-	return end + 1
+	return n + end + 1
+}
+
+// putNanos writes t as a decimal number.
+func (c *clock) putNanos(buf []byte, n int, t int64) int {
+	if t < 1e9 {
+		return n + len(strconv.AppendInt(buf[n:n], t, 10))
+	}
+	s, ns := c.at(t)
+	b := (*[32]byte)(buf[n:])
+	*(*[20]byte)(b[:]) = s.dec
+	d := b[s.n : s.n+9]
+	ms := ns / 1e6
+	rest := ns - ms*1e6
+	us := rest / 1e3
+	put3(d, ms)
+	put3(d[3:], us)
+	put3(d[6:], rest-us*1e3)
+	return n + int(s.n) + 9
+}
+
+// put3 writes v, below 1000, with three digits.
+func put3(b []byte, v uint64) {
+	_ = b[2]
+	h := v / 100
+	p := 2 * (v - 100*h)
+	b[0], b[1], b[2] = byte('0'+h), pairs[p], pairs[p+1]
 }
 
 const hexLower, hexUpper = "0123456789abcdef", "0123456789ABCDEF"
@@ -192,6 +231,29 @@ func putMAC(buf []byte, n int, m flow.MAC, sep byte, hex string) int {
 	return n
 }
 
+// A short text is written as a whole, like a literal.
+type short struct {
+	text [15]byte
+	n    uint8
+}
+
+// shorts holds the texts of columns of one octet, by how they are written.
+var shorts = func() (t [asDirection - asText + 1][256]short) {
+	set := func(h how, i int, text string) {
+		s := &t[h-asText][i]
+		s.n = uint8(copy(s.text[:], text))
+	}
+	for i := range 256 {
+		number := strconv.Itoa(i)
+		set(asText, i, number)
+		set(asProto, i, cmp.Or(flow.ProtoName(uint8(i)), number))
+		set(asDirection, i, "unknown")
+	}
+	set(asDirection, 0, "inbound")
+	set(asDirection, 1, "outbound")
+	return t
+}()
+
 // put writes the value as text without quotes: what isn't an address, a time,
 // a number or a string of the batch.
 func (v value) put(buf []byte, n int, f *flow.Flow) int {
@@ -205,18 +267,8 @@ func (v value) put(buf []byte, n int, f *flow.Flow) int {
 		n = putUint(buf, n, x>>56)
 		buf[n] = ':'
 		return putUint(buf, n+1, x&(1<<56-1))
-	case asProto:
-		if s := flow.ProtoName(uint8(x)); s != "" {
-			return n + copy(buf[n:], s)
-		}
-	case asDirection:
-		switch x {
-		case 0:
-			return n + copy(buf[n:], "inbound")
-		case 1:
-			return n + copy(buf[n:], "outbound")
-		}
-		return n + copy(buf[n:], "unknown")
 	}
-	return putUint(buf, n, x)
+	s := &shorts[v.how-asText][uint8(x)]
+	*(*[15]byte)(buf[n:]) = s.text
+	return n + int(s.n)
 }

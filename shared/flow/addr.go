@@ -1,6 +1,9 @@
 package flow
 
-import "net/netip"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // Addr is an IP address in 16 octets: IPv6, or IPv4 in its mapped form
 // (::ffff:a.b.c.d, RFC 4291 §2.5.5.2). The zero Addr is "::".
@@ -22,8 +25,7 @@ func AddrFrom(a netip.Addr) Addr {
 
 // Is4 tells whether a holds an IPv4 address.
 func (a *Addr) Is4() bool {
-	return a[10] == 0xff && a[11] == 0xff &&
-		a[0]|a[1]|a[2]|a[3]|a[4]|a[5]|a[6]|a[7]|a[8]|a[9] == 0
+	return binary.LittleEndian.Uint64(a[:8]) == 0 && binary.LittleEndian.Uint32(a[8:12]) == 0xffff0000
 }
 
 // Netip returns a as a netip.Addr, IPv4 unmapped.

@@ -24,11 +24,11 @@ type Message struct {
 	vars   []uint32 // where each variable-length value starts, and its length
 }
 
-// absolute turns a switched time of an exporter's uptime, in milliseconds, into
+// Absolute turns a switched time of an exporter's uptime, in milliseconds, into
 // Unix nanoseconds: the export time less the time since, which is read as a
 // signed number modulo 2³², so that neither the wrap after 49.7 days nor a flow
 // that ended just after the header was stamped goes astray.
-func absolute(export int64, uptime, switched uint32) int64 {
+func Absolute(export int64, uptime, switched uint32) int64 {
 	return export - int64(int32(uptime-switched))*1e6
 }
 

@@ -155,8 +155,8 @@ func (o *op) runByHand(b *flow.Batch, fl []flow.Flow, d []byte, stride int, m *M
 		export, uptime := m.Export, m.Uptime // kept out of the loop: rows might alias m
 		for i := range fl {
 			f := &fl[i]
-			f.Start = absolute(export, uptime, binary.BigEndian.Uint32(d[at:]))
-			f.End = absolute(export, uptime, binary.BigEndian.Uint32(d[at2:]))
+			f.Start = Absolute(export, uptime, binary.BigEndian.Uint32(d[at:]))
+			f.End = Absolute(export, uptime, binary.BigEndian.Uint32(d[at2:]))
 			at += stride
 			at2 += stride
 		}
@@ -174,7 +174,7 @@ func (o *op) runByHand(b *flow.Batch, fl []flow.Flow, d []byte, stride int, m *M
 			return
 		}
 		for i := range fl {
-			fl[i].SetUint(o.field, uint64(absolute(m.Export, m.Uptime, binary.BigEndian.Uint32(d[at:]))))
+			fl[i].SetUint(o.field, uint64(Absolute(m.Export, m.Uptime, binary.BigEndian.Uint32(d[at:]))))
 			at += stride
 		}
 	case opSeconds, opMillis, opMicros, opNanos, opDelta:
@@ -187,7 +187,7 @@ func (o *op) runByHand(b *flow.Batch, fl []flow.Flow, d []byte, stride int, m *M
 			// Uptime wraps each 2³² ms, the boot time doesn't: of the instants that
 			// fit, the one next to the export time is meant.
 			boot := millis(d[at2:])
-			t := absolute(m.Export, uint32((m.Export-boot)/1e6), binary.BigEndian.Uint32(d[at:]))
+			t := Absolute(m.Export, uint32((m.Export-boot)/1e6), binary.BigEndian.Uint32(d[at:]))
 			fl[i].SetUint(o.field, uint64(t))
 			fl[i].Marks &^= flow.TimeReplaced
 			at += stride
