@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/weirflow/weir/shared/flow"
 )
@@ -92,20 +93,22 @@ func (p *Plan) fixedExtras(b *flow.Batch, fl []flow.Flow, d []byte, size int) {
 // appendVariable finds the records of a set, gathers their fixed parts, so that
 // the same loops serve them, and then moves the variable values.
 func (p *Plan) appendVariable(b *flow.Batch, set []byte, m *Message) (used int, ok bool) {
-	gather, vars := m.gather[:0], m.vars[:0]
-	n := 0
+	most := len(set) / p.minimum
+	m.gather = slices.Grow(m.gather[:0], len(set))
+	m.vars = slices.Grow(m.vars[:0], most*len(p.vars)*2)
+	gather, vars := m.gather[:len(set)], m.vars[:most*len(p.vars)*2]
+	n, filled, values := 0, 0, 0
 	ok = true
 records:
 	for len(set)-used >= p.minimum {
 		at := used
 		for i := range p.vars {
-			before := p.vars[i].before
-			end := at + before
+			end := at + p.vars[i].before
 			if end >= len(set) {
 				ok = false
 				break records
 			}
-			gather = append(gather, set[at:end]...)
+			filled += copy(gather[filled:], set[at:end])
 			size := int(set[end])
 			end++
 			if size == 255 { // RFC 7011 §7: three octets
@@ -120,23 +123,27 @@ records:
 				ok = false
 				break records
 			}
-			vars = append(vars, uint32(end), uint32(size))
+			vars[values], vars[values+1] = uint32(end), uint32(size)
+			values += 2
 			at = end + size
 		}
-		if len(set)-at < p.tail {
-			ok = false
-			break
+		if p.tail > 0 {
+			if len(set)-at < p.tail {
+				ok = false
+				break
+			}
+			filled += copy(gather[filled:], set[at:at+p.tail])
+			at += p.tail
 		}
-		gather = append(gather, set[at:at+p.tail]...)
-		used = at + p.tail
+		used = at
 		n++
 	}
-	m.gather, m.vars = gather, vars
+	m.gather, m.vars = gather[:n*p.stride], vars[:n*len(p.vars)*2]
 	if n == 0 {
 		return used, ok
 	}
-	fl := p.rows(b, n, gather, m)
-	p.values(b, fl, set, vars)
+	fl := p.rows(b, n, m.gather, m)
+	p.values(b, fl, set, m.vars)
 	if len(p.extraRow) > 0 || p.varExtras {
 		p.variableExtras(b, fl, set, m)
 	}

@@ -1,0 +1,130 @@
+package template
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+func Example() {
+	s := NewStore(DefaultLimits()).Session(netip.MustParseAddrPort("192.0.2.1:40000"), 10)
+	_, err := s.Put(0, &Template{ID: 256, Version: 10, Fields: []Field{
+		{Element: flow.Element{ID: 8}, Len: 4},
+		{Element: flow.Element{ID: 1}, Len: 8},
+	}})
+	if err != nil {
+		fmt.Println(err)
+	}
+	var b flow.Batch
+	s.Plan(0, 256).Append(&b, []byte{192, 0, 2, 7, 0, 0, 0, 0, 0, 0, 5, 220}, &Message{Version: 10})
+	fmt.Println(b.Flows[0].SrcAddr, b.Flows[0].Bytes)
+	// Output: 192.0.2.7 1500
+}
+
+func field(id, n uint16) Field { return Field{Element: flow.Element{ID: id}, Len: n} }
+
+func TestCompileRefuses(t *testing.T) {
+	f := func(want error, version uint8, fields ...Field) {
+		t.Helper()
+		if _, err := Compile(&Template{ID: 256, Version: version, Fields: fields}); !errors.Is(err, want) {
+			t.Errorf("%v: %v, want %v", fields, err, want)
+		}
+	}
+	f(ErrEmpty, 9)
+	f(ErrEmpty, 10, field(8, 0), field(12, 0))
+	f(ErrLong, 9, field(8, 40000), field(12, 40000))
+	f(ErrLong, 9, field(8, 0xffff), field(12, 1)) // 65,535 octets: in v9 no variable length
+	f(ErrFields, 10, make([]Field, MaxFields+1)...)
+	f(nil, 10, field(96, Variable))
+	f(nil, 9, field(8, 0xffff))
+}
+
+func TestParse(t *testing.T) {
+	f := func(d []byte, version uint8, options bool, used int, want error) {
+		t.Helper()
+		var x Template
+		if n, err := Parse(&x, d, version, options); n != used || !errors.Is(err, want) {
+			t.Errorf("%x: %d octets, %v; want %d, %v", d, n, err, used, want)
+		}
+	}
+	f(nil, 9, false, 0, ErrShort)
+	f([]byte{1, 0, 0xff, 0xff}, 9, false, 0, ErrShort)
+	f([]byte{1, 0, 0, 1, 0, 8, 0, 4}, 9, false, 8, nil)
+	f([]byte{0, 5, 0, 1, 0, 8, 0, 4}, 9, false, 8, ErrID)
+	f([]byte{1, 0, 0, 1, 0x80, 8, 0, 4}, 10, false, 0, ErrShort) // no room for the enterprise number
+	f([]byte{1, 0, 0, 1, 0x80, 8, 0, 4, 0, 0, 0, 9}, 10, false, 12, nil)
+	f([]byte{1, 0, 0, 0}, 10, false, 4, nil)                                   // withdrawal
+	f([]byte{1, 0, 0, 4, 0, 4, 0, 1, 0, 4, 0, 48, 0, 1}, 9, true, 14, nil)     // lengths in octets
+	f([]byte{1, 0, 0, 2, 0, 1, 0, 149, 0, 4, 0, 160, 0, 8}, 10, true, 14, nil) // counts
+	f([]byte{1, 0, 0, 1, 0, 2, 0, 149, 0, 4}, 10, true, 10, ErrScopes)
+	f([]byte{1, 0, 0, 1, 0, 0, 0, 149, 0, 4}, 10, true, 10, ErrScopes)
+}
+
+func TestPutKeepsWhatIsTheSame(t *testing.T) {
+	s := NewStore(Limits{}).Session(netip.AddrPort{}, 9)
+	a := Template{ID: 256, Version: 9, Fields: []Field{field(8, 4)}}
+	put := func(want bool) *Plan {
+		t.Helper()
+		if changed, err := s.Put(1, &a); changed != want || err != nil {
+			t.Errorf("changed: %v, %v", changed, err)
+		}
+		return s.Plan(1, 256)
+	}
+	first := put(true)
+	if put(false) != first {
+		t.Error("a refresh made a new plan")
+	}
+	a.Fields[0].Len = 2 // the session keeps no part of what it was given
+	if put(true) == first || first.Template.Fields[0].Len != 4 {
+		t.Error("a changed definition changed the old plan")
+	}
+	if s.Plan(2, 256) != nil {
+		t.Error("another domain has it")
+	}
+	if n := testing.AllocsPerRun(100, func() { s.Put(1, &a) }); n != 0 {
+		t.Errorf("%v allocations for a refresh", n)
+	}
+}
+
+func TestRates(t *testing.T) {
+	s := NewStore(Limits{Templates: 2}).Session(netip.AddrPort{}, 9)
+	u := func(n uint32) *uint32 { return &n }
+	s.SetRate(1, u(7), nil, 100)
+	s.SetRate(1, u(8), u(3), 200) // a sampler's, though an interface is named
+	s.SetRate(1, u(9), nil, 300)  // one more than the limit
+	s.SetRate(1, nil, u(3), 400)
+	s.SetRate(1, nil, nil, 500)
+	f := func(sampler, iface *uint32, want uint32) {
+		t.Helper()
+		var x flow.Flow
+		if sampler != nil {
+			x.SamplerID = *sampler
+			x.Set.Add(flow.FieldSamplerID)
+		}
+		if iface != nil {
+			x.InIf = *iface
+			x.Set.Add(flow.FieldInIf)
+		}
+		if got := s.Rates(1).Rate(&x); got != want {
+			t.Errorf("rate %d, want %d", got, want)
+		}
+	}
+	f(u(7), nil, 100)
+	f(u(8), u(3), 200)
+	f(u(9), nil, 500)
+	f(u(9), u(3), 400)
+	f(nil, u(3), 400)
+	f(nil, u(4), 500)
+	f(nil, nil, 500)
+	before := s.Rates(1)
+	s.SetRate(1, u(7), nil, 100)
+	if s.Rates(1) != before {
+		t.Error("an unchanged rate was written")
+	}
+	if s.Rates(2) != nil {
+		t.Error("another domain has rates")
+	}
+}
