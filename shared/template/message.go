@@ -33,10 +33,11 @@ func Absolute(export int64, uptime, switched uint32) int64 {
 }
 
 // CheckTimes replaces the impossible times of fl by Received: an end before its
-// start, and what lies more than an hour after Received or further before it
-// than Horizon.
+// start, and what lies more than an hour after the message's own time, or
+// further before it than Horizon. The message's own time is Export, so that a
+// replay of old datagrams gives what they gave when they were new.
 func (m *Message) CheckTimes(fl []flow.Flow) {
-	lo, hi := m.Received-m.Horizon, m.Received+3600e9
+	lo, hi := m.Export-m.Horizon, m.Export+3600e9
 	for i := range fl {
 		f := &fl[i]
 		if f.Start >= lo && f.Start <= f.End && f.End <= hi {
