@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirflow/weir/collector/source"
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/pcap"
+	"github.com/weirflow/weir/shared/template"
+)
+
+func decodeCommand() *cobra.Command {
+	var out outputFlags
+	var meta, stats bool
+	cmd := &cobra.Command{
+		Use:   "decode [flags] FILE…",
+		Short: "Decode captures",
+		Long: `Decode prints the flow records of captures, one a line.
+
+A FILE is a pcap file, or the payloads of datagrams one behind the other; "-" is
+the standard input. What exporters announce in one file, templates above all,
+holds for the files behind it. What can't be decoded is reported on the standard
+error with file, packet and reason; the rest is printed, and the exit status
+is 1.`,
+		Example: `  weir decode capture.pcap
+  weir decode --format table capture.pcap
+  weir decode --profile ecs templates.pcap data.pcap
+  tcpdump -U -i eth0 -w - udp port 2055 | weir decode -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("decode what? Name a capture, or - for the standard input (see: %s --help)", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			stdout := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
+			w, err := out.writer(stdout, meta)
+			if err != nil {
+				return err
+			}
+			d := newFileDecoder(w, stdout.Flush, cmd.InOrStdin(), cmd.ErrOrStderr())
+			for _, name := range args {
+				if err := d.file(cmd, name); err != nil {
+					return err
+				}
+			}
+			if err := stdout.Flush(); err != nil {
+				return err
+			}
+			if stats {
+				d.printStats()
+			}
+			if d.bad {
+				return errReported
+			}
+			return nil
+		},
+	}
+	out.add(cmd, "json")
+	cmd.Flags().BoolVar(&meta, "meta", false, "with json: add kind, version, packet, record, exporter, domain, start, end; print options records too")
+	cmd.Flags().BoolVar(&stats, "stats", false, "print counts to the standard error at the end")
+	return cmd
+}
+
+// maxReports is how many bad packets of a file are reported one by one.
+const maxReports = 20
+
+// A fileDecoder decodes files, one after the other, with one state.
+type fileDecoder struct {
+	out     *writer
+	flush   func() error
+	stdin   io.Reader
+	stderr  io.Writer
+	store   *template.Store
+	dec     *decode.Decoder
+	batch   flow.Batch
+	skipped pcap.Skipped
+	bad     bool // something was reported
+}
+
+func newFileDecoder(out *writer, flush func() error, stdin io.Reader, stderr io.Writer) *fileDecoder {
+	store := template.NewStore(template.Limits{})
+	return &fileDecoder{out: out, flush: flush, stdin: stdin, stderr: stderr, store: store, dec: decode.New(store)}
+}
+
+// file decodes a file. What is wrong with it is reported; the error is one of
+// the output, or of a context that has ended.
+func (d *fileDecoder) file(cmd *cobra.Command, name string) error {
+	in := d.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			d.report("%v", err)
+			return nil
+		}
+		defer f.Close()
+		in = f
+	}
+	c, err := source.NewCapture(in)
+	if err != nil {
+		d.report("%s: %v", name, err)
+		return nil
+	}
+	messages, faults := 0, 0
+	for ; ; messages++ {
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		m, err := c.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			d.report("%s: %v", name, err)
+			break
+		}
+		d.batch.Reset()
+		if err := d.dec.Decode(&d.batch, m.Datagram); err != nil {
+			if faults++; faults <= maxReports {
+				d.report("%s: packet %d: %v", name, m.Index, err)
+			}
+		}
+		if err := d.out.flows(&d.batch, len(d.batch.Flows), m.Index); err != nil {
+			return err
+		}
+		if err := d.out.options(&d.batch, m.Index); err != nil {
+			return err
+		}
+		if name == "-" { // perhaps a live capture
+			if err := d.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if faults > maxReports {
+		d.report("%s: and %d more packets like these", name, faults-maxReports)
+	}
+	s := c.Skipped()
+	if messages == 0 && s != (pcap.Skipped{}) {
+		d.report("%s: no UDP datagrams among %d packets", name, s.Other+s.Fragments+s.Truncated+s.Malformed)
+	}
+	d.skipped.Other += s.Other
+	d.skipped.Fragments += s.Fragments
+	d.skipped.Truncated += s.Truncated
+	d.skipped.Malformed += s.Malformed
+	return nil
+}
+
+func (d *fileDecoder) report(format string, args ...any) {
+	d.bad = true
+	fmt.Fprintf(d.stderr, "weir: "+format+"\n", args...)
+}
+
+func (d *fileDecoder) printStats() {
+	printDecodeStats(d.stderr, &d.dec.Stats)
+	printSkipped(d.stderr, d.skipped)
+	printExporters(d.stderr, d.store)
+}

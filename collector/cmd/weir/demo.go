@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/weirflow/weir/collector/source"
+	"github.com/weirflow/weir/testdata"
+)
+
+// demoPause is the longest pause between two datagrams, and the one between two
+// captures: slow enough to watch.
+const demoPause = 700 * time.Millisecond
+
+// runDemo replays the embedded captures to listeners at addrs, over and over,
+// until ctx ends.
+func runDemo(ctx context.Context, stderr io.Writer, addrs []netip.AddrPort) error {
+	captures, err := demoCaptures()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "weir: demo: replaying %d captures of NetFlow v5, v9 and IPFIX with their times moved to now, until interrupted\n", len(captures))
+	to := demoTargets(addrs)
+	for {
+		for _, c := range captures {
+			opts := source.ReplayOptions{Speed: 1, Pause: demoPause, Now: true}
+			if _, err := source.Replay(ctx, to, opts, bytes.NewReader(c)); err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(demoPause):
+			}
+		}
+	}
+}
+
+// demoCaptures returns the embedded pcap files, ordered by their paths.
+func demoCaptures() (all [][]byte, err error) {
+	err = fs.WalkDir(testdata.FS, "pcap", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".pcap") {
+			return err
+		}
+		b, err := fs.ReadFile(testdata.FS, path)
+		all = append(all, b)
+		return err
+	})
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("no captures were built in")
+	}
+	return all, err
+}
+
+// demoTargets sends NetFlow to the first listener and IPFIX to the last, on
+// this machine.
+func demoTargets(addrs []netip.AddrPort) func(version uint16) netip.AddrPort {
+	return func(version uint16) netip.AddrPort {
+		a := addrs[0]
+		if version == 10 {
+			a = addrs[len(addrs)-1]
+		}
+		if a.Addr().IsUnspecified() { // takes IPv4 too
+			a = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port())
+		}
+		return a
+	}
+}

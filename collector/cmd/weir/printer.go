@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// maxPerExporter bounds the exporters that a printer counts one by one; the
+// addresses come from the network.
+const maxPerExporter = 4096
+
+// A printer is the sink of listen: it prints flows, counts them by exporter, and
+// says when it is time to stop.
+type printer struct {
+	out   *writer
+	limit uint64 // flows to print; 0: no limit
+	stop  func()
+
+	mu         sync.Mutex
+	printed    uint64
+	perSource  map[flow.Addr]uint64
+	otherFlows uint64 // of exporters beyond maxPerExporter
+	failure    error  // of the output; nothing is printed after it
+}
+
+func newPrinter(out *writer, limit uint64, stop func()) *printer {
+	return &printer{out: out, limit: limit, stop: stop, perSource: map[flow.Addr]uint64{}}
+}
+
+func (p *printer) Write(_ context.Context, b *flow.Batch) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failure != nil {
+		return unlessClosed(p.failure)
+	}
+	n := len(b.Flows)
+	if p.limit > 0 {
+		n = int(min(uint64(n), p.limit-p.printed))
+	}
+	if err := p.out.flows(b, n, 0); err != nil {
+		p.failure = err
+		p.stop()
+		return unlessClosed(err)
+	}
+	for i := range b.Flows[:n] {
+		a := b.Flows[i].Exporter
+		if _, ok := p.perSource[a]; ok || len(p.perSource) < maxPerExporter {
+			p.perSource[a]++
+		} else {
+			p.otherFlows++
+		}
+	}
+	p.printed += uint64(n)
+	if p.limit > 0 && p.printed >= p.limit {
+		p.stop()
+	}
+	return nil
+}
+
+func (p *printer) Close() error { return nil }
+
+func (p *printer) err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failure
+}
+
+// unlessClosed returns err, or nil if it says that nobody reads any more: that
+// is how the user ended weir, and not worth a word.
+func unlessClosed(err error) error {
+	if closedPipe(err) {
+		return nil
+	}
+	return err
+}

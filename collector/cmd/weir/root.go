@@ -1,0 +1,39 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "weir",
+		Short: "Network flow records, decoded",
+		Long: `weir receives and decodes network flow records: NetFlow v5, NetFlow v9 and IPFIX.
+
+  weir listen --demo      watch flow records from captures that weir brings along
+  weir listen             receive from exporters on UDP ports 2055 and 4739
+  weir decode FILE        decode a capture`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = ": did you mean " + near[0] + "?"
+			}
+			return usagef("unknown command %q%s (see: weir --help)", args[0], hint)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w (see: %s --help)", err, cmd.CommandPath())
+	})
+	root.AddCommand( // all subcommands
+		decodeCommand(),
+		detectorCommand(),
+		listenCommand(),
+		versionCommand(),
+	)
+	return root
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/pcap"
+	"github.com/weirflow/weir/shared/template"
+)
+
+// maxListed is how many exporters a summary names.
+const maxListed = 20
+
+// printSummary tells what a listener has done.
+func printSummary(w io.Writer, r *config.Running, p *printer) {
+	s := r.Stats()
+	fmt.Fprintln(w)
+	printDecodeStats(w, &s.Stats)
+	fmt.Fprintf(w, "printed    %d\n", p.printed)
+	fmt.Fprintf(w, "dropped    %d\n", s.Dropped)
+	for _, x := range []struct {
+		name string
+		n    uint64
+	}{{"failed", s.Failed}, {"sources", s.SourceErrors}, {"panics", s.Panics}} {
+		if x.n > 0 {
+			fmt.Fprintf(w, "%-10s %d\n", x.name, x.n)
+		}
+	}
+	exporters := slices.SortedFunc(maps.Keys(p.perSource), func(a, b flow.Addr) int {
+		return cmp.Or(cmp.Compare(p.perSource[b], p.perSource[a]), a.Netip().Compare(b.Netip()))
+	})
+	for i, a := range exporters {
+		if i == maxListed {
+			fmt.Fprintf(w, "exporters  %d more\n", len(exporters)-i)
+			break
+		}
+		fmt.Fprintf(w, "exporter   %s: %d flows\n", a, p.perSource[a])
+	}
+}
+
+// printDecodeStats tells what decoders have counted.
+func printDecodeStats(w io.Writer, s *decode.Stats) {
+	fmt.Fprintf(w, "datagrams  %d (%d octets)\n", s.Datagrams, s.Octets)
+	fmt.Fprintf(w, "flows      %d\n", s.Flows)
+	fmt.Fprintf(w, "options    %d\n", s.Options)
+	fmt.Fprintf(w, "templates  %d new or changed\n", s.Templates)
+	if s.Replaced > 0 {
+		fmt.Fprintf(w, "times      %d records with an impossible or unknown one, replaced by the arrival\n", s.Replaced)
+	}
+	for f, n := range s.Faults {
+		if n > 0 {
+			fmt.Fprintf(w, "fault      %d × %v\n", n, decode.Fault(f))
+		}
+	}
+	if s.Waiting > 0 {
+		fmt.Fprintf(w, "undecoded  %d octets without a template\n", s.Waiting)
+	}
+}
+
+// faultsText tells of faults in a line.
+func faultsText(s *decode.Stats) string {
+	var all []string
+	for f, n := range s.Faults {
+		if n > 0 {
+			all = append(all, fmt.Sprintf("%s %d", decode.Fault(f).Label(), n))
+		}
+	}
+	if len(all) == 0 {
+		return "no faults"
+	}
+	return "faults: " + strings.Join(all, ", ")
+}
+
+// printSkipped tells what of captures was no datagram.
+func printSkipped(w io.Writer, s pcap.Skipped) {
+	if s != (pcap.Skipped{}) {
+		fmt.Fprintf(w, "left out   %d packets that are not UDP, %d fragments, %d truncated, %d malformed\n",
+			s.Other, s.Fragments, s.Truncated, s.Malformed)
+	}
+}
+
+// printExporters tells whose templates are known.
+func printExporters(w io.Writer, store *template.Store) {
+	all := store.Sessions()
+	slices.SortFunc(all, func(a, b *template.Session) int {
+		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Version, b.Version))
+	})
+	for i, s := range all {
+		if i == maxListed {
+			fmt.Fprintf(w, "exporters  %d more\n", len(all)-i)
+			break
+		}
+		fmt.Fprintf(w, "exporter   %s, version %d: %d templates\n", s.From, s.Version, len(s.Plans()))
+	}
+}

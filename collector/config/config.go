@@ -1,0 +1,67 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/collector/source"
+	"github.com/weirflow/weir/shared/template"
+)
+
+// Config is the YAML file.
+type Config struct {
+	Listen   []string        `yaml:"listen"`   // UDP addresses, as ":2055" or "udp://127.0.0.1:2055"
+	Source   source.Config   `yaml:"source"`   //
+	Pipeline pipeline.Config `yaml:"pipeline"` //
+	Limits   template.Limits `yaml:"limits"`   // what exporters can make us hold
+}
+
+// Default listens on the ports that exporters are set to: 2055 for NetFlow,
+// 4739 for IPFIX (either takes both).
+func Default() Config {
+	return Config{
+		Listen:   []string{":2055", ":4739"},
+		Source:   source.Default(),
+		Pipeline: pipeline.Default(),
+		Limits:   template.DefaultLimits(),
+	}
+}
+
+// Validate says what is wrong with c, and what to write instead.
+func (c Config) Validate() error {
+	if len(c.Listen) == 0 {
+		return errors.New("listen is empty: write at least one address, as :2055")
+	}
+	seen := map[string]bool{}
+	for _, a := range c.Listen {
+		hostport, err := source.ParseListen(a)
+		if err != nil {
+			return err
+		}
+		if seen[hostport] && !wildcardPort(hostport) {
+			return fmt.Errorf("listen has %s twice: remove one", hostport)
+		}
+		seen[hostport] = true
+	}
+	if err := c.Source.Validate(); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if err := c.Pipeline.Validate(); err != nil {
+		return fmt.Errorf("pipeline: %w", err)
+	}
+	for _, l := range []struct {
+		name  string
+		value int
+	}{{"exporters", c.Limits.Sessions}, {"templates", c.Limits.Templates}} {
+		if l.value < 0 || l.value > 1<<24 {
+			return fmt.Errorf("limits: %s is %d: write a number from 1 to %d, or 0 for the default", l.name, l.value, 1<<24)
+		}
+	}
+	return nil
+}
+
+// wildcardPort tells whether the system chooses the port: then two are not the
+// same.
+func wildcardPort(hostport string) bool { return strings.HasSuffix(hostport, ":0") }

@@ -1,0 +1,202 @@
+package config
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/shared/flow"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "weir.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	c, err := Load(write(t, `
+listen: [":9995", "udp://127.0.0.1:4739"]
+source:
+  buffer: 16MiB
+pipeline:
+  flush: 20ms
+  overflow: block
+limits:
+  exporters: 10
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Listen = []string{":9995", "udp://127.0.0.1:4739"}
+	want.Source.Buffer = 16 << 20
+	want.Pipeline.Flush = 20 * time.Millisecond
+	want.Pipeline.Overflow = pipeline.Block
+	want.Limits.Sessions = 10
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got %+v, want %+v", c, want)
+	}
+	for _, text := range []string{"", "# nothing\n"} {
+		if c, err := Load(write(t, text)); err != nil || !reflect.DeepEqual(c, Default()) {
+			t.Errorf("file %q: got %+v, %v, want the defaults", text, c, err)
+		}
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	f := func(text string, want ...string) {
+		t.Helper()
+		_, err := Load(write(t, text))
+		for _, w := range append(want, "weir.yaml: ") {
+			if err == nil || !strings.Contains(err.Error(), w) {
+				t.Errorf("%q: got error %v, want one with %q", text, err, w)
+			}
+		}
+	}
+	f("lissen: [':1']", `line 1: unknown key "lissen": did you mean "listen"?`)
+	f("source:\n  bufer: 1", `line 2: unknown key "bufer": did you mean "buffer"?`)
+	f("kafka: {}", `unknown key "kafka": the keys are listen, source, buffer`)
+	f("source:\n  buffer: lots", `size "lots" is not understood`, "8MiB")
+	f("pipeline:\n  flush: soon", "line 2", "soon")
+	f("pipeline:\n  overflow: drop", `overflow is "drop": write drop-oldest or block`)
+	f("pipeline:\n  batch: 0", "pipeline: batch is 0: write a number")
+	f("limits:\n  templates: -1", "limits: templates is -1: write a number")
+	f("listen: []", "listen is empty: write at least one address")
+	f("listen: ['2055']", `"2055" is not understood: write host:port`)
+	f("listen: [':2055', 'udp://:2055']", "listen has :2055 twice")
+	f("listen: [", "line 1")
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); !os.IsNotExist(err) {
+		t.Errorf("no file: got %v", err)
+	}
+}
+
+func TestSet(t *testing.T) {
+	c := Default()
+	for _, kv := range [][2]string{
+		{"Listeners", " :9995, udp://127.0.0.1:4739 ,"}, {"buffer", "1MiB"}, {"batch", "64"}, {"flush", "1s"},
+		{"QUEUE", "8"}, {"overflow", "block"}, {"drain", "2s"}, {"exporters", "5"}, {"templates", "6"},
+	} {
+		if err := c.Set(kv[0], kv[1]); err != nil {
+			t.Errorf("%s: %v", kv[0], err)
+		}
+	}
+	want := Default()
+	want.Listen = []string{":9995", "udp://127.0.0.1:4739"}
+	want.Source.Buffer = 1 << 20
+	want.Pipeline = pipeline.Config{Batch: 64, Flush: time.Second, Queue: 8, Overflow: pipeline.Block, Drain: 2 * time.Second}
+	want.Limits.Sessions, want.Limits.Templates = 5, 6
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got %+v, want %+v", c, want)
+	}
+
+	f := func(key, value, want string) {
+		t.Helper()
+		if err := new(Config).Set(key, value); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s=%q: got error %v, want one with %q", key, value, err, want)
+		}
+	}
+	f("listner", ":1", `unknown key "listner": did you mean "listeners"?`)
+	f("colour", "red", `unknown key "colour": the keys are listeners, buffer`)
+	f("batch", "many", `batch: "many" is not a whole number`)
+	f("flush", "100", `flush: "100" is not a duration: write a number with a unit`)
+	f("buffer", "8 MiBs", "buffer: size")
+}
+
+// Every property is a key of the file: its doc names it.
+func TestPropertiesAreKeys(t *testing.T) {
+	keys := map[string]bool{}
+	for _, k := range yamlKeys() {
+		keys[k] = true
+	}
+	for _, p := range properties {
+		path, _, _ := strings.Cut(p.doc, ":")
+		for part := range strings.SplitSeq(path, ".") {
+			if !keys[part] {
+				t.Errorf("property %s is %s, and %s is no key of the file", p.name, path, part)
+			}
+		}
+	}
+}
+
+type counter struct {
+	flows  chan int
+	closed bool
+}
+
+func (c *counter) Write(_ context.Context, b *flow.Batch) error { c.flows <- len(b.Flows); return nil }
+func (c *counter) Close() error                                 { c.closed = true; return nil }
+
+func TestStart(t *testing.T) {
+	c := Default()
+	c.Listen = []string{"127.0.0.1:0", "udp://127.0.0.1:0"}
+	c.Pipeline.Flush = 5 * time.Millisecond
+	sink := &counter{flows: make(chan int, 10)}
+	r, err := c.Start(sink, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v5 := make([]byte, 24+48)
+	v5[1], v5[3] = 5, 1
+	for _, a := range r.Addrs() {
+		conn, err := net.Dial("udp", a.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write(v5); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case n := <-sink.flows:
+			if n != 1 {
+				t.Errorf("sink got %d flows, want 1", n)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("nothing came through %s", a)
+		}
+	}
+	for range 2 {
+		if err := r.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := r.Stats(); !sink.closed || s.Flows != 2 || s.Written != 2 {
+		t.Errorf("sink closed: %t; %+v", sink.closed, s)
+	}
+}
+
+// A listener that can't be opened leaves none open.
+func TestStartFails(t *testing.T) {
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	spare, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := spare.LocalAddr().String()
+	spare.Close()
+
+	c := Default()
+	c.Listen = []string{free, taken.LocalAddr().String()}
+	if _, err := c.Start(&counter{}, nil); err == nil || !strings.Contains(err.Error(), "is taken") {
+		t.Fatalf("got error %v", err)
+	}
+	again, err := net.ListenPacket("udp", free)
+	if err != nil {
+		t.Fatalf("the first listener was left open: %v", err)
+	}
+	again.Close()
+}

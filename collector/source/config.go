@@ -1,0 +1,59 @@
+package source
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is what an operator may set of a socket.
+type Config struct {
+	Buffer Size `yaml:"buffer"` // octets that the kernel may hold for us (SO_RCVBUF); 0: its default
+
+	Idle time.Duration `yaml:"-"` // Read comes back after so long without a datagram; 0: 100 ms
+	Log  *slog.Logger  `yaml:"-"` // nil: nothing is logged
+}
+
+// Default asks for 8 MiB, about half a second of 10 Gbit/s traffic's flows
+// while a program is busy elsewhere.
+func Default() Config { return Config{Buffer: 8 << 20} }
+
+// Validate says what is wrong with c.
+func (c Config) Validate() error {
+	if c.Buffer < 0 || c.Buffer > 1<<30 {
+		return fmt.Errorf("buffer is %d: write a size from 0 to 1GiB, as 8MiB", c.Buffer)
+	}
+	return nil
+}
+
+// A Size is a number of octets. As text it may have a unit: k, M, G (powers of
+// 1000), or KiB, MiB, GiB (powers of 1024).
+type Size int
+
+var units = []struct {
+	suffix string
+	factor int
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+	{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"B", 1}, {"", 1},
+}
+
+// UnmarshalText reads "8388608", "8MiB" or "8 MB".
+func (s *Size) UnmarshalText(text []byte) error {
+	t := string(text)
+	for _, u := range units {
+		number, ok := strings.CutSuffix(t, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(number))
+		if err != nil || n < 0 || n > (1<<50)/u.factor {
+			break
+		}
+		*s = Size(n * u.factor)
+		return nil
+	}
+	return fmt.Errorf("size %q is not understood: write octets, or a number with a unit, as 8MiB", t)
+}
