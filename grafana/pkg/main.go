@@ -1,0 +1,18 @@
+// Command gpx_weir_flows is the backend of Grafana's datasource weir-flows-datasource.
+package main
+
+import (
+	"os"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
+
+	"github.com/weirflow/weir/grafana/pkg/plugin"
+)
+
+func main() {
+	if err := datasource.Manage(plugin.ID, plugin.New(), datasource.ManageOpts{}); err != nil {
+		backend.Logger.Error("plugin ended", "error", err)
+		os.Exit(1)
+	}
+}

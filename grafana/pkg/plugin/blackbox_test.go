@@ -1,0 +1,280 @@
+package plugin
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+
+	"github.com/weirflow/weir/shared/pcap"
+)
+
+// The binary, built without cgo and driven over gRPC as Grafana does it, gives
+// testdata/same through its sockets.
+func TestBinary(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the plugin")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("needs all of 127.0.0.0/8 on loopback")
+	}
+	g := startBinary(t)
+	s, h := checkHealth(t, g)
+	if s != backend.HealthStatusOk || len(h.Listening) != 2 || h.Flows != 0 {
+		t.Fatalf("%v: %+v", s, h)
+	}
+
+	shift := time.Duration(time.Now().Unix()-60-sameEnd.Unix()) * time.Second
+	want := sameRecords(t, shift)
+	sendSame(t, h.Listening[0], shift)
+	for deadline := time.Now().Add(time.Minute); h.Flows < len(want) && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+		_, h = checkHealth(t, g)
+	}
+	if h.Flows != len(want) || h.Exporters != 3 || h.Lost != 0 || len(h.Faults) != 0 || h.Newest == nil || time.Since(*h.Newest) > 5*time.Minute {
+		t.Errorf("%+v", h)
+	}
+	t.Log(h.Message)
+
+	from := sameEnd.Add(shift - 2*time.Minute).Truncate(time.Minute)
+	q := func(json string) *data.Frame {
+		t.Helper()
+		r, err := g.QueryData(t.Context(), &backend.QueryDataRequest{
+			PluginContext: g.context,
+			Queries: []backend.DataQuery{{
+				RefID: "A", JSON: []byte(json), Interval: 7 * time.Second, MaxDataPoints: 1000,
+				TimeRange: backend.TimeRange{From: from, To: from.Add(4 * time.Minute)},
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Responses["A"].Error; err != nil {
+			t.Fatal(err)
+		}
+		return r.Responses["A"].Frames[0]
+	}
+	checkSame(t, q(`{"type":"flows"}`), want)
+	checkTop(t, q(`{"type":"top","metric":"bytes","groupBy":["exporterIPv4Address","dst_port"],"limit":7}`), want)
+	checkSeries(t, q(`{"metric":"bits","groupBy":["Proto"],"limit":2}`), want)
+}
+
+// sameEnd is about when the traffic of testdata/same ended.
+var sameEnd = time.Date(2026, 11, 2, 10, 0, 50, 0, time.UTC)
+
+// checkTop compares the octets of the seven largest groups, and of all others,
+// with the sums of the records.
+func checkTop(t *testing.T, f *data.Frame, want []record) {
+	t.Helper()
+	if f.Meta.Type != data.FrameTypeNumericLong || len(f.Fields) != 3 || f.Rows() != 8 {
+		t.Fatalf("%s with %d fields, %d rows", f.Meta.Type, len(f.Fields), f.Rows())
+	}
+	sums := map[string]float64{}
+	for _, r := range want {
+		sums[r["exporterIPv4Address"]+" "+r["destinationTransportPort"]] += number(t, r["octetDeltaCount"])
+	}
+	last := math.Inf(1)
+	for i := range 7 {
+		key := fmt.Sprint(f.Fields[0].At(i), " ", f.Fields[1].At(i))
+		got := f.Fields[2].At(i).(float64)
+		if got != sums[key] || got == 0 || got > last {
+			t.Errorf("%s has %v octets, not %v; the one before %v", key, got, sums[key], last)
+		}
+		last = got
+		delete(sums, key)
+	}
+	rest := 0.0
+	for key, n := range sums {
+		rest += n
+		if n > last {
+			t.Errorf("%s with %v octets is not named, one of %v is", key, n, last)
+		}
+	}
+	if f.Fields[0].At(7) != other || f.Fields[1].At(7) != other || f.Fields[2].At(7).(float64) != rest {
+		t.Errorf("others: %v, not %v", f.RowCopy(7), rest)
+	}
+}
+
+// checkSeries adds up what the bins say for the two largest protocols and all
+// others.
+func checkSeries(t *testing.T, f *data.Frame, want []record) {
+	t.Helper()
+	if f.Meta.Type != data.FrameTypeTimeSeriesWide || len(f.Fields) != 4 {
+		t.Fatalf("%s with %d fields", f.Meta.Type, len(f.Fields))
+	}
+	sums := map[string]float64{}
+	rest, busiest := 0.0, 0
+	for _, r := range want {
+		sums[r["protocolIdentifier"]] += number(t, r["octetDeltaCount"])
+	}
+	for _, x := range f.Fields[1:] {
+		if x.Config.Unit != "bps" {
+			t.Errorf("unit is %q", x.Config.Unit)
+		}
+		octets, busy := 0.0, 0
+		for i := range x.Len() {
+			if rate, ok := x.ConcreteAt(i); ok && rate.(float64) > 0 {
+				octets += rate.(float64) * 7 / 8
+				busy++
+			}
+		}
+		busiest = max(busiest, busy)
+		proto := x.Labels["Proto"]
+		if proto == other {
+			rest = octets
+			continue
+		}
+		if math.Abs(octets-sums[proto]) > 1e-6 {
+			t.Errorf("protocol %s has %v octets, not %v", proto, octets, sums[proto])
+		}
+		delete(sums, proto)
+	}
+	for _, n := range sums {
+		rest -= n
+	}
+	if math.Abs(rest) > 1e-6 || len(sums) == 0 {
+		t.Errorf("others have %v octets too many", rest)
+	}
+	if busiest < 3 { // a flow of 20 seconds
+		t.Errorf("nothing is spread over bins")
+	}
+}
+
+func number(t *testing.T, s string) float64 {
+	t.Helper()
+	n, err := strconv.ParseUint(s, 10, 53)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(n)
+}
+
+// sendSame sends testdata/same, moved by whole seconds so that its times are
+// recent, from the addresses that its exporters have, a socket each.
+func sendSame(t *testing.T, to netip.AddrPort, shift time.Duration) {
+	t.Helper()
+	sockets := map[netip.AddrPort]*net.UDPConn{}
+	for _, p := range samePackets(t) {
+		c := sockets[p.Src]
+		if c == nil {
+			var err error
+			c, err = net.DialUDP("udp4", &net.UDPAddr{IP: p.Src.Addr().AsSlice()}, net.UDPAddrFromAddrPort(to))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			sockets[p.Src] = c
+		}
+		moveTimes(p, shift)
+		if _, err := c.Write(p.Payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sockets) != 3 {
+		t.Fatalf("%d exporters", len(sockets))
+	}
+}
+
+// moveTimes moves the header's export time and all milliseconds since 1970 of a
+// datagram. The latter are recognised by their value: nothing else in the
+// capture is within an hour of its own time.
+func moveTimes(p pcap.Packet, shift time.Duration) {
+	d := p.Payload
+	export := d[8:12]
+	if binary.BigEndian.Uint16(d) == 10 {
+		export = d[4:8]
+	}
+	binary.BigEndian.PutUint32(export, binary.BigEndian.Uint32(export)+uint32(shift/time.Second))
+	lo, hi := uint64(sameEnd.Add(-time.Hour).UnixMilli()), uint64(sameEnd.Add(time.Hour).UnixMilli())
+	for i := 16; i+8 <= len(d); {
+		if ms := binary.BigEndian.Uint64(d[i:]); ms > lo && ms < hi {
+			binary.BigEndian.PutUint64(d[i:], ms+uint64(shift/time.Millisecond))
+			i += 8
+		} else {
+			i++
+		}
+	}
+}
+
+// A grafana drives the binary as the Grafana server does.
+type grafana struct {
+	context     backend.PluginContext
+	data        grpcplugin.DataClient
+	diagnostics grpcplugin.DiagnosticsClient
+}
+
+func startBinary(t *testing.T) *grafana {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "gpx_weir_flows")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "arrow_json_stdlib", "-o", bin, "..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c := goplugin.NewClient(&goplugin.ClientConfig{
+		HandshakeConfig: goplugin.HandshakeConfig{
+			ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey, MagicCookieValue: grpcplugin.MagicCookieValue,
+		},
+		VersionedPlugins: map[int]goplugin.PluginSet{grpcplugin.ProtocolVersion: {
+			"data": &grpcplugin.DataGRPCPlugin{}, "diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{},
+		}},
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		Cmd:              exec.Command(bin),
+		Logger:           hclog.NewNullLogger(),
+	})
+	t.Cleanup(c.Kill)
+	rpc, err := c.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &grafana{context: backend.PluginContext{
+		PluginID: ID,
+		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
+			ID: 1, UID: "flows", Name: "flows", Updated: time.Now(),
+			JSONData: []byte(`{"listen":"udp://127.0.0.1:0,udp://127.0.0.1:0","window_mb":8}`),
+		},
+	}}
+	dispense := func(name string) any {
+		t.Helper()
+		raw, err := rpc.Dispense(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	g.data = dispense("data").(grpcplugin.DataClient)
+	g.diagnostics = dispense("diagnostics").(grpcplugin.DiagnosticsClient)
+	return g
+}
+
+func (g *grafana) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	r, err := g.data.QueryData(ctx, backend.ToProto().QueryDataRequest(req))
+	if err != nil {
+		return nil, err
+	}
+	return backend.FromProto().QueryDataResponse(r)
+}
+
+func (g *grafana) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	r, err := g.diagnostics.CheckHealth(ctx, &pluginv2.CheckHealthRequest{PluginContext: backend.ToProto().PluginContext(g.context)})
+	if err != nil {
+		return nil, err
+	}
+	return backend.FromProto().CheckHealthResponse(r), nil
+}

@@ -1,0 +1,179 @@
+package plugin
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/weirflow/weir/grafana/pkg/window"
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
+)
+
+// maxExtras bounds the columns that exporters can add to a table.
+const maxExtras = 100
+
+// flowsFrame is the flows themselves, newest first: a field for each column
+// that one of them has, under IANA's name; an address's IPv4 and IPv6 elements
+// are two. Volume is as it was sent.
+func flowsFrame(v window.View, q query) *dataFrame {
+	f := newFrame(data.FrameTypeTable, q)
+	f.Meta.PreferredVisualization = data.VisTypeTable
+	refs, total := v.NewestFlows(q.From, q.To, q.model.Limit)
+	unknown, all := 0, flow.Set{}
+	for _, r := range refs {
+		all = all.Union(r.Block.Set(r.Row))
+		if r.Block.Uint(flow.FieldSamplingRate, r.Row) == 0 {
+			unknown++
+		}
+	}
+	f.Meta.Custom = custom{Flows: total, UnknownRate: unknown}
+	if len(refs) < total {
+		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf("the newest %d of %d flows", len(refs), total)})
+	}
+	for x, ok := all.Next(0); ok && int(x) < flow.NumFields; x, ok = all.Next(x + 1) {
+		f.Fields = append(f.Fields, columnFields(refs, x)...)
+	}
+	extras, left := extraFields(refs, f.Fields)
+	f.Fields = append(f.Fields, extras...)
+	if left > 0 {
+		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf("%d more information elements are not shown", left)})
+	}
+	return f
+}
+
+// columnFields returns the fields of a column that some row has: two where an
+// IPv6 flow's element has another name.
+func columnFields(refs []window.Ref, x flow.Field) (fields []*data.Field) {
+	kind := data.FieldTypeNullableString
+	switch flow.Fields[x].Kind {
+	case flow.KindUint:
+		kind = data.FieldTypeNullableUint64
+	case flow.KindTime:
+		kind = data.FieldTypeNullableTime
+	}
+	for _, six := range []bool{false, true} {
+		name := flow.Fields[x].IPFIX
+		if six {
+			name = names6[x]
+		}
+		var f *data.Field
+		for i, r := range refs {
+			v := r.Block.Value(x, r.Row)
+			if !v.Set || six != (names6[x] != "" && isIPv6(r, v)) {
+				continue
+			}
+			if f == nil {
+				f = data.NewFieldFromFieldType(kind, len(refs))
+				f.Name = name
+				fields = append(fields, f)
+			}
+			switch kind {
+			case data.FieldTypeNullableUint64:
+				f.SetConcrete(i, v.Uint)
+			case data.FieldTypeNullableTime:
+				f.SetConcrete(i, time.Unix(0, int64(v.Uint)).UTC())
+			default:
+				f.SetConcrete(i, v.String())
+			}
+		}
+	}
+	return fields
+}
+
+// isIPv6 tells whether v, of the row r, goes by the name of the IPv6 element:
+// an address by itself, a prefix length or an ICMP type by the flow's addresses.
+func isIPv6(r window.Ref, v window.Value) bool {
+	if flow.Fields[v.Field].Kind == flow.KindAddr {
+		return !v.Addr.Is4()
+	}
+	for _, x := range []flow.Field{flow.FieldSrcAddr, flow.FieldDstAddr} {
+		if a := r.Block.Value(x, r.Row); a.Set {
+			return !a.Addr.Is4()
+		}
+	}
+	return false
+}
+
+// names6 holds the name of the element that fills a column of IPv6 flows, where
+// it isn't the column's: sourceIPv6PrefixLength.
+var names6 = func() (names [flow.NumFields]string) {
+	for x, c := range flow.Fields {
+		names[x] = c.IPFIX6
+		six := strings.ReplaceAll(c.IPFIX, "IPv4", "IPv6")
+		for _, id := range c.IEs {
+			if e, _ := ie.Lookup(0, id); e.Name == six && six != c.IPFIX {
+				names[x] = six
+			}
+		}
+	}
+	return names
+}()
+
+// extraFields returns the fields of the elements without a column, in the order
+// of their numbers, and how many elements there are too many.
+func extraFields(refs []window.Ref, fields []*data.Field) (extras []*data.Field, left int) {
+	type cell struct {
+		row   int
+		value []byte
+	}
+	cells := map[flow.Element][]cell{}
+	var order []flow.Element
+	for i, r := range refs {
+		for e, v := range r.Block.Extra(r.Row) {
+			if cells[e] == nil {
+				order = append(order, e)
+			}
+			cells[e] = append(cells[e], cell{i, v})
+		}
+	}
+	slices.SortFunc(order, func(a, b flow.Element) int {
+		if a.PEN != b.PEN {
+			return int(int64(a.PEN) - int64(b.PEN))
+		}
+		return int(a.ID) - int(b.ID)
+	})
+	if len(order) > maxExtras {
+		order, left = order[:maxExtras], len(order)-maxExtras
+	}
+	for _, e := range order {
+		el, _ := ie.Lookup(e.PEN, e.ID)
+		numeric := el.Type >= ie.Unsigned8 && el.Type <= ie.Unsigned64
+		for _, c := range cells[e] {
+			numeric = numeric && len(c.value) <= 8
+		}
+		kind := data.FieldTypeNullableString
+		if numeric {
+			kind = data.FieldTypeNullableUint64
+		}
+		f := data.NewFieldFromFieldType(kind, len(refs))
+		f.Name = string(ie.AppendName(nil, e.PEN, e.ID))
+		if slices.ContainsFunc(fields, func(x *data.Field) bool { return x.Name == f.Name }) {
+			f.Name += "_2" // another element of the record has taken the column
+		}
+		for _, c := range cells[e] {
+			if numeric {
+				var buf [8]byte
+				copy(buf[8-len(c.value):], c.value)
+				f.SetConcrete(c.row, binary.BigEndian.Uint64(buf[:]))
+			} else {
+				f.SetConcrete(c.row, text(ie.AppendJSON(nil, el.Type, c.value)))
+			}
+		}
+		extras = append(extras, f)
+	}
+	return extras, left
+}
+
+// text returns a JSON value without what makes it JSON.
+func text(v []byte) string {
+	if s, err := strconv.Unquote(string(v)); err == nil {
+		return s
+	}
+	return string(v)
+}

@@ -1,0 +1,98 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/weirflow/weir/grafana/pkg/window"
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// health is what "Save & test" shows and programs read.
+type health struct {
+	Message        string            `json:"message"`
+	VerboseMessage string            `json:"verboseMessage"`
+	Listening      []netip.AddrPort  `json:"listening"`
+	Flows          int               `json:"flows"`     // in the window
+	Exporters      int               `json:"exporters"` // of those flows
+	Newest         *time.Time        `json:"newest,omitempty"`
+	Since          time.Time         `json:"since"` // the window is complete since then
+	WindowBytes    int64             `json:"windowBytes"`
+	WindowLimit    int64             `json:"windowLimit"`
+	Datagrams      uint64            `json:"datagrams"` // since listening began, as all that follows
+	Decoded        uint64            `json:"decoded"`   // flows
+	Lost           uint64            `json:"lost"`      // flows that the queue had no room for
+	WaitingOctets  uint64            `json:"waitingOctets"`
+	Faults         map[string]uint64 `json:"faults,omitempty"` // datagrams and sets that were not understood
+}
+
+// CheckHealth says whether d listens, and what it has heard.
+func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	e, err := d.listening()
+	if err != nil {
+		h := health{Message: err.Error(), VerboseMessage: "the plugin listens for NetFlow and IPFIX itself, on the addresses in the datasource's settings"}
+		return h.result(backend.HealthStatusError)
+	}
+	h, err := e.health(ctx)
+	if err != nil {
+		h.Message = err.Error()
+		return h.result(backend.HealthStatusError)
+	}
+	return h.result(backend.HealthStatusOk)
+}
+
+func (h health) result(status backend.HealthStatus) (*backend.CheckHealthResult, error) {
+	details, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	return &backend.CheckHealthResult{Status: status, Message: h.Message, JSONDetails: details}, nil
+}
+
+func (e *ear) health(ctx context.Context) (health, error) {
+	v, r := e.window.View(), e.now()
+	s := r.Stats()
+	h := health{
+		Listening: r.Addrs(), Flows: v.Rows, Since: v.Since, WindowBytes: v.Size, WindowLimit: v.Limit,
+		Datagrams: s.Datagrams, Decoded: s.Flows, Lost: s.Dropped, WaitingOctets: s.Waiting, Faults: map[string]uint64{},
+	}
+	for f, n := range s.Faults {
+		if n > 0 {
+			h.Faults[decode.Fault(f).Label()] = n
+		}
+	}
+	a, err := v.Query(ctx, window.Query{From: -1 << 62, To: 1 << 62, Metric: window.Flows, Limit: 1, GroupBy: []flow.Field{flow.FieldExporter}})
+	if err != nil {
+		return h, err
+	}
+	h.Exporters = len(a.Groups) + a.Others
+
+	var on []string
+	for _, a := range h.Listening {
+		on = append(on, a.String())
+	}
+	h.Message = "listening on " + strings.Join(on, ", ")
+	switch {
+	case !v.Newest.IsZero():
+		h.Newest = &v.Newest
+		h.Message += fmt.Sprintf("; flows in the window: %d, the newest came %s ago; exporters: %d", h.Flows, time.Since(v.Newest).Round(time.Second), h.Exporters)
+	case s.Datagrams == 0:
+		h.Message += "; nothing has come yet: point exporters here, and let UDP through"
+	default:
+		h.Message += fmt.Sprintf("; %d datagrams have come, but no flows yet", s.Datagrams)
+		if s.Waiting > 0 {
+			h.Message += ": exporters have not sent their templates"
+		}
+	}
+	h.VerboseMessage = fmt.Sprintf("complete since %s; %d of %d MiB used; %d flows lost in the queue",
+		v.Since.Format(time.RFC3339), v.Size>>20, v.Limit>>20, s.Dropped)
+	h.Message += "; complete since " + v.Since.Format(time.RFC3339)
+	return h, nil
+}

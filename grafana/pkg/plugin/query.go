@@ -1,0 +1,204 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/weirflow/weir/grafana/pkg/window"
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// A model is a query as a panel stores it.
+type model struct {
+	Type    string   `json:"type"`    // timeseries (default), top, flows
+	Metric  string   `json:"metric"`  // bits (default), bytes, packets, flows
+	GroupBy []string `json:"groupBy"` // columns by Go, IANA or flat name
+	Limit   int      `json:"limit"`   // groups, or rows of flows; 0: the type's default
+	Filter  string   `json:"filter"`
+}
+
+// A query is a checked model with the range that it is for.
+type query struct {
+	window.Query
+	model
+}
+
+const (
+	typeSeries = "timeseries"
+	typeTop    = "top"
+	typeFlows  = "flows"
+)
+
+// limits of what a query may ask for: default and most.
+var limits = map[string][2]int{
+	typeSeries: {10, 100},
+	typeTop:    {10, 1000},
+	typeFlows:  {1000, 50_000},
+}
+
+// What a query may add up, and how a rate of it and a total of it are shown.
+var metrics = map[string]struct {
+	window.Metric
+	factor      float64
+	rate, total string // Grafana's units
+}{
+	"bits":    {window.Bytes, 8, "bps", "decbits"},
+	"bytes":   {window.Bytes, 1, "Bps", "decbytes"},
+	"packets": {window.Packets, 1, "pps", "short"},
+	"flows":   {window.Flows, 1, "si:flows/s", "short"},
+}
+
+const (
+	maxGroupBy = 8
+	maxBins    = 5000
+	minBin     = time.Second
+)
+
+// parseQuery checks a panel's query. Its errors are for who wrote it.
+func parseQuery(q backend.DataQuery) (query, error) {
+	m := model{Type: typeSeries, Metric: "bits"}
+	if err := json.Unmarshal(q.JSON, &m); err != nil {
+		return query{}, fmt.Errorf("query: %w", err)
+	}
+	limit, ok := limits[m.Type]
+	if !ok {
+		return query{}, fmt.Errorf("type %q is not known: write timeseries, top or flows", m.Type)
+	}
+	metric, ok := metrics[m.Metric]
+	if !ok {
+		return query{}, fmt.Errorf("metric %q is not known: write bits, bytes, packets or flows", m.Metric)
+	}
+	switch {
+	case m.Filter != "":
+		return query{}, fmt.Errorf("filter %q: filters are not supported yet: leave it empty", m.Filter)
+	case m.Limit < 0 || m.Limit > limit[1]:
+		return query{}, fmt.Errorf("limit is %d: write a number from 1 to %d", m.Limit, limit[1])
+	case m.Limit == 0:
+		m.Limit = limit[0]
+	}
+	r := query{model: m, Query: window.Query{
+		From: q.TimeRange.From.UnixNano(), To: q.TimeRange.To.UnixNano(), Metric: metric.Metric, Limit: m.Limit,
+	}}
+	if r.From >= r.To {
+		return query{}, fmt.Errorf("the time range ends before it begins")
+	}
+	if len(m.GroupBy) > maxGroupBy {
+		return query{}, fmt.Errorf("groupBy has %d columns: write %d at most", len(m.GroupBy), maxGroupBy)
+	}
+	for _, name := range m.GroupBy {
+		x, ok := flow.FieldByName(name)
+		if !ok {
+			return query{}, fmt.Errorf("groupBy: no column %q: did you mean %s?", name, strings.Join(nearest(name), ", "))
+		}
+		if slices.Contains(r.Query.GroupBy, x) {
+			return query{}, fmt.Errorf("groupBy: %s is there twice: remove one", name)
+		}
+		r.Query.GroupBy = append(r.Query.GroupBy, x)
+	}
+	if m.Type == typeSeries {
+		r.align(q.Interval, q.MaxDataPoints)
+	}
+	return r, nil
+}
+
+// align sets bins of about the interval asked for, no more than asked for, and
+// widens the range to whole bins. They begin at multiples of their width in
+// UTC, so that they stay where they are when the range moves on.
+func (q *query) align(interval time.Duration, points int64) {
+	if points <= 0 || points > maxBins {
+		points = maxBins
+	}
+	span := time.Duration(q.To - q.From)
+	bin := max(interval, minBin, span/time.Duration(points))
+	bin = (bin + minBin - 1) / minBin * minBin
+	q.Bin = int64(bin)
+	q.From -= ((q.From % q.Bin) + q.Bin) % q.Bin
+	q.To = q.From + int64(q.Bins())*q.Bin
+}
+
+// String says what the query does, for Grafana's inspector.
+func (q query) String() string {
+	var s strings.Builder
+	s.WriteString(q.Type)
+	if q.Type != typeFlows {
+		fmt.Fprintf(&s, " of %s", q.Metric())
+		if len(q.model.GroupBy) > 0 {
+			fmt.Fprintf(&s, " by %s", strings.Join(q.model.GroupBy, ", "))
+		}
+	}
+	if q.Bin > 0 {
+		fmt.Fprintf(&s, " in bins of %s", time.Duration(q.Bin))
+	}
+	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }
+	fmt.Fprintf(&s, " from %s to %s, limit %d", at(q.From), at(q.To), q.model.Limit)
+	return s.String()
+}
+
+// Metric returns the metric's name.
+func (q query) Metric() string { return q.model.Metric }
+
+// answer runs q.
+func (q query) answer(ctx context.Context, v window.View) (*dataFrame, error) {
+	if q.Type == typeFlows {
+		return flowsFrame(v, q), nil
+	}
+	a, err := v.Query(ctx, q.Query)
+	if err != nil {
+		return nil, err
+	}
+	if q.Type == typeTop {
+		return topFrame(a, q), nil
+	}
+	return seriesFrame(a, v, q), nil
+}
+
+// nearest returns the names of the three columns that are most like name.
+func nearest(name string) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var all []candidate
+	for _, c := range flow.Fields {
+		best := candidate{}
+		for _, n := range []string{c.Name, c.IPFIX, c.IPFIX6, c.Flat} {
+			if d := distance(strings.ToLower(name), strings.ToLower(n)); n != "" && (best.name == "" || d < best.distance) {
+				best = candidate{n, d}
+			}
+		}
+		all = append(all, best)
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return a.distance - b.distance })
+	var names []string
+	for _, c := range all[:3] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,73 @@
+package plugin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/source"
+	"github.com/weirflow/weir/grafana/pkg/window"
+)
+
+// Settings is what the operator sets of a datasource: Grafana's jsonData.
+type Settings struct {
+	Listen   string `json:"listen"`    // UDP addresses, separated by commas: udp://127.0.0.1:2055
+	WindowMB int    `json:"window_mb"` // memory for flows, in MiB
+}
+
+// DefaultSettings listens on loopback only: what is reachable from the network
+// is the operator's choice.
+func DefaultSettings() Settings {
+	return Settings{Listen: "udp://127.0.0.1:2055,udp://127.0.0.1:4739", WindowMB: 64}
+}
+
+// ParseSettings reads jsonData over the defaults. Keys that it doesn't know are
+// Grafana's.
+func ParseSettings(jsonData []byte) (Settings, error) {
+	s := DefaultSettings()
+	if len(jsonData) > 0 {
+		if err := json.Unmarshal(jsonData, &s); err != nil {
+			return s, fmt.Errorf("settings: %w", err)
+		}
+	}
+	return s, s.Validate()
+}
+
+// Validate says what is wrong with s, and what to write instead.
+func (s Settings) Validate() error {
+	const least, most = window.MinLimit >> 20, 64 << 10
+	if s.WindowMB < least || s.WindowMB > most {
+		return fmt.Errorf("window_mb is %d: write a number of MiB from %d to %d", s.WindowMB, least, most)
+	}
+	if strings.Trim(s.Listen, ", ") == "" {
+		return errors.New("listen is empty: write at least one address, as " + DefaultSettings().Listen)
+	}
+	return s.config().Validate()
+}
+
+func (s Settings) config() config.Config {
+	c := config.Default()
+	c.Listen = nil
+	for a := range strings.SplitSeq(s.Listen, ",") {
+		if a = strings.TrimSpace(a); a != "" {
+			c.Listen = append(c.Listen, a)
+		}
+	}
+	return c
+}
+
+// addresses returns the addresses of valid settings in one form and order.
+func (s Settings) addresses() []string {
+	var all []string
+	for _, a := range s.config().Listen {
+		hostport, _ := source.ParseListen(a)
+		all = append(all, hostport)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (s Settings) limit() int64 { return int64(s.WindowMB) << 20 }

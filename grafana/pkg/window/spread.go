@@ -1,0 +1,57 @@
+package window
+
+import "math/bits"
+
+// until returns ⌊volume·(t−start)/(end−start)⌋, t clipped to [start, end]: what
+// a flow had carried by t. start is before end.
+func until(volume uint64, start, end, t int64) uint64 {
+	switch {
+	case t <= start:
+		return 0
+	case t >= end:
+		return volume
+	}
+	hi, lo := bits.Mul64(volume, uint64(t)-uint64(start))
+	if hi == 0 {
+		return lo / (uint64(end) - uint64(start))
+	}
+	q, _ := bits.Div64(hi, lo, uint64(end)-uint64(start)) // q < volume, so hi is less than the divisor
+	return q
+}
+
+// within returns the part of a flow's volume that lies in [from, to): SEMANTICS,
+// Rates over time. The parts of adjoining intervals add up to the volume. A
+// volume of 1 lies where the flow ended.
+func within(volume uint64, start, end, from, to int64) uint64 {
+	if start >= end {
+		if from <= start && start < to {
+			return volume
+		}
+		return 0
+	}
+	return until(volume, start, end, to) - until(volume, start, end, from)
+}
+
+// overlaps tells whether a flow was seen in [from, to).
+func overlaps(start, end, from, to int64) bool {
+	if start >= end {
+		return from <= start && start < to
+	}
+	return start < to && end > from
+}
+
+// times multiplies, and stays at the largest number there is.
+func times(volume, rate uint64) uint64 {
+	if hi, lo := bits.Mul64(volume, rate); hi == 0 {
+		return lo
+	}
+	return 1<<64 - 1
+}
+
+// plus adds, and stays at the largest number there is.
+func plus(a, b uint64) uint64 {
+	if sum, carry := bits.Add64(a, b, 0); carry == 0 {
+		return sum
+	}
+	return 1<<64 - 1
+}

@@ -1,0 +1,82 @@
+package window
+
+import (
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// A View is what a Window held at one moment. It stays as it is; its blocks
+// stay in memory as long as the View is held.
+type View struct {
+	Blocks  []*Block // oldest first
+	Rows    int
+	Size    int64     // octets, the columns' unused rows included
+	Limit   int64     // octets
+	Dropped uint64    // flows that had to leave since the Window was made
+	Since   time.Time // all flows that arrived after this are there
+	Newest  time.Time // arrival of the newest flow; zero if there is none
+}
+
+// View returns what w holds now.
+func (w *Window) View() View {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := View{
+		Blocks: make([]*Block, 0, len(w.sealed)+1), Rows: w.rows, Size: w.size, Limit: w.limit,
+		Dropped: w.dropped, Since: time.Unix(0, w.since).UTC(),
+	}
+	v.Blocks = append(v.Blocks, w.sealed...)
+	if w.open.rows > 0 {
+		// What the copy can see of the open block is never written again.
+		o := *w.open
+		v.Blocks = append(v.Blocks, &o)
+	}
+	newest := int64(0)
+	for _, b := range v.Blocks {
+		newest = max(newest, b.received)
+	}
+	if newest != 0 {
+		v.Newest = time.Unix(0, newest).UTC()
+	}
+	return v
+}
+
+// A Ref names a row of a View.
+type Ref struct {
+	Block *Block
+	Row   int
+}
+
+// NewestFlows returns up to limit flows that were seen in [from, to), Unix
+// nanoseconds, those that arrived last first, and how many there are in all.
+func (v View) NewestFlows(from, to int64, limit int) (refs []Ref, total int) {
+	for k := len(v.Blocks) - 1; k >= 0; k-- {
+		b := v.Blocks[k]
+		if b.start >= to || b.end < from {
+			continue
+		}
+		for i := b.rows - 1; i >= 0; i-- {
+			if start, end := b.Span(i); !overlaps(start, end, from, to) {
+				continue
+			}
+			if total++; len(refs) < limit {
+				refs = append(refs, Ref{b, i})
+			}
+		}
+	}
+	return refs, total
+}
+
+// Flow copies the columns of row i to f. Its strings are the block's numbers,
+// its extras stay behind.
+func (b *Block) Flow(i int, f *flow.Flow) {
+	*f = flow.Flow{Set: b.Set(i)}
+	for x, ok := f.Set.Next(0); ok && int(x) < flow.NumFields; x, ok = f.Set.Next(x + 1) {
+		if a := f.Addr(x); a != nil {
+			*a = b.Addr(x, i)
+		} else {
+			f.SetUint(x, b.Uint(x, i))
+		}
+	}
+}
