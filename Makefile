@@ -40,12 +40,11 @@ check: ## format, vet, staticcheck, rules, generated files, builds for every pla
 	$(GO) mod verify >/dev/null && $(GO) mod tidy -diff
 
 generate: ## everything that is made from the column table, the registries and detect.proto
-	$(GO) run ./shared/ie/gen
-	$(GO) run ./shared/flow/gen
-	$(GO) run ./plugins/detectpb/gen
+	$(GO) generate ./shared/ie ./shared/flow
+	$(GO) generate ./plugins/... ./splunk/...
 
 fuzz: ## each fuzz target for FUZZTIME (60 s)
-	@set -e; for p in $$($(GO) list ./shared/... ./splunk/... ./plugins/...); do \
+	@set -e; for p in $$($(GO) list ./shared/... ./collector/... ./splunk/... ./plugins/...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz || true); do \
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) $$p; done; done
 

@@ -420,6 +420,32 @@ func TestFaultIsContained(t *testing.T) {
 	}
 }
 
+// A set that begins within an IPFIX message and runs beyond its length is read,
+// one that begins behind it is not.
+func TestSetBeyondTheMessage(t *testing.T) {
+	p := flowtest.Packet(10, 1, flowtest.Template(10, 256, []flowtest.Field{flowtest.F(0, 8, 4)}),
+		flowtest.Set(256, make([]byte, 8)), flowtest.Set(256, make([]byte, 4)))
+	binary.BigEndian.PutUint16(p[2:], uint16(len(p)-10)) // into the first data set
+	var b flow.Batch
+	d := newDecoder()
+	err := d.Decode(&b, Datagram{From: flowtest.From, Time: at, Data: p})
+	if !errors.Is(err, ErrSetLength) || len(b.Flows) != 2 {
+		t.Errorf("%v, %d flows; want %v, 2", err, len(b.Flows), ErrSetLength)
+	}
+}
+
+// An exporter whose clock is years behind, and one bad time.
+func TestClockOff(t *testing.T) {
+	fields := []flowtest.Field{flowtest.F(0, 152, 8), flowtest.F(0, 153, 8)}
+	p := flowtest.Packet(10, 1, flowtest.Template(10, 300, fields), flowtest.Set(300, join(be(5000, 8), be(9e6, 8))))
+	binary.BigEndian.PutUint32(p[4:], 100) // 1970
+	var b flow.Batch
+	decodeAll(t, newDecoder(), &b, p)
+	if f := b.Flows[0]; f.Start != at || f.End != at || f.Marks != flow.TimeReplaced {
+		t.Errorf("start %d, end %d, marks %b; want both at arrival", f.Start, f.End, f.Marks)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	d := New(template.NewStore(template.Limits{Sessions: 2, Templates: 3}))
 	var b flow.Batch

@@ -19,14 +19,16 @@ func (d *Decoder) ipfix(b *flow.Batch, dg Datagram) {
 	if s == nil {
 		return
 	}
-	switch n := int(binary.BigEndian.Uint16(data[2:])); {
-	case n < ipfixHeader || n > len(data):
-		d.fail(ErrShort) // what is there is still worth reading
-	default:
-		data = data[:n]
+	// A header that promises more than there is: what is there is still worth
+	// reading. One that promises less: a set that begins within the message is
+	// read to its own end.
+	end := int(binary.BigEndian.Uint16(data[2:]))
+	if end < ipfixHeader || end > len(data) {
+		d.fail(ErrShort)
+		end = len(data)
 	}
 	d.header(10, int64(binary.BigEndian.Uint32(data[4:]))*1e9, binary.BigEndian.Uint32(data[12:]))
 	d.msg.Rates = s.Rates(d.msg.Domain)
 	d.boot(s)
-	d.sets(b, s, data[ipfixHeader:], 2, 3)
+	d.sets(b, s, data[ipfixHeader:], len(data)-end, 2, 3)
 }

@@ -10,15 +10,18 @@ import (
 const setHeader = 4
 
 // sets walks the sets of a v9 export packet (FlowSets, RFC 3954 §5) or an IPFIX
-// message (RFC 7011 §3.3) behind its header. templates and options are the set
-// ids of the announcements.
-func (d *Decoder) sets(b *flow.Batch, s *template.Session, data []byte, templates, options uint16) {
-	for len(data) >= setHeader {
+// message (RFC 7011 §3.3) behind its header. The message ends beyond octets
+// before data does. templates and options are the set ids of the announcements.
+func (d *Decoder) sets(b *flow.Batch, s *template.Session, data []byte, beyond int, templates, options uint16) {
+	for len(data)-beyond >= setHeader {
 		id := binary.BigEndian.Uint16(data)
 		n := int(binary.BigEndian.Uint16(data[2:]))
 		if n < setHeader || n > len(data) {
 			d.fail(ErrSetLength)
 			return
+		}
+		if n > len(data)-beyond {
+			d.fail(ErrSetLength) // but it is all there
 		}
 		set := data[setHeader:n]
 		data = data[n:]

@@ -24,5 +24,5 @@ func (d *Decoder) v9(b *flow.Batch, dg Datagram) {
 	m := &d.msg
 	m.Uptime, m.HasUptime = binary.BigEndian.Uint32(data[4:]), true
 	m.Rates = s.Rates(m.Domain)
-	d.sets(b, s, data[v9Header:], 0, 1)
+	d.sets(b, s, data[v9Header:], 0, 0, 1)
 }

@@ -144,9 +144,7 @@ func (p Profile) tree(s flow.Set) *node {
 				n = n.child(part)
 			}
 			leaf := &node{name: parts[len(parts)-1], leaf: true, value: value{x, p.how(x, path.Form)}}
-			if c := &flow.Fields[x]; p == IPFIX && c.IPFIX6 != "" {
-				leaf.name6 = c.IPFIX6
-			}
+			leaf.name6 = p.name6(x, path.Name)
 			n.sub = append(n.sub, leaf)
 		}
 	}
@@ -159,6 +157,24 @@ func (p Profile) tree(s flow.Set) *node {
 	root.sub = append(slices.DeleteFunc(root.sub, func(n *node) bool { return n == netflow }), netflow)
 	return root
 }
+
+// name6 returns the last part of a path's name for a record of IPv6, if it is
+// another one.
+func (p Profile) name6(x flow.Field, path string) string {
+	c := &flow.Fields[x]
+	switch {
+	case c.IPFIX6 == "":
+	case p == IPFIX:
+		return c.IPFIX6
+	case p == ECS && path == "netflow."+string(snake([]byte(c.IPFIX))):
+		return string(snake([]byte(c.IPFIX6)))
+	}
+	return ""
+}
+
+// isIPv6 tells whether the names for IPv6 are meant for a column that isn't an
+// address itself.
+func isIPv6(f *flow.Flow) bool { return f.Set.Has(flow.FieldSrcAddr) && !f.SrcAddr.Is4() }
 
 func (n *node) child(name string) *node {
 	for _, c := range n.sub {

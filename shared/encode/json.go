@@ -11,7 +11,7 @@ import (
 // A jsonOp writes a literal, then a value.
 type jsonOp struct {
 	value
-	lit, lit6 literal // the punctuation and the key; lit6 for an IPv6 address
+	lit, lit6 literal // the punctuation and the key; lit6 for IPv6, if it differs
 }
 
 // A literal of up to 32 octets is copied as a whole: a fixed copy is cheaper
@@ -99,7 +99,11 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			buf[n] = '"'
 			n++
 		case asUint:
-			n += o.lit.put(buf[n:])
+			if o.lit6.n > 0 && isIPv6(f) {
+				n += o.lit6.put(buf[n:])
+			} else {
+				n += o.lit.put(buf[n:])
+			}
 			n = putUint(buf, n, f.Uint(o.field))
 		case asNanos:
 			n += o.lit.put(buf[n:])

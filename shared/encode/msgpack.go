@@ -24,7 +24,7 @@ type place struct {
 // A textOp writes a key and a value of no fixed width.
 type textOp struct {
 	value
-	key, key6 literal // key6 for an IPv6 address
+	key, key6 literal // key6 for IPv6, if it differs
 }
 
 // Octets that msgpack values of our kinds begin with.
@@ -72,7 +72,7 @@ func (p *plan) compileMsgpack(root *node) {
 			seg.fixed = append(seg.fixed, mpMap16, byte(len(n.sub)>>8), byte(len(n.sub)))
 		}
 		for _, c := range n.sub {
-			if !c.leaf || c.value.how != asUint && c.value.how != asNanos {
+			if !c.isFixed() {
 				continue
 			}
 			seg.fixed = appendKey(seg.fixed, c.name)
@@ -86,7 +86,7 @@ func (p *plan) compileMsgpack(root *node) {
 		}
 		texts := func() {
 			for _, c := range n.sub {
-				if !c.leaf || c.value.how == asUint || c.value.how == asNanos {
+				if !c.leaf || c.isFixed() {
 					continue
 				}
 				t := textOp{value: c.value, key: lit(string(appendKey(nil, c.name)))}
@@ -121,6 +121,11 @@ func (p *plan) compileMsgpack(root *node) {
 		flush()
 	}
 	p.room += 64
+}
+
+// isFixed tells whether key and value are as wide in each record.
+func (n *node) isFixed() bool {
+	return n.leaf && (n.value.how == asUint || n.value.how == asNanos) && n.name6 == ""
 }
 
 // AppendMsgpack appends f as one msgpack map.
@@ -175,6 +180,15 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 				}
 				buf[n] = mpStr | byte(end-n-1)
 				n = end
+			case asUint:
+				if isIPv6(f) {
+					n += o.key6.put(buf[n:])
+				} else {
+					n += o.key.put(buf[n:])
+				}
+				buf[n] = mpUint16
+				binary.BigEndian.PutUint16(buf[n+1:], uint16(f.Uint(o.field)))
+				n += 3
 			case asStr:
 				n += o.key.put(buf[n:])
 				dst = appendStr(dst[:n], b.Strings.Get(flow.Str(f.Uint(o.field))))

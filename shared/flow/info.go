@@ -18,8 +18,8 @@ type Info struct {
 	Kind   Kind     //
 	Size   uint8    // octets in the Flow
 	IEs    []uint16 // IANA elements that fill it, best first
-	IPFIX  string   // IANA's name; of the IPv4 element if there are two
-	IPFIX6 string   // for an address with an element of its own for IPv6: that name, else ""
+	IPFIX  string   // IANA's name; of the IPv4 element where IPv6 has its own
+	IPFIX6 string   // where IPv6 has an element of its own: that name, else ""
 	ECS    []Path   // names in Elastic's Common Schema; none: left out there
 	Flat   string   // short name in snake case: the store's column
 	CIM    string   // name in Splunk's Common Information Model, or Flat

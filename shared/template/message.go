@@ -60,6 +60,11 @@ func (m *Message) mend(f *flow.Flow, lo, hi int64) {
 		f.End, bad = m.Received, true
 		f.Start = min(f.Start, f.End)
 	}
+	// An exporter whose clock is years off: better a flow of no duration than one
+	// of years.
+	if bad && hasStart && hasEnd && f.End-f.Start > m.Horizon+3600e9 {
+		f.Start, f.End = m.Received, m.Received
+	}
 	if bad {
 		f.Marks |= flow.TimeReplaced
 		m.Replaced++

@@ -88,13 +88,13 @@ func (f *listenFlags) load(args []string) (config.Config, error) {
 func (f *listenFlags) run(cmd *cobra.Command, c config.Config) error {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
-	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
-	if f.quiet {
-		stdout = io.Discard
-	}
-	w, err := f.out.writer(stdout, false)
+	stderr := cmd.ErrOrStderr()
+	w, err := f.out.writer(cmd.OutOrStdout(), false)
 	if err != nil {
 		return err
+	}
+	if f.quiet {
+		w = nil
 	}
 	p := newPrinter(w, f.count, cancel)
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))

@@ -14,12 +14,12 @@ const maxPerExporter = 4096
 // A printer is the sink of listen: it prints flows, counts them by exporter, and
 // says when it is time to stop.
 type printer struct {
-	out   *writer
-	limit uint64 // flows to print; 0: no limit
+	out   *writer // nil: nothing is printed
+	limit uint64  // flows to take; 0: no limit
 	stop  func()
 
 	mu         sync.Mutex
-	printed    uint64
+	taken      uint64
 	perSource  map[flow.Addr]uint64
 	otherFlows uint64 // of exporters beyond maxPerExporter
 	failure    error  // of the output; nothing is printed after it
@@ -37,9 +37,9 @@ func (p *printer) Write(_ context.Context, b *flow.Batch) error {
 	}
 	n := len(b.Flows)
 	if p.limit > 0 {
-		n = int(min(uint64(n), p.limit-p.printed))
+		n = int(min(uint64(n), p.limit-p.taken))
 	}
-	if err := p.out.flows(b, n, 0); err != nil {
+	if err := p.print(b, n); err != nil {
 		p.failure = err
 		p.stop()
 		return unlessClosed(err)
@@ -52,11 +52,18 @@ func (p *printer) Write(_ context.Context, b *flow.Batch) error {
 			p.otherFlows++
 		}
 	}
-	p.printed += uint64(n)
-	if p.limit > 0 && p.printed >= p.limit {
+	p.taken += uint64(n)
+	if p.limit > 0 && p.taken >= p.limit {
 		p.stop()
 	}
 	return nil
+}
+
+func (p *printer) print(b *flow.Batch, n int) error {
+	if p.out == nil {
+		return nil
+	}
+	return p.out.flows(b, n, 0)
 }
 
 func (p *printer) Close() error { return nil }

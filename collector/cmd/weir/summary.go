@@ -23,7 +23,9 @@ func printSummary(w io.Writer, r *config.Running, p *printer) {
 	s := r.Stats()
 	fmt.Fprintln(w)
 	printDecodeStats(w, &s.Stats)
-	fmt.Fprintf(w, "printed    %d\n", p.printed)
+	if p.out != nil {
+		fmt.Fprintf(w, "printed    %d\n", p.taken)
+	}
 	fmt.Fprintf(w, "dropped    %d\n", s.Dropped)
 	for _, x := range []struct {
 		name string

@@ -147,11 +147,13 @@ func parse(name, typ string, tag reflect.StructTag) (column, error) {
 			return c, fmt.Errorf("element %d is not in the registry", c.IEs[0])
 		}
 		c.IPFIX = e.Name
-		if c.Kind == "KindAddr" && len(c.IEs) > 1 {
+		if len(c.IEs) > 1 && strings.Contains(c.IPFIX, "IPv4") {
 			if e, ok = ie.Lookup(0, c.IEs[1]); !ok {
 				return c, fmt.Errorf("element %d is not in the registry", c.IEs[1])
 			}
-			c.IPFIX6 = e.Name
+			if c.IPFIX6 = e.Name; e.Name != strings.Replace(c.IPFIX, "IPv4", "IPv6", 1) {
+				return c, fmt.Errorf("%s is not what %s is for IPv6", e.Name, c.IPFIX)
+			}
 		}
 	}
 	c.IPFIX = cmp.Or(tag.Get("ipfix"), c.IPFIX)
