@@ -137,7 +137,7 @@ func check(t *testing.T, p Profile, b *flow.Batch, f *flow.Flow, extras int) {
 	for x, ok := f.Set.Next(0); ok; x, ok = f.Set.Next(x + 1) {
 		for _, path := range p.paths(x) {
 			name := path.Name
-			if a := f.Addr(x); a != nil && !a.Is4() || a == nil && f.Set.Has(flow.FieldSrcAddr) && !f.SrcAddr.Is4() {
+			if a := f.Addr(x); a != nil && !a.Is4() || a == nil && f.IsIPv6() {
 				if six := flow.Fields[x].IPFIX6; six != "" && p == IPFIX {
 					name = six
 				} else if p == ECS && six != "" {

@@ -172,10 +172,6 @@ func (p Profile) name6(x flow.Field, path string) string {
 	return ""
 }
 
-// isIPv6 tells whether the names for IPv6 are meant for a column that isn't an
-// address itself.
-func isIPv6(f *flow.Flow) bool { return f.Set.Has(flow.FieldSrcAddr) && !f.SrcAddr.Is4() }
-
 func (n *node) child(name string) *node {
 	for _, c := range n.sub {
 		if c.name == name && !c.leaf {

@@ -99,7 +99,7 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			buf[n] = '"'
 			n++
 		case asUint:
-			if o.lit6.n > 0 && isIPv6(f) {
+			if o.lit6.n > 0 && f.IsIPv6() {
 				n += o.lit6.put(buf[n:])
 			} else {
 				n += o.lit.put(buf[n:])

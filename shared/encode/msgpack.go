@@ -181,7 +181,7 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 				buf[n] = mpStr | byte(end-n-1)
 				n = end
 			case asUint:
-				if isIPv6(f) {
+				if f.IsIPv6() {
 					n += o.key6.put(buf[n:])
 				} else {
 					n += o.key.put(buf[n:])

@@ -33,3 +33,12 @@ func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
 
 // String returns the text form (RFC 5952).
 func (a Addr) String() string { return a.Netip().String() }
+
+// IsIPv6 tells whether f is a flow of IPv6, by its source address or, without
+// one, its destination.
+func (f *Flow) IsIPv6() bool {
+	if f.Set.Has(FieldSrcAddr) {
+		return !f.SrcAddr.Is4()
+	}
+	return f.Set.Has(FieldDstAddr) && !f.DstAddr.Is4()
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -60,12 +59,12 @@ func columnFields(refs []window.Ref, x flow.Field) (fields []*data.Field) {
 	for _, six := range []bool{false, true} {
 		name := flow.Fields[x].IPFIX
 		if six {
-			name = names6[x]
+			name = flow.Fields[x].IPFIX6
 		}
 		var f *data.Field
 		for i, r := range refs {
 			v := r.Block.Value(x, r.Row)
-			if !v.Set || six != (names6[x] != "" && isIPv6(r, v)) {
+			if !v.Set || six != (flow.Fields[x].IPFIX6 != "" && isIPv6(r, v)) {
 				continue
 			}
 			if f == nil {
@@ -99,21 +98,6 @@ func isIPv6(r window.Ref, v window.Value) bool {
 	}
 	return false
 }
-
-// names6 holds the name of the element that fills a column of IPv6 flows, where
-// it isn't the column's: sourceIPv6PrefixLength.
-var names6 = func() (names [flow.NumFields]string) {
-	for x, c := range flow.Fields {
-		names[x] = c.IPFIX6
-		six := strings.ReplaceAll(c.IPFIX, "IPv4", "IPv6")
-		for _, id := range c.IEs {
-			if e, _ := ie.Lookup(0, id); e.Name == six && six != c.IPFIX {
-				names[x] = six
-			}
-		}
-	}
-	return names
-}()
 
 // extraFields returns the fields of the elements without a column, in the order
 // of their numbers, and how many elements there are too many.
