@@ -60,12 +60,27 @@ splunk: ## the modular input in build/splunk
 
 bench: bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins ## all figures
 
-BENCHTIME = $(if $(filter small,$(SCALE)),0.2s,2s)
+BENCHTIME = $(if $(filter small,$(SCALE)),0.1s,1s)
 BENCHCOUNT = $(if $(filter small,$(SCALE)),1,5)
 GOBENCH = $(GO) test -run '^$$' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -bench
 
-bench-shared: ## the core beside goflow2, same bytes, same run
+bench-shared: ## the core beside goflow2: same bytes, same run
 	cd shared/bench && $(GO) run .
+
+bench-collector: ## the pipeline and the UDP reader
+	@$(GOBENCH) . ./collector/... | .ci/figures collector
+
+bench-fluentbit: ## from a batch to the ring of msgpack
+	@$(GOBENCH) . ./fluentbit/input | .ci/figures fluentbit
+
+bench-grafana: ## queries and inserts of the window in memory
+	@$(GOBENCH) . ./grafana/pkg/... | .ci/figures grafana
+
+bench-splunk: ## from a batch to events
+	@$(GOBENCH) . ./splunk/modinput | .ci/figures splunk
+
+bench-plugins: ## columns through go-plugin into a detector's process
+	@$(GOBENCH) . ./plugins/host | .ci/figures plugins 'Feed/ipv6=false/rows=1000' rows/s '>=1500000' 'Feed/ipv6=true/rows=1000' rows/s '>=1500000'
 
 clean: ## remove what was built
 	rm -rf bin build grafana/dist
