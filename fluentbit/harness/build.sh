@@ -1,0 +1,5 @@
+#!/bin/sh
+# Builds the harness: build.sh OUTPUT. CC and CFLAGS are heeded.
+set -eu
+here=$(dirname "$0")
+exec "${CC:-cc}" -std=gnu11 -O1 -g -Wall -Wextra -Werror ${CFLAGS:-} -o "$1" "$here/harness.c" -lpthread -ldl

@@ -1,0 +1,38 @@
+package input
+
+import (
+	"sync"
+	"time"
+)
+
+// reportEvery is how often losses are logged at most.
+const reportEvery = 10 * time.Second
+
+// A lossReport remembers which losses were logged.
+type lossReport struct {
+	mu             sync.Mutex
+	next           time.Time
+	ring, pipeline uint64
+}
+
+// report logs events lost since the last report, unless that was just now; the
+// zero time reports in any case.
+func (x *Instance) report(now time.Time) {
+	x.loss.mu.Lock()
+	defer x.loss.mu.Unlock()
+	if !now.IsZero() && now.Before(x.loss.next) {
+		return
+	}
+	s := x.Stats()
+	if n := s.Ring.Dropped.Events - x.loss.ring; n > 0 {
+		x.log.Warn("dropped the oldest events: fluent bit takes them more slowly than they come",
+			"events", n, "buffer_limit", x.cfg.BufferLimit, "max_batch", x.cfg.MaxBatch)
+		x.loss.ring += n
+		x.loss.next = now.Add(reportEvery)
+	}
+	if n := s.Collector.Dropped - x.loss.pipeline; n > 0 {
+		x.log.Warn("dropped flows before encoding: this machine is too slow for them", "flows", n)
+		x.loss.pipeline += n
+		x.loss.next = now.Add(reportEvery)
+	}
+}
