@@ -14,8 +14,8 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 )
 
-// labelled is where the labelled captures lie, outside the repository.
-const labelled = "/work/shared/labelled"
+// labelled is where the labelled captures lie: beside the repository, not in it.
+const labelled = "../../../../shared/labelled"
 
 // load reads the flows of a capture, both directions, ordered by end, and how
 // many lines have each label.
