@@ -27,7 +27,8 @@ type Decoder struct {
 	session *template.Session // of the last datagram: neighbours often have the same
 	msg     template.Message
 	tmpl    template.Template
-	fault   Fault // the first of the current datagram
+	from    netip.AddrPort // of the current datagram
+	fault   Fault          // the first of the current datagram
 }
 
 // Stats counts in units that exist on the wire.
@@ -61,11 +62,15 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	if len(dg.Data) < 2 {
 		return d.fail(ErrShort)
 	}
+	if b.Full() {
+		return d.fail(ErrFull)
+	}
 	m := &d.msg
 	m.Exporter = flow.AddrFrom(dg.From.Addr())
 	m.Sender = m.Exporter
 	m.Received = dg.Time
 	m.Rates = nil
+	d.from = dg.From
 	switch version := binary.BigEndian.Uint16(dg.Data); version {
 	case 5:
 		d.v5(b, dg.Data)
@@ -93,18 +98,26 @@ func (d *Decoder) fail(f Fault) error {
 	return f
 }
 
-// find returns the session of the datagram's exporter, or nil.
+// find returns the session of the datagram's exporter, or nil if it has
+// announced nothing yet: a header alone must not cost us memory.
 func (d *Decoder) find(from netip.AddrPort, version uint8) *template.Session {
-	if s := d.session; s != nil && s.From == from && s.Version == version {
+	if s := d.session; s != nil && s.From == from && s.Version == version && !s.Gone() {
 		return s
 	}
-	s := d.store.Session(from, version)
-	if s == nil {
-		d.fail(ErrExporters)
-		return nil
+	d.session = d.store.Lookup(from, version)
+	return d.session
+}
+
+// open is find for an exporter that announces something; nil means that there
+// are too many.
+func (d *Decoder) open(from netip.AddrPort, version uint8) *template.Session {
+	if s := d.find(from, version); s != nil {
+		return s
 	}
-	d.session = s
-	return s
+	if d.session = d.store.Session(from, version); d.session == nil {
+		d.fail(ErrExporters)
+	}
+	return d.session
 }
 
 // header fills the message from an export packet's header.

@@ -14,6 +14,7 @@ const (
 	ErrTemplate         // a template was refused
 	ErrWithdrawal       // a template withdrawal over UDP, where RFC 7011 §8.4 forbids it; ignored
 	ErrExporters        // there are more exporters than the limit allows
+	ErrFull             // the batch holds as much as it can: reset it
 	NumFaults
 )
 
@@ -27,6 +28,7 @@ var faults = [NumFaults]struct{ label, text string }{
 	ErrTemplate:   {"template", "template was refused"},
 	ErrWithdrawal: {"withdrawal", "template withdrawal over UDP was ignored"},
 	ErrExporters:  {"exporters", "more exporters than the limit allows"},
+	ErrFull:       {"full", "batch holds as much as it can"},
 }
 
 // Error returns a sentence.

@@ -24,7 +24,7 @@ func TestRandomTemplates(t *testing.T) {
 				f.ID = 4
 			case 149, 130, 131:
 				f.ID = 7
-			case 27, 28, 62, 63, 281, 282: // may stand in for a zero IPv4 address
+			case 27, 28, 29, 30, 62, 63, 139, 281, 282: // may stand in for IPv4's
 				f.ID = 1
 			}
 			f.Len = []uint16{1, 1, 2, 2, 4, 4, 4, 8, 8, 16, 3, 5, 6, 0}[rnd.IntN(14)]

@@ -15,10 +15,6 @@ func (d *Decoder) ipfix(b *flow.Batch, dg Datagram) {
 		d.fail(ErrShort)
 		return
 	}
-	s := d.find(dg.From, 10)
-	if s == nil {
-		return
-	}
 	// A header that promises more than there is: what is there is still worth
 	// reading. One that promises less: a set that begins within the message is
 	// read to its own end.
@@ -28,7 +24,5 @@ func (d *Decoder) ipfix(b *flow.Batch, dg Datagram) {
 		end = len(data)
 	}
 	d.header(10, int64(binary.BigEndian.Uint32(data[4:]))*1e9, binary.BigEndian.Uint32(data[12:]))
-	d.msg.Rates = s.Rates(d.msg.Domain)
-	d.boot(s)
-	d.sets(b, s, data[ipfixHeader:], len(data)-end, 2, 3)
+	d.sets(b, data[ipfixHeader:], len(data)-end, 2, 3)
 }

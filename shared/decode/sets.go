@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -12,13 +13,17 @@ const setHeader = 4
 // sets walks the sets of a v9 export packet (FlowSets, RFC 3954 §5) or an IPFIX
 // message (RFC 7011 §3.3) behind its header. The message ends beyond octets
 // before data does. templates and options are the set ids of the announcements.
-func (d *Decoder) sets(b *flow.Batch, s *template.Session, data []byte, beyond int, templates, options uint16) {
+func (d *Decoder) sets(b *flow.Batch, data []byte, beyond int, templates, options uint16) {
+	m := &d.msg
+	s := d.find(d.from, m.Version)
+	d.recall(s)
+	decoded := d.Stats.Flows + d.Stats.Options
 	for len(data)-beyond >= setHeader {
 		id := binary.BigEndian.Uint16(data)
 		n := int(binary.BigEndian.Uint16(data[2:]))
 		if n < setHeader || n > len(data) {
 			d.fail(ErrSetLength)
-			return
+			break
 		}
 		if n > len(data)-beyond {
 			d.fail(ErrSetLength) // but it is all there
@@ -27,63 +32,81 @@ func (d *Decoder) sets(b *flow.Batch, s *template.Session, data []byte, beyond i
 		data = data[n:]
 		switch {
 		case id == templates:
-			d.announce(s, set, false)
+			s = d.announce(s, set, false)
 		case id == options:
-			d.announce(s, set, true)
+			s = d.announce(s, set, true)
 		case id >= 256:
 			d.data(b, s, id, set)
 		}
 		// Ids 4 to 255 are reserved: RFC 7011 §3.3.2 has us pass over them.
 	}
+	if s != nil {
+		s.Saw(m.Received, d.Stats.Flows+d.Stats.Options > decoded)
+	}
 }
 
-// announce reads the templates of a set.
-func (d *Decoder) announce(s *template.Session, set []byte, options bool) {
+// recall takes from s what its options said for the message's domain: sampling
+// rates, and for IPFIX the time the system was started, which makes the
+// exporter's uptime at the export time, so that uptime elements (21, 22) can be
+// read.
+func (d *Decoder) recall(s *template.Session) {
 	m := &d.msg
-	for len(set) >= 4 {
-		n, err := template.Parse(&d.tmpl, set, m.Version, options)
+	if s == nil {
+		return
+	}
+	m.Rates = s.Rates(m.Domain)
+	if m.Version == 9 {
+		return
+	}
+	if t, ok := s.Boot(m.Domain); ok {
+		m.Uptime, m.HasUptime = uint32((m.Export-t)/1e6), true
+	}
+}
+
+// announce reads the templates of a set, and returns the exporter's session.
+func (d *Decoder) announce(s *template.Session, set []byte, options bool) *template.Session {
+	m := &d.msg
+	// A set may be padded with zeros (RFC 3954 §5.2), and some exporters pad
+	// with many.
+	content := len(bytes.TrimRight(set, "\x00"))
+	for at := 0; len(set)-at >= 4 && at < content; {
+		n, err := template.Parse(&d.tmpl, set[at:], m.Version, options)
 		if n == 0 {
-			if !zero(set) { // padding
-				d.fail(ErrTemplate)
-			}
-			return
+			d.fail(ErrTemplate)
+			return s
 		}
-		set = set[n:]
+		at += n
 		switch {
 		case err != nil:
 			d.fail(ErrTemplate)
+			continue
 		case len(d.tmpl.Fields) == 0 && m.Version != 9:
 			d.fail(ErrWithdrawal)
-		default:
-			changed, err := s.Put(m.Domain, &d.tmpl)
-			if err != nil {
-				d.fail(ErrTemplate)
-			}
-			if changed {
-				d.Stats.Templates++
+			continue
+		}
+		if s == nil {
+			if s = d.open(d.from, m.Version); s == nil {
+				return nil
 			}
 		}
-		if zero(set) {
-			return
+		changed, err := s.Put(m.Domain, &d.tmpl)
+		if err != nil {
+			d.fail(ErrTemplate)
+		}
+		if changed {
+			d.Stats.Templates++
 		}
 	}
-}
-
-// zero tells whether d is padding. A v9 template set may be padded with up to
-// three octets, and some exporters pad with more.
-func zero(d []byte) bool {
-	for _, x := range d {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
+	return s
 }
 
 // data decodes the records of a data set.
 func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte) {
 	m := &d.msg
-	p := s.Plan(m.Domain, id)
+	var p *template.Plan
+	if s != nil {
+		p = s.Plan(m.Domain, id)
+	}
 	switch {
 	case p == nil:
 		d.Stats.Waiting += uint64(len(set))
@@ -94,24 +117,12 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 		if !ok {
 			d.fail(ErrShort)
 		}
-		m.Rates = s.Rates(m.Domain)
-		if m.Version != 9 {
-			d.boot(s)
-		}
+		d.recall(s)
 	default:
 		n := len(b.Flows)
 		if _, ok := p.Append(b, set, m); !ok {
 			d.fail(ErrShort)
 		}
 		d.Stats.Flows += uint64(len(b.Flows) - n)
-	}
-}
-
-// boot works out the exporter's uptime at the export time from the time it
-// booted, so that IPFIX's uptime elements (21, 22) can be read.
-func (d *Decoder) boot(s *template.Session) {
-	m := &d.msg
-	if t, ok := s.Boot(m.Domain); ok {
-		m.Uptime, m.HasUptime = uint32((m.Export-t)/1e6), true
 	}
 }

@@ -33,11 +33,13 @@ func (d *Decoder) v5(b *flow.Batch, data []byte) {
 	m := &d.msg
 	m.Uptime = binary.BigEndian.Uint32(data[4:])
 
-	// The records that are there count, not those that the header promises.
+	// Where the header promises more records than there are, those that are there
+	// count; what stands behind the promised ones is none.
 	n := int(binary.BigEndian.Uint16(data[2:]))
-	if have := (len(data) - v5Header) / v5Record; n > have {
+	have := (len(data) - v5Header) / v5Record
+	if n != have {
 		d.fail(ErrCount)
-		n = have
+		n = min(n, have)
 	}
 	if n == 0 {
 		return

@@ -16,13 +16,8 @@ func (d *Decoder) v9(b *flow.Batch, dg Datagram) {
 		d.fail(ErrShort)
 		return
 	}
-	s := d.find(dg.From, 9)
-	if s == nil {
-		return
-	}
 	d.header(9, int64(binary.BigEndian.Uint32(data[8:]))*1e9, binary.BigEndian.Uint32(data[16:]))
 	m := &d.msg
 	m.Uptime, m.HasUptime = binary.BigEndian.Uint32(data[4:]), true
-	m.Rates = s.Rates(m.Domain)
-	d.sets(b, s, data[v9Header:], 0, 0, 1)
+	d.sets(b, data[v9Header:], 0, 0, 1)
 }

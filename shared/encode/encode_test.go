@@ -218,8 +218,8 @@ func TestExtras(t *testing.T) {
 	b := batch(t, 10, 5, fields)
 	want := map[Profile][]string{
 		IPFIX: {"6871_40", "interfaceName", "sourceIPv4Address_2", "octetTotalCount", "0_20000"},
-		ECS:   {"netflow.6871_40", "netflow.interface_name", "netflow.source_ipv4_address", "netflow.octet_total_count", "netflow.0_20000"},
-		Flat:  {"6871_40", "interface_name", "source_ipv4_address", "octet_total_count", "0_20000"},
+		ECS:   {"netflow.6871_40", "netflow.interface_name", "netflow.source_ipv4_address_2", "netflow.octet_total_count", "netflow.0_20000"},
+		Flat:  {"6871_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
 	}
 	for _, p := range allProfiles {
 		for i := range b.Flows {

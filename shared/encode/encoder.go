@@ -53,7 +53,10 @@ func (e *Encoder) plan(s flow.Set) *plan {
 	p := e.plans[s]
 	if p == nil {
 		if len(e.plans) >= maxPlans {
-			clear(e.plans)
+			for k := range e.plans { // any one
+				delete(e.plans, k)
+				break
+			}
 		}
 		p = e.compile(s)
 		e.plans[s] = p

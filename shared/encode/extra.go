@@ -3,6 +3,7 @@ package encode
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 
@@ -10,22 +11,14 @@ import (
 	"github.com/weirflow/weir/shared/ie"
 )
 
-// extraName returns the key for an element without a column, in scratch space.
-func (e *Encoder) extraName(x flow.Element, s flow.Set) []byte {
+// elementName returns the key for an element, in scratch space: its name as
+// the profile spells it, "_2" behind it for the second of that name in a record.
+func (e *Encoder) elementName(x flow.Element) []byte {
 	e.name = ie.AppendName(e.name[:0], x.PEN, x.ID)
 	if e.profile != IPFIX {
 		e.name = snake(e.name)
-		return e.name
 	}
-	// An element whose column another one has filled: a second key of the same
-	// name would hide the first.
-	for i := range flow.Fields {
-		c := &flow.Fields[i]
-		if s.Has(flow.Field(i)) && (c.IPFIX == string(e.name) || c.IPFIX6 == string(e.name)) {
-			e.name = append(e.name, "_2"...)
-			break
-		}
-	}
+	e.name = x.AppendOrd(e.name)
 	return e.name
 }
 
@@ -58,7 +51,7 @@ func (e *Encoder) appendExtrasJSON(dst []byte, b *flow.Batch, f *flow.Flow, firs
 		if !ok {
 			return dst
 		}
-		dst = appendFieldJSON(dst, e.extraName(x, f.Set), x, v, first)
+		dst = appendFieldJSON(dst, e.elementName(x), x, v, first)
 		first = false
 	}
 }
@@ -87,7 +80,7 @@ func (e *Encoder) AppendOptionJSON(dst []byte, b *flow.Batch, o *flow.Option) []
 			return append(dst, '}')
 		}
 		if i < int(o.Scopes) && o.Version == 9 && int(x.ID) < len(scopes) && x.ID > 0 {
-			e.name = append(e.name[:0], scopes[x.ID]...)
+			e.name = x.AppendOrd(append(e.name[:0], scopes[x.ID]...))
 			if i > 0 {
 				dst = append(dst, ',')
 			}
@@ -97,11 +90,7 @@ func (e *Encoder) AppendOptionJSON(dst []byte, b *flow.Batch, o *flow.Option) []
 			dst = ie.AppendJSON(dst, ie.Unsigned64, v)
 			continue
 		}
-		e.name = ie.AppendName(e.name[:0], x.PEN, x.ID)
-		if e.profile != IPFIX {
-			e.name = snake(e.name)
-		}
-		dst = appendFieldJSON(dst, e.name, x, v, i == 0)
+		dst = appendFieldJSON(dst, e.elementName(x), x, v, i == 0)
 	}
 }
 
@@ -115,49 +104,39 @@ func (e *Encoder) appendExtrasMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) (
 		if !ok {
 			return dst, n
 		}
-		dst = appendStr(dst, e.extraName(x, f.Set))
+		dst = appendStr(dst, e.elementName(x))
 		dst = e.appendValue(dst, x, v)
 	}
 }
 
-// appendValue appends the value of an element: numbers and booleans as such,
-// all else as the text that JSON has.
+// appendValue appends the value of an element as JSON has it: its numbers and
+// booleans as such, all else as text.
 func (e *Encoder) appendValue(dst []byte, x flow.Element, v []byte) []byte {
 	el, _ := ie.Lookup(x.PEN, x.ID)
-	switch {
-	case el.Type >= ie.Unsigned8 && el.Type <= ie.Unsigned64 && len(v) <= 8:
-		var n uint64
-		for _, c := range v {
-			n = n<<8 | uint64(c)
-		}
-		return binary.BigEndian.AppendUint64(append(dst, mpUint64), n)
-	case el.Type >= ie.Signed8 && el.Type <= ie.Signed64 && len(v) > 0 && len(v) <= 8:
-		n := int64(int8(v[0]))
-		for _, c := range v[1:] {
-			n = n<<8 | int64(c)
-		}
-		return binary.BigEndian.AppendUint64(append(dst, mpInt64), uint64(n))
-	case el.Type == ie.Float64 && len(v) == 8:
-		return append(append(dst, 0xcb), v...)
-	case (el.Type == ie.Float32 || el.Type == ie.Float64) && len(v) == 4:
-		n := math.Float64bits(float64(math.Float32frombits(binary.BigEndian.Uint32(v))))
-		return binary.BigEndian.AppendUint64(append(dst, 0xcb), n)
-	case el.Type == ie.Boolean && len(v) == 1 && v[0] == 1:
-		return append(dst, 0xc3)
-	case el.Type == ie.Boolean && len(v) == 1 && v[0] == 2:
-		return append(dst, 0xc2)
-	case el.Type == ie.String:
+	if el.Type == ie.String { // JSON's escapes are not ours
 		for len(v) > 0 && v[len(v)-1] == 0 {
 			v = v[:len(v)-1]
 		}
 		return appendStr(dst, v)
 	}
 	e.text = ie.AppendJSON(e.text[:0], el.Type, v)
-	t := e.text
-	if len(t) >= 2 && t[0] == '"' {
-		t = t[1 : len(t)-1]
+	switch t := e.text; t[0] {
+	case '"':
+		return appendStr(dst, t[1:len(t)-1])
+	case 't':
+		return append(dst, 0xc3)
+	case 'f':
+		return append(dst, 0xc2)
+	default:
+		if n, err := strconv.ParseUint(string(t), 10, 64); err == nil {
+			return binary.BigEndian.AppendUint64(append(dst, mpUint64), n)
+		}
+		if n, err := strconv.ParseInt(string(t), 10, 64); err == nil {
+			return binary.BigEndian.AppendUint64(append(dst, mpInt64), uint64(n))
+		}
+		n, _ := strconv.ParseFloat(string(t), 64)
+		return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(n))
 	}
-	return appendStr(dst, t)
 }
 
 // appendStr appends a msgpack string; octets that are not UTF-8 become U+FFFD.

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -223,6 +224,9 @@ func (e *Encoder) AppendEvent(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 		t = f.End
 	} else if f.Set.Has(flow.FieldStart) {
 		t = f.Start
+	}
+	if t < 0 || t/1e9 > math.MaxUint32 { // an exporter's clock may say anything
+		t = f.Received
 	}
 	dst = append(dst, mpArray2, mpArray2, mpExt8, 0)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(t/1e9))

@@ -3,6 +3,7 @@ package flow
 import (
 	"encoding/binary"
 	"iter"
+	"strconv"
 )
 
 // A Batch is a run of records with the strings and extras that they refer to.
@@ -45,6 +46,10 @@ func Fill(fl []Flow) {
 	}
 }
 
+// Full tells whether the batch holds so much that the records of one more
+// datagram might not find room: offsets have 32 bits.
+func (b *Batch) Full() bool { return len(b.arena) > 1<<31 || len(b.Flows) > 1<<28 }
+
 // Arena appends n bytes to the arena and returns them with their offset. They
 // hold old values.
 func (b *Batch) Arena(n int) (off uint32, buf []byte) {
@@ -57,23 +62,54 @@ func (b *Batch) Arena(n int) (off uint32, buf []byte) {
 	return uint32(l), b.arena[l : l+n : l+n]
 }
 
-// An Element names an information element: its enterprise number (0 is IANA)
-// and its id there.
+// An Element names an information element of a record: its enterprise number (0
+// is IANA) and its id there. A record may hold an element more than once; Ord
+// tells them apart, and counts those that have the name before it.
 type Element struct {
 	PEN uint32
 	ID  uint16
+	Ord uint16
 }
 
-// ExtraHeader is what stands before an extra's bytes in the arena: PEN (4
-// octets), id (2) and length (2), big-endian.
-const ExtraHeader = 8
+// AppendOrd appends "_2" to a name for the second element of that name in its
+// record, "_3" for the third, and nothing for the first.
+func (e Element) AppendOrd(name []byte) []byte {
+	if e.Ord == 0 {
+		return name
+	}
+	return strconv.AppendUint(append(name, '_'), uint64(e.Ord)+1, 10)
+}
 
-// PutExtraHeader writes the header of an extra of n bytes to dst.
+// padding is IANA's paddingOctets, which hold nothing.
+const padding = 210
+
+// ExtraHeader is the length of what stands before an extra's octets in the
+// arena.
+const ExtraHeader = 10
+
+// PutExtraHeader writes the header of an extra of n octets to dst.
 func PutExtraHeader(dst []byte, e Element, n uint16) {
 	_ = dst[ExtraHeader-1]
 	binary.BigEndian.PutUint32(dst, e.PEN)
 	binary.BigEndian.PutUint16(dst[4:], e.ID)
-	binary.BigEndian.PutUint16(dst[6:], n)
+	binary.BigEndian.PutUint16(dst[6:], e.Ord)
+	binary.BigEndian.PutUint16(dst[8:], n)
+}
+
+// ReadExtraHeader returns the element and the octets of the extra whose header
+// is at the start of d.
+func ReadExtraHeader(d []byte) (e Element, v []byte) {
+	e = Element{binary.BigEndian.Uint32(d), binary.BigEndian.Uint16(d[4:]), binary.BigEndian.Uint16(d[6:])}
+	n := ExtraHeader + int(binary.BigEndian.Uint16(d[8:]))
+	return e, d[ExtraHeader:n:n]
+}
+
+// DropExtra removes from the extras of f the one whose header is at octets
+// behind the first.
+func (b *Batch) DropExtra(f *Flow, at int) {
+	d := b.arena[f.extra.off+uint32(at):]
+	binary.BigEndian.PutUint32(d, 0)
+	binary.BigEndian.PutUint16(d[4:], padding)
 }
 
 // A Cursor is a place among the extras of a record; the zero Cursor is before
@@ -81,14 +117,14 @@ func PutExtraHeader(dst []byte, e Element, n uint16) {
 type Cursor struct{ at uint32 }
 
 func (b *Batch) next(s span, c *Cursor) (Element, []byte, bool) {
-	if c.at+ExtraHeader > s.n {
-		return Element{}, nil, false
+	for c.at+ExtraHeader <= s.n {
+		e, v := ReadExtraHeader(b.arena[s.off+c.at : s.off+s.n])
+		c.at += ExtraHeader + uint32(len(v))
+		if e.PEN != 0 || e.ID != padding {
+			return e, v, true
+		}
 	}
-	d := b.arena[s.off+c.at : s.off+s.n]
-	e := Element{binary.BigEndian.Uint32(d), binary.BigEndian.Uint16(d[4:])}
-	n := uint32(binary.BigEndian.Uint16(d[6:]))
-	c.at += ExtraHeader + n
-	return e, d[ExtraHeader : ExtraHeader+n : ExtraHeader+n], true
+	return Element{}, nil, false
 }
 
 // NextExtra returns the extra of f behind c and moves c on. The bytes are as
@@ -96,7 +132,8 @@ func (b *Batch) next(s span, c *Cursor) (Element, []byte, bool) {
 func (b *Batch) NextExtra(f *Flow, c *Cursor) (Element, []byte, bool) { return b.next(f.extra, c) }
 
 // Extra ranges over the extras of f: the elements that have no column, and
-// those whose column another element of the record has taken.
+// those whose column another element of the record has taken. Padding is passed
+// over.
 func (b *Batch) Extra(f *Flow) iter.Seq2[Element, []byte] { return b.seq(f.extra) }
 
 func (b *Batch) seq(s span) iter.Seq2[Element, []byte] {

@@ -151,9 +151,9 @@ func TestExtras(t *testing.T) {
 	for i := range fl {
 		fl[i] = Flow{}
 		off, d := b.Arena(2*ExtraHeader + 3)
-		PutExtraHeader(d, Element{9, uint16(i)}, 3)
+		PutExtraHeader(d, Element{PEN: 9, ID: uint16(i)}, 3)
 		copy(d[ExtraHeader:], "abc")
-		PutExtraHeader(d[ExtraHeader+3:], Element{0, 5}, 0)
+		PutExtraHeader(d[ExtraHeader+3:], Element{ID: 5}, 0)
 		fl[i].SetExtra(off, uint32(len(d)))
 	}
 	for i := range b.Flows {

@@ -34,7 +34,7 @@ func (s *Strings) Get(x Str) []byte {
 	if x > 1 {
 		from = s.end[x-2]
 	}
-	return s.text[from:s.end[x-1]]
+	return s.text[from:s.end[x-1]:s.end[x-1]]
 }
 
 // Intern returns the Str of v; equal texts give equal Strs until Reset.

@@ -16,15 +16,26 @@ func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool)
 		return p.appendVariable(b, set, m)
 	}
 	n := len(set) / p.stride
+	used = n * p.stride
 	if n == 0 {
-		return 0, true
+		return 0, zero(set)
 	}
 	fl := p.rows(b, n, set, m)
 	if size := len(p.extraRow); size > 0 {
 		p.fixedExtras(b, fl, set, size)
 	}
-	p.finish(fl, m)
-	return n * p.stride, true
+	p.finish(b, fl, set, m)
+	return used, zero(set[used:])
+}
+
+// zero tells whether d is padding.
+func zero(d []byte) bool {
+	for _, x := range d {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // rows appends n flows and fills their columns from d, which holds a record
@@ -37,11 +48,8 @@ func (p *Plan) rows(b *flow.Batch, n int, d []byte, m *Message) []flow.Flow {
 	first.Domain = m.Domain
 	if !p.hasFrom {
 		first.Exporter = m.Exporter
-		if m.Sender != m.Exporter {
-			first.Sender = m.Sender
-			first.Set.Add(flow.FieldSender)
-		}
-	} else {
+	}
+	if p.hasFrom || m.Sender != m.Exporter {
 		first.Sender = m.Sender
 		first.Set.Add(flow.FieldSender)
 	}
@@ -56,8 +64,27 @@ func (p *Plan) rows(b *flow.Batch, n int, d []byte, m *Message) []flow.Flow {
 	return fl
 }
 
-// finish does what needs the whole row: sampling rates and impossible times.
-func (p *Plan) finish(fl []flow.Flow, m *Message) {
+// finish does what needs the whole row: one of two address families, sampling
+// rates, impossible times.
+func (p *Plan) finish(b *flow.Batch, fl []flow.Flow, d []byte, m *Message) {
+	for i := range p.families {
+		p.families[i].choose(b, fl, d, p.stride)
+	}
+	if p.hasFrom {
+		for i := range fl {
+			f := &fl[i]
+			if f.Exporter == (flow.Addr{}) || f.Exporter == flow.AddrFrom4([4]byte{}) {
+				f.Exporter = m.Exporter
+			}
+			if f.Exporter == f.Sender {
+				f.Sender = flow.Addr{}
+				f.Set.Del(flow.FieldSender)
+			}
+		}
+	}
+	if m.Rates != nil {
+		m.Rates.fill(fl)
+	}
 	if p.rate {
 		for i := range fl {
 			if fl[i].SamplingRate == 0 { // 0 is unknown, not a rate
@@ -65,12 +92,41 @@ func (p *Plan) finish(fl []flow.Flow, m *Message) {
 			}
 		}
 	}
-	if m.Rates != nil {
-		m.Rates.fill(fl)
-	}
 	if p.times {
 		m.CheckTimes(fl)
 	}
+}
+
+// choose takes the value for IPv6 into the column where the record is of IPv6,
+// and removes it from the extras there and where it is zero.
+func (x *family) choose(b *flow.Batch, fl []flow.Flow, d []byte, stride int) {
+	at := x.off
+	for i := range fl {
+		f, v := &fl[i], d[at:at+x.n]
+		at += stride
+		empty := zero(v)
+		if a := f.Addr(x.field); a != nil {
+			if !empty && *a != flow.AddrFrom4([4]byte{}) {
+				continue // both are there
+			}
+			if !empty {
+				*a = flow.Addr(v)
+			}
+		} else if f.IsIPv6() {
+			f.SetUint(x.field, saturate(x.field, number(v)))
+		} else if !empty {
+			continue
+		}
+		b.DropExtra(f, x.at)
+	}
+}
+
+// saturate cuts v to what column x holds.
+func saturate(x flow.Field, v uint64) uint64 {
+	if size := flow.Fields[x].Size; size < 8 && v>>(8*size) != 0 {
+		return 1<<(8*size) - 1
+	}
+	return v
 }
 
 // fixedExtras copies the extras of records that all have the same size.
@@ -81,9 +137,9 @@ func (p *Plan) fixedExtras(b *flow.Batch, fl []flow.Flow, d []byte, size int) {
 		fl[i].SetExtra(off+uint32(i*size), uint32(size))
 	}
 	for _, x := range p.extras {
-		to, from := x.at, x.off
+		to, from, n := int(x.at), int(x.off), int(x.n)
 		for range fl {
-			copy(buf[to:to+x.n], d[from:from+x.n])
+			copy(buf[to:to+n], d[from:from+n])
 			to += size
 			from += p.stride
 		}
@@ -139,6 +195,7 @@ records:
 		n++
 	}
 	m.gather, m.vars = gather[:n*p.stride], vars[:n*len(p.vars)*2]
+	ok = ok && zero(set[used:])
 	if n == 0 {
 		return used, ok
 	}
@@ -147,7 +204,7 @@ records:
 	if len(p.extraRow) > 0 || p.varExtras {
 		p.variableExtras(b, fl, set, m)
 	}
-	p.finish(fl, m)
+	p.finish(b, fl, m.gather, m)
 	return used, ok
 }
 
@@ -184,7 +241,7 @@ func (p *Plan) variableExtras(b *flow.Batch, fl []flow.Flow, set []byte, m *Mess
 		fl[i].SetExtra(off, uint32(size))
 		at := copy(buf, p.extraRow)
 		for _, x := range p.extras {
-			copy(buf[x.at:x.at+x.n], m.gather[i*p.stride+x.off:])
+			copy(buf[x.at:x.at+x.n], m.gather[i*p.stride+int(x.off):])
 		}
 		for j := range p.vars {
 			if v := &p.vars[j]; v.kind == varExtra {

@@ -20,6 +20,7 @@ type Message struct {
 	// Replaced counts the records whose time was impossible or unknown.
 	Replaced uint64
 
+	marked bool     // some record of the set has TimeReplaced
 	gather []byte   // the fixed parts of variable-length records, one behind the other
 	vars   []uint32 // where each variable-length value starts, and its length
 }
@@ -45,6 +46,15 @@ func (m *Message) CheckTimes(fl []flow.Flow) {
 		}
 		m.mend(f, lo, hi)
 	}
+	if !m.marked {
+		return
+	}
+	m.marked = false
+	for i := range fl {
+		if fl[i].Marks&flow.TimeReplaced != 0 {
+			m.Replaced++
+		}
+	}
 }
 
 func (m *Message) mend(f *flow.Flow, lo, hi int64) {
@@ -67,6 +77,6 @@ func (m *Message) mend(f *flow.Flow, lo, hi int64) {
 	}
 	if bad {
 		f.Marks |= flow.TimeReplaced
-		m.Replaced++
+		m.marked = true
 	}
 }

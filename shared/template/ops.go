@@ -23,11 +23,11 @@ const (
 	opStr                                // a string of off2 octets
 	opUint                               // a number of n octets
 	opApp                                // IE 95
-	opOther                              // the IPv6 address, where the IPv4 address is zero
 	opBoot                               // uptime at off with the record's IE 160 at off2
-	opRatio                              // the rate (a+b)/a: a of 4 octets at off, b at off2
-	opMultiple                           // the rate b/a, likewise (IE 310 at off2, 309 at off)
-	opProbability                        // the rate 1/p: IE 311, float64
+	opRate                               // the rate at off, of n octets, where none is known yet
+	opRatio                              // the rate (a+b)/a, likewise: IE 305 at off, 306 at off2
+	opOutOf                              // the rate b/a, likewise: IE 309 at off, 310 at off2
+	opProbability                        // the rate 1/p, likewise: IE 311, a float
 	opDurationMilli                      // IE 161: the end that the record lacks
 	opDurationMicro                      // IE 162
 )
@@ -58,20 +58,6 @@ func timeLen(id uint16) int {
 		return 4
 	}
 	return 8
-}
-
-// fuseTime merges the loops of Start and End.
-func fuseTime(a, b op) opcode {
-	if a.field != flow.FieldStart || b.field != flow.FieldEnd || a.code != b.code {
-		return opNone
-	}
-	switch a.code {
-	case opUptime:
-		return opUptimePair
-	case opMillis:
-		return opMillisPair
-	}
-	return opNone
 }
 
 // derived makes the ops for columns that take more than one element, and adds
@@ -111,34 +97,19 @@ func derived(fixed []source, set *flow.Set) []op {
 		set.Add(x)
 		ops = append(ops, op{code: c, field: x, off: off})
 	}
-	// An exporter may have one template for both families: the addresses of the
-	// other one are then zero.
-	for i := range fixed {
-		f := &fixed[i]
-		if f.taken || f.PEN != 0 || f.Len != 16 {
-			continue
+	// Sampling: the first source that states a rate counts.
+	rate := func(code opcode, a, b uint16) {
+		x, y := at[a], at[b]
+		if x == nil || y == nil || x.taken || x.Len == 0 || x.Len > 8 || y.Len == 0 || y.Len > 8 {
+			return
 		}
-		if x, _, ok := column(f.ID); ok && flow.Fields[x].Kind == flow.KindAddr && set.Has(x) {
-			ops = append(ops, op{code: opOther, field: x, off: uint16(f.off)})
-		}
+		set.Add(flow.FieldSamplingRate)
+		ops = append(ops, op{code: code, off: uint16(x.off), n: uint8(x.Len), off2: uint16(y.off), n2: uint8(y.Len)})
 	}
-	if !set.Has(flow.FieldSamplingRate) {
-		for _, r := range []struct {
-			code opcode
-			a, b uint16
-		}{{opRatio, 305, 306}, {opMultiple, 309, 310}} {
-			a, ok := get(r.a, 4)
-			b, ok2 := get(r.b, 4)
-			if ok && ok2 && !set.Has(flow.FieldSamplingRate) {
-				set.Add(flow.FieldSamplingRate)
-				ops = append(ops, op{code: r.code, off: a, off2: b})
-			}
-		}
-		if off, ok := get(311, 8); ok && !set.Has(flow.FieldSamplingRate) {
-			set.Add(flow.FieldSamplingRate)
-			ops = append(ops, op{code: opProbability, off: off})
-		}
-	}
+	rate(opRate, 50, 50)
+	rate(opRatio, 305, 306)
+	rate(opOutOf, 309, 310)
+	rate(opProbability, 311, 311)
 	return ops
 }
 
@@ -187,6 +158,11 @@ func (o *op) runByHand(b *flow.Batch, fl []flow.Flow, d []byte, stride int, m *M
 			// Uptime wraps each 2³² ms, the boot time doesn't: of the instants that
 			// fit, the one next to the export time is meant.
 			boot := millis(d[at2:])
+			if !plausible(boot, m.Export) {
+				at += stride
+				at2 += stride
+				continue
+			}
 			t := Absolute(m.Export, uint32((m.Export-boot)/1e6), binary.BigEndian.Uint32(d[at:]))
 			fl[i].SetUint(o.field, uint64(t))
 			fl[i].Marks &^= flow.TimeReplaced
@@ -214,11 +190,7 @@ func (o *op) runByHand(b *flow.Batch, fl []flow.Flow, d []byte, stride int, m *M
 		}
 	case opUint:
 		for i := range fl {
-			v := number(d[at : at+int(o.n)])
-			if size := flow.Fields[o.field].Size; size < 8 && v>>(8*size) != 0 {
-				v = 1<<(8*size) - 1 // too large for the column: as large as it holds
-			}
-			fl[i].SetUint(o.field, v)
+			fl[i].SetUint(o.field, saturate(o.field, number(d[at:at+int(o.n)])))
 			at += stride
 		}
 	case opApp:
@@ -226,30 +198,28 @@ func (o *op) runByHand(b *flow.Batch, fl []flow.Flow, d []byte, stride int, m *M
 			fl[i].SetUint(o.field, app(d[at:at+int(o.n)]))
 			at += stride
 		}
-	case opOther:
+	case opRate, opRatio, opOutOf, opProbability:
 		for i := range fl {
-			a := fl[i].Addr(o.field)
-			if v := flow.Addr(d[at:]); *a == flow.AddrFrom4([4]byte{}) && v != (flow.Addr{}) {
-				*a = v
+			if f := &fl[i]; f.SamplingRate == 0 {
+				f.SamplingRate = o.rate(d[at:at+int(o.n)], d[at2:at2+int(o.n2)])
 			}
-			at += stride
-		}
-	case opRatio, opMultiple:
-		for i := range fl {
-			x, y := uint64(binary.BigEndian.Uint32(d[at:])), uint64(binary.BigEndian.Uint32(d[at2:]))
-			if o.code == opMultiple {
-				y -= min(x, y)
-			}
-			fl[i].SamplingRate = ratio(x, y)
 			at += stride
 			at2 += stride
 		}
-	case opProbability:
-		for i := range fl {
-			fl[i].SamplingRate = inverse(math.Float64frombits(binary.BigEndian.Uint64(d[at:])))
-			at += stride
-		}
 	}
+}
+
+// rate returns what the elements a and b say of sampling, 0 if that is nothing.
+func (o *op) rate(a, b []byte) uint32 {
+	switch o.code {
+	case opRatio:
+		return ratio(number(a), number(b))
+	case opOutOf:
+		return outOf(number(a), number(b))
+	case opProbability:
+		return inverse(float(a))
+	}
+	return clamp(number(a))
 }
 
 func (o *op) time(d []byte, m *Message) int64 {
@@ -259,7 +229,8 @@ func (o *op) time(d []byte, m *Message) int64 {
 	case opMillis:
 		return millis(d)
 	case opMicros:
-		return ie.NTP(binary.BigEndian.Uint64(d) &^ 0x7ff)
+		t := ie.NTP(binary.BigEndian.Uint64(d) &^ 0x7ff)
+		return (t + 500) / 1000 * 1000 // the bits that don't count are worth half a microsecond
 	case opNanos:
 		return ie.NTP(binary.BigEndian.Uint64(d))
 	default:
@@ -269,13 +240,18 @@ func (o *op) time(d []byte, m *Message) int64 {
 
 // unknown marks a time in the exporter's uptime that can't be made absolute.
 func (m *Message) unknown(fl []flow.Flow, x flow.Field) {
+	m.marked = true
 	for i := range fl {
-		if fl[i].Marks&flow.TimeReplaced == 0 {
-			m.Replaced++
-		}
 		fl[i].SetUint(x, uint64(m.Received))
 		fl[i].Marks |= flow.TimeReplaced
 	}
+}
+
+// plausible tells whether a system may have been started at boot that exports
+// at export: not after it, and not many years before.
+func plausible(boot, export int64) bool {
+	const years = 20 * 365 * 24 * 3600e9
+	return boot > 0 && boot <= export+3600e9 && export-boot < years
 }
 
 // millis reads dateTimeMilliseconds; one beyond the year 2262 becomes 0, which
@@ -313,10 +289,13 @@ func app(d []byte) uint64 {
 // trim cuts the NULs that fill a fixed-length string.
 func trim(d []byte) []byte { return bytes.TrimRight(d, "\x00") }
 
-// inverse returns 1/p rounded, or 0 if p is no probability.
-func inverse(p float64) uint32 {
-	if !(p > 0 && p <= 1) {
-		return 0
+// float reads an IEEE 754 number of 4 or 8 octets; NaN for another length.
+func float(d []byte) float64 {
+	switch len(d) {
+	case 8:
+		return math.Float64frombits(binary.BigEndian.Uint64(d))
+	case 4:
+		return float64(math.Float32frombits(binary.BigEndian.Uint32(d)))
 	}
-	return clamp(uint64(math.Min(1/p+0.5, 1<<33)))
+	return math.NaN()
 }

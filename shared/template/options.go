@@ -20,7 +20,7 @@ func (p *Plan) AppendOptions(b *flow.Batch, set []byte, m *Message, s *Session) 
 		records++
 		used += n
 	}
-	return records, used, true
+	return records, used, zero(set[used:])
 }
 
 // measure returns the octets of the record at the start of d and what its
@@ -31,7 +31,9 @@ func (p *Plan) measure(d []byte) (used, arena int, ok bool) {
 		if !ok {
 			return 0, 0, false
 		}
-		arena += flow.ExtraHeader + len(v)
+		if f.Len > 0 { // one of no octets says nothing, and must not cost a header
+			arena += flow.ExtraHeader + len(v)
+		}
 		used = next
 	}
 	return used, arena, true
@@ -72,14 +74,21 @@ func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (us
 		Template: p.Template.ID, Version: m.Version, Scopes: uint8(min(p.Template.Scopes, 255)),
 	}
 	o.SetFields(off, uint32(size))
-	b.Options = append(b.Options, o)
 
 	var said announced
 	at, to := 0, 0
 	for i, f := range p.Template.Fields {
 		v, next, _ := value(d, at, f, p.Template.Version)
 		at = next
-		flow.PutExtraHeader(buf[to:], f.Element, uint16(len(v)))
+		if f.Len == 0 {
+			if i < p.Template.Scopes {
+				o.Scopes--
+			}
+			continue
+		}
+		e := f.Element
+		e.Ord = p.ords[i]
+		flow.PutExtraHeader(buf[to:], e, uint16(len(v)))
 		to += flow.ExtraHeader
 		to += copy(buf[to:], v)
 		if i < p.Template.Scopes && p.Template.Version == 9 {
@@ -90,7 +99,8 @@ func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (us
 		}
 		said.field(f.Element, v)
 	}
-	said.tell(s, m.Domain)
+	b.Options = append(b.Options, o)
+	said.tell(s, m)
 	return used, true
 }
 
@@ -102,6 +112,7 @@ const scopeInterface = 2
 type announced struct {
 	sampler, iface       uint32
 	hasSampler, hasIface bool
+	tooLarge             bool // the sampler's id
 	rate                 uint32
 	interval, space      uint64 // IE 305, 306
 	size, population     uint64 // IE 309, 310
@@ -115,9 +126,10 @@ func (a *announced) field(e flow.Element, v []byte) {
 	n := number(v)
 	switch e.ID {
 	case 48, 302:
-		a.sampler, a.hasSampler = uint32(n), true
+		a.sampler, a.hasSampler = clamp(n), true
+		a.tooLarge = a.tooLarge || n >= math.MaxUint32 // the column can't tell it from another
 	case 10:
-		a.iface, a.hasIface = uint32(n), true
+		a.iface, a.hasIface = clamp(n), true
 	case 34, 50:
 		if n > 0 {
 			a.rate = clamp(n)
@@ -131,11 +143,8 @@ func (a *announced) field(e flow.Element, v []byte) {
 	case 310:
 		a.population = n
 	case 311:
-		switch len(v) {
-		case 8:
-			a.rate = inverse(math.Float64frombits(n))
-		case 4:
-			a.rate = inverse(float64(math.Float32frombits(uint32(n))))
+		if r := inverse(float(v)); r != 0 {
+			a.rate = r
 		}
 	case 160:
 		if len(v) == 8 {
@@ -145,18 +154,18 @@ func (a *announced) field(e flow.Element, v []byte) {
 }
 
 // tell writes to s what a holds.
-func (a *announced) tell(s *Session, domain uint32) {
-	if a.boot > 0 {
-		s.SetBoot(domain, a.boot)
+func (a *announced) tell(s *Session, m *Message) {
+	if plausible(a.boot, m.Export) {
+		s.SetBoot(m.Domain, a.boot)
 	}
 	rate := a.rate
 	if rate == 0 && a.interval > 0 {
 		rate = ratio(a.interval, a.space)
 	}
-	if rate == 0 && a.population >= a.size {
-		rate = ratio(a.size, a.population-a.size)
-	}
 	if rate == 0 {
+		rate = outOf(a.size, a.population)
+	}
+	if rate == 0 || a.tooLarge {
 		return
 	}
 	var sampler, iface *uint32
@@ -166,5 +175,5 @@ func (a *announced) tell(s *Session, domain uint32) {
 	if a.hasIface {
 		iface = &a.iface
 	}
-	s.SetRate(domain, sampler, iface, rate)
+	s.SetRate(m.Domain, sampler, iface, rate)
 }

@@ -18,21 +18,24 @@ type Plan struct {
 	vars    []variable // fields whose length the record states
 	tail    int        // fixed octets behind the last variable field
 
-	extras    []extra // fixed fields without a column
-	extraRow  []byte  // a record's fixed extras: headers, and room for the values
-	varExtras bool    // some variable field has no column
+	extras    []extra  // fixed fields without a column
+	extraRow  []byte   // a record's fixed extras: headers, and room for the values
+	varExtras bool     // some variable field has no column
+	families  []family // columns that have a field for IPv4 and one for IPv6
 
 	rate    bool // the record states a sampling rate
 	times   bool // the record fills Start or End
 	hasFrom bool // the record names its exporter
+
+	ords []uint16 // of an options template's fields: Element.Ord
 }
 
 // An op moves one column, or a pair, for all rows of a set.
 type op struct {
 	code      opcode
 	field     flow.Field
-	n         uint8  // octets of the value, where code leaves it open
-	off, off2 uint16 // of the value, of the pair's second value
+	n, n2     uint8  // octets of the values, where code leaves them open
+	off, off2 uint16 // of the value, of a second one
 }
 
 type opcode uint8
@@ -56,10 +59,19 @@ const (
 
 // An extra is a fixed field without a column.
 type extra struct {
-	off, n, at int // in the record, octets, in extraRow
+	off, n, at uint32 // in the record, octets, in extraRow
 }
 
-// A source is a field of the template on its way to becoming an op.
+// A family is the field for IPv6 of a column that the field for IPv4 fills. Of
+// the two, the one that the record is about counts; the other is zero.
+type family struct {
+	field flow.Field
+	off   int // in the record
+	n     int
+	at    int // the extra's header, in extraRow
+}
+
+// A source is a fixed field of the template on its way to becoming an op.
 type source struct {
 	Field
 	off   int
@@ -70,20 +82,27 @@ type source struct {
 // Compile makes a Plan of t, of which it keeps a copy. It refuses what could
 // only do harm: records of no octets, or of more than a datagram holds.
 func Compile(t *Template) (*Plan, error) {
-	p := &Plan{Template: *t}
-	p.Template.Fields = slices.Clone(t.Fields)
 	if len(t.Fields) > MaxFields {
 		return nil, ErrFields
 	}
+	p := &Plan{Template: *t}
+	p.Template.Fields = slices.Clone(t.Fields)
 	off := 0
 	var fixed []source
+	seen := map[flow.Element]uint16{}
 	for _, f := range t.Fields {
+		e := f.Element
+		e.Ord = seen[e]
+		seen[f.Element]++
+		if t.Options {
+			p.ords = append(p.ords, e.Ord)
+		}
 		if f.Len == Variable && t.Version != 9 {
-			p.vars = append(p.vars, variable{before: off, Element: f.Element})
+			p.vars = append(p.vars, variable{before: off, Element: e})
 			p.minimum++
 			continue
 		}
-		fixed = append(fixed, source{Field: f, off: off})
+		fixed = append(fixed, source{Field: Field{e, f.Len}, off: off})
 		if off += int(f.Len); off > 0xffff {
 			return nil, ErrLong
 		}
@@ -101,8 +120,15 @@ func Compile(t *Template) (*Plan, error) {
 		p.vars[i].before, at = p.vars[i].before-at, p.vars[i].before
 	}
 	p.tail = off - at
-	p.columns(fixed)
-	p.variables()
+
+	taker := p.columns(fixed)
+	p.variables(taker)
+	p.leftOver(fixed, taker)
+
+	p.ops = pair(append(p.ops, derived(fixed, &p.proto.Set)...))
+	p.rate = p.proto.Set.Has(flow.FieldSamplingRate)
+	p.times = p.proto.Set.Has(flow.FieldStart) || p.proto.Set.Has(flow.FieldEnd)
+	p.hasFrom = p.proto.Set.Has(flow.FieldExporter)
 	p.proto.Version = t.Version
 	for _, x := range []flow.Field{flow.FieldReceived, flow.FieldExporter, flow.FieldVersion, flow.FieldDomain} {
 		p.proto.Set.Add(x)
@@ -110,9 +136,9 @@ func Compile(t *Template) (*Plan, error) {
 	return p, nil
 }
 
-// columns decides which field fills which column, and makes ops of those and
-// extras of the others.
-func (p *Plan) columns(fixed []source) {
+// columns decides which fixed field fills which column, and makes ops of those.
+// It returns the ids of the elements that fill columns.
+func (p *Plan) columns(fixed []source) map[flow.Field]uint16 {
 	best := map[flow.Field]int{} // index in fixed of the column's field
 	rank := map[flow.Field]int{}
 	for i := range fixed {
@@ -134,31 +160,80 @@ func (p *Plan) columns(fixed []source) {
 		f.taken = true
 		best[x], rank[x] = i, r
 	}
+	taker := map[flow.Field]uint16{}
 	for i := range fixed {
 		f := &fixed[i]
 		if !f.taken {
-			if f.Len > 0 {
-				p.addExtra(f)
-			}
 			continue
 		}
-		p.fill(f.col, int(f.Len))
+		taker[f.col] = f.ID
+		p.proto.Set.Add(f.col)
+		if a := p.proto.Addr(f.col); a != nil && f.Len == 4 {
+			*a = flow.AddrFrom4([4]byte{})
+		}
 		p.ops = append(p.ops, compileOp(f.col, f.ID, f.off, int(f.Len)))
 	}
-	p.ops = append(p.ops, derived(fixed, &p.proto.Set)...)
-	p.rate = p.proto.Set.Has(flow.FieldSamplingRate)
-	p.times = p.proto.Set.Has(flow.FieldStart) || p.proto.Set.Has(flow.FieldEnd)
-	p.ops = pair(p.ops)
+	return taker
 }
 
-// fill notes that the plan fills column x from n octets.
-func (p *Plan) fill(x flow.Field, n int) {
-	p.proto.Set.Add(x)
-	if a := p.proto.Addr(x); a != nil && n == 4 {
-		*a = flow.AddrFrom4([4]byte{})
+// variables decides where the values of variable-length fields go.
+func (p *Plan) variables(taker map[flow.Field]uint16) {
+	for i := range p.vars {
+		v := &p.vars[i]
+		x, _, ok := column(v.ID)
+		if v.PEN == 0 && ok && !p.proto.Set.Has(x) {
+			switch flow.Fields[x].Kind {
+			case flow.KindStr:
+				v.kind = varStr
+			case flow.KindApp:
+				v.kind = varApp
+			}
+		}
+		if v.kind == varExtra {
+			p.varExtras = true
+			continue
+		}
+		v.field = x
+		taker[x] = v.ID
+		p.proto.Set.Add(x)
 	}
-	if x == flow.FieldExporter {
-		p.hasFrom = true
+}
+
+// leftOver makes extras of the fields that fill no column.
+func (p *Plan) leftOver(fixed []source, taker map[flow.Field]uint16) {
+	// A column goes by the name of its first element: where another element
+	// fills it, an extra of the first is the second of that name.
+	shift := func(e *flow.Element) {
+		if x, rank, ok := column(e.ID); ok && e.PEN == 0 && rank == 0 && p.proto.Set.Has(x) && taker[x] != e.ID {
+			e.Ord++
+		}
+	}
+	double := map[flow.Field]bool{}
+	for i := range fixed {
+		f := &fixed[i]
+		if f.taken || f.Len == 0 {
+			continue
+		}
+		shift(&f.Element)
+		at := len(p.extraRow)
+		p.extraRow = append(p.extraRow, make([]byte, flow.ExtraHeader+int(f.Len))...)
+		flow.PutExtraHeader(p.extraRow[at:], f.Element, f.Len)
+		p.extras = append(p.extras, extra{off: uint32(f.off), n: uint32(f.Len), at: uint32(at + flow.ExtraHeader)})
+
+		x, rank, ok := column(f.ID)
+		if f.PEN == 0 && ok && rank == 1 && flow.Fields[x].IPFIX6 != "" && p.proto.Set.Has(x) && !double[x] && fits(x, f.ID, int(f.Len)) {
+			double[x] = true
+			p.families = append(p.families, family{field: x, off: f.off, n: int(f.Len), at: at})
+		}
+	}
+	// Addresses first: they say what the others belong to.
+	slices.SortStableFunc(p.families, func(a, b family) int {
+		return int(flow.Fields[b.field].Kind) - int(flow.Fields[a.field].Kind)
+	})
+	for i := range p.vars {
+		if v := &p.vars[i]; v.kind == varExtra {
+			shift(&v.Element)
+		}
 	}
 }
 
@@ -197,60 +272,40 @@ func compileOp(x flow.Field, id uint16, off, n int) op {
 
 // pair merges ops that one pass over the rows can do together.
 func pair(ops []op) []op {
-	out := make([]op, 0, len(ops))
+	var at [256]int // by code, and 1 more; a column has one op
+	start, end := 0, 0
+	for i, o := range ops {
+		if o.code < opGenerated {
+			at[o.code] = i + 1
+		}
+		switch o.field {
+		case flow.FieldStart:
+			start = i + 1
+		case flow.FieldEnd:
+			end = i + 1
+		}
+	}
+	merge := func(i, j int, both opcode) {
+		ops[i].code, ops[i].off2 = both, ops[j].off
+		ops[j].code = opNone
+	}
 	for i := range ops {
-		a := ops[i]
-		if a.code == opNone {
-			continue
+		if b, both := partner(ops[i].code); both != opNone && at[b] > 0 {
+			merge(i, at[b]-1, both)
 		}
-		for j := range ops {
-			b := ops[j]
-			if j == i || b.code == opNone {
-				continue
-			}
-			if code := fuse(a.code, b.code); code != opNone {
-				a.code, a.off2 = code, b.off
-				ops[j].code = opNone
-			} else if code := fuseTime(a, b); code != opNone {
-				a.code, a.off2 = code, b.off
-				ops[j].code = opNone
-			} else {
-				continue
-			}
-			break
-		}
-		ops[i].code = opNone
-		out = append(out, a)
 	}
-	return out
+	if start > 0 && end > 0 && ops[start-1].code == ops[end-1].code {
+		switch ops[start-1].code {
+		case opUptime:
+			merge(start-1, end-1, opUptimePair)
+		case opMillis:
+			merge(start-1, end-1, opMillisPair)
+		}
+	}
+	return slices.DeleteFunc(ops, func(o op) bool { return o.code == opNone })
 }
 
-func (p *Plan) addExtra(f *source) {
-	at := len(p.extraRow)
-	p.extraRow = append(p.extraRow, make([]byte, flow.ExtraHeader+int(f.Len))...)
-	flow.PutExtraHeader(p.extraRow[at:], f.Element, f.Len)
-	p.extras = append(p.extras, extra{off: f.off, n: int(f.Len), at: at + flow.ExtraHeader})
-}
-
-// variables decides where the values of variable-length fields go.
-func (p *Plan) variables() {
-	for i := range p.vars {
-		v := &p.vars[i]
-		x, _, ok := column(v.ID)
-		if v.PEN != 0 || !ok || p.proto.Set.Has(x) {
-			p.varExtras = true
-			continue
-		}
-		switch flow.Fields[x].Kind {
-		case flow.KindStr:
-			v.kind = varStr
-		case flow.KindApp:
-			v.kind = varApp
-		default:
-			p.varExtras = true
-			continue
-		}
-		v.field = x
-		p.proto.Set.Add(x)
-	}
+// size is about how many octets the plan takes.
+func (p *Plan) size() int64 {
+	return int64(800 + 12*len(p.Template.Fields) + 12*cap(p.ops) + 24*cap(p.vars) + 12*cap(p.extras) + cap(p.extraRow) + 32*len(p.families) + 2*cap(p.ords))
 }

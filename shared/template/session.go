@@ -1,7 +1,6 @@
 package template
 
 import (
-	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -13,11 +12,15 @@ type Session struct {
 	From    netip.AddrPort
 	Version uint8
 
-	limit int
-	mu    sync.Mutex // held by writers
-	plans atomic.Pointer[map[uint64]*Plan]
-	rates atomic.Pointer[map[uint32]*Rates]
-	boots atomic.Pointer[map[uint32]int64]
+	store   *Store
+	mu      sync.Mutex    // held by writers
+	plans   table[*Plan]  // by domain and template id
+	rates   table[*Rates] // by domain
+	boots   table[int64]  // by domain
+	held    atomic.Int64  // octets of the plans, as the store has them in its books
+	gone    atomic.Bool   // the store has let go of it
+	seen    atomic.Int64  // when it last sent, to the second
+	decoded atomic.Bool   // a data set of it was decoded
 }
 
 func planKey(domain uint32, id uint16) uint64 { return uint64(domain)<<16 | uint64(id) }
@@ -25,19 +28,13 @@ func planKey(domain uint32, id uint16) uint64 { return uint64(domain)<<16 | uint
 // Plan returns the plan for the data sets with this id in the domain, nil if
 // its template is not known. It takes no lock.
 func (s *Session) Plan(domain uint32, id uint16) *Plan {
-	m := s.plans.Load()
-	if m == nil {
-		return nil
-	}
-	return (*m)[planKey(domain, id)]
+	p, _ := s.plans.get(planKey(domain, id))
+	return p
 }
 
-// Plans returns all plans by domain and id. The map is not to be changed.
-func (s *Session) Plans() map[uint64]*Plan {
-	if m := s.plans.Load(); m != nil {
-		return *m
-	}
-	return nil
+// Plans calls f with each plan and the domain that it belongs to.
+func (s *Session) Plans(f func(domain uint32, p *Plan)) {
+	s.plans.all(func(key uint64, p *Plan) { f(uint32(key>>16), p) })
 }
 
 // Put makes t the template for its id in the domain, in place of the one
@@ -48,100 +45,93 @@ func (s *Session) Put(domain uint32, t *Template) (changed bool, err error) {
 	if p := s.Plan(domain, t.ID); p != nil && p.Template.Equal(t) {
 		return false, nil
 	}
+	if len(t.Fields) > s.store.limits.Fields {
+		return false, ErrFields
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.Plan(domain, t.ID)
+	switch {
+	case old != nil && old.Template.Equal(t):
+		return false, nil
+	case old == nil && s.plans.n >= s.store.limits.Templates:
+		return false, ErrFull
+	}
 	p, err := Compile(t)
 	if err != nil {
 		return false, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := planKey(domain, t.ID)
-	old := s.Plans()
-	if _, ok := old[key]; !ok && len(old) >= s.limit {
+	more := p.size()
+	if old != nil {
+		more -= old.size()
+	}
+	if !s.store.reserve(s, more) {
 		return false, ErrFull
 	}
-	m := make(map[uint64]*Plan, len(old)+1)
-	maps.Copy(m, old)
-	m[key] = p
-	s.plans.Store(&m)
+	s.plans.put(planKey(domain, t.ID), p)
 	return true, nil
 }
+
+// Saw notes that the exporter sent something at t, Unix nanoseconds, and
+// whether a data set of it could be decoded. When the store is full, who never
+// delivered goes first, and then who has long been silent.
+func (s *Session) Saw(t int64, decoded bool) {
+	if old := s.seen.Load(); t-old > 1e9 || t < old {
+		s.seen.Store(t)
+	}
+	if decoded && !s.decoded.Load() {
+		s.decoded.Store(true)
+	}
+}
+
+// Gone tells whether the store has let go of the session.
+func (s *Session) Gone() bool { return s.gone.Load() }
 
 // Rates returns the sampling rates that were announced for the domain, nil if
 // none were.
 func (s *Session) Rates(domain uint32) *Rates {
-	m := s.rates.Load()
-	if m == nil {
-		return nil
-	}
-	return (*m)[domain]
+	r, _ := s.rates.get(uint64(domain))
+	return r
 }
 
 // SetRate notes a sampling rate of the domain: of a sampler, of an interface,
 // or of the domain as a whole if neither is given.
 func (s *Session) SetRate(domain uint32, sampler, iface *uint32, rate uint32) {
-	if known(s.Rates(domain), sampler, iface, rate) {
+	r := s.Rates(domain)
+	if r != nil && r.has(sampler, iface, rate) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := map[uint32]*Rates{}
-	if old := s.rates.Load(); old != nil {
-		all = maps.Clone(*old)
+	limit := s.store.limits.Templates
+	if r = s.Rates(domain); r == nil {
+		if s.rates.n >= limit {
+			return
+		}
+		r = &Rates{}
+		s.rates.put(uint64(domain), r)
 	}
-	r := Rates{Sampler: map[uint32]uint32{}, Interface: map[uint32]uint32{}}
-	if old := all[domain]; old != nil {
-		r = Rates{Domain: old.Domain, Sampler: maps.Clone(old.Sampler), Interface: maps.Clone(old.Interface)}
-	} else if len(all) >= s.limit {
-		return
-	}
-	switch {
-	case sampler != nil && len(r.Sampler) < s.limit:
-		r.Sampler[*sampler] = rate
-	case sampler == nil && iface != nil && len(r.Interface) < s.limit:
-		r.Interface[*iface] = rate
-	case sampler == nil && iface == nil:
-		r.Domain = rate
-	}
-	all[domain] = &r
-	s.rates.Store(&all)
-}
-
-func known(r *Rates, sampler, iface *uint32, rate uint32) bool {
-	switch {
-	case r == nil:
-		return false
-	case sampler != nil:
-		return r.Sampler[*sampler] == rate
-	case iface != nil:
-		return r.Interface[*iface] == rate
-	}
-	return r.Domain == rate
+	r.set(sampler, iface, rate, limit)
 }
 
 // Boot returns when the exporter's system was started, Unix nanoseconds, if its
-// options said so (IE 160).
+// options said so (IE 160), for the domain or for all, which is domain 0 (RFC
+// 7011 §3.1).
 func (s *Session) Boot(domain uint32) (int64, bool) {
-	m := s.boots.Load()
-	if m == nil {
-		return 0, false
+	if t, ok := s.boots.get(uint64(domain)); ok {
+		return t, true
 	}
-	t, ok := (*m)[domain]
-	return t, ok
+	return s.boots.get(0)
 }
 
 // SetBoot notes when the exporter's system was started.
 func (s *Session) SetBoot(domain uint32, t int64) {
-	if old, ok := s.Boot(domain); ok && old == t {
+	if old, ok := s.boots.get(uint64(domain)); ok && old == t {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := map[uint32]int64{}
-	if old := s.boots.Load(); old != nil {
-		m = maps.Clone(*old)
+	if _, ok := s.boots.get(uint64(domain)); ok || s.boots.n < s.store.limits.Templates {
+		s.boots.put(uint64(domain), t)
 	}
-	if _, ok := m[domain]; ok || len(m) < s.limit {
-		m[domain] = t
-	}
-	s.boots.Store(&m)
 }

@@ -3,16 +3,26 @@ package template
 import (
 	"net/netip"
 	"sync"
+	"time"
 )
 
-// Limits bound what exporters can make a Store hold.
+// Limits bound what exporters can make a Store hold. A limit that is 0 takes
+// its default.
 type Limits struct {
-	Sessions  int `yaml:"exporters"` // exporters: address, port and protocol version
-	Templates int `yaml:"templates"` // templates of one exporter, over all its domains; as many samplers and domains
+	Sessions  int   `yaml:"exporters"` // exporters: address, port and protocol version
+	Templates int   `yaml:"templates"` // templates of one exporter, over all its domains; as many samplers and domains
+	Fields    int   `yaml:"fields"`    // fields of one template, at most 1024
+	Octets    int64 `yaml:"octets"`    // memory of all templates together
 }
 
 // DefaultLimits suit a collector of a large network.
-func DefaultLimits() Limits { return Limits{Sessions: 16384, Templates: 4096} }
+func DefaultLimits() Limits {
+	return Limits{Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 64 << 20}
+}
+
+// Silence is how long an exporter that has delivered must be silent before its
+// session may make room for another's.
+const Silence = 10 * time.Minute
 
 // A Store holds the sessions of all exporters. Decoders on any number of
 // goroutines share it.
@@ -20,6 +30,8 @@ type Store struct {
 	limits   Limits
 	mu       sync.RWMutex
 	sessions map[sessionKey]*Session
+	used     int64 // octets of all plans
+	newest   int64 // the latest time that a session was made or grew
 }
 
 type sessionKey struct {
@@ -27,7 +39,7 @@ type sessionKey struct {
 	version uint8
 }
 
-// NewStore makes an empty Store; limits that are 0 take their default.
+// NewStore makes an empty Store.
 func NewStore(l Limits) *Store {
 	d := DefaultLimits()
 	if l.Sessions == 0 {
@@ -36,27 +48,88 @@ func NewStore(l Limits) *Store {
 	if l.Templates == 0 {
 		l.Templates = d.Templates
 	}
+	if l.Fields == 0 || l.Fields > MaxFields {
+		l.Fields = d.Fields
+	}
+	if l.Octets == 0 {
+		l.Octets = d.Octets
+	}
 	return &Store{limits: l, sessions: map[sessionKey]*Session{}}
 }
 
-// Session returns the session of the exporter at from that speaks this protocol
-// version; it makes one if there is none yet. Nil means that there are as many
-// sessions as the limits allow.
-func (s *Store) Session(from netip.AddrPort, version uint8) *Session {
-	k := sessionKey{from, version}
+// Lookup returns the session of the exporter at from that speaks this protocol
+// version, nil if it has announced nothing yet.
+func (s *Store) Lookup(from netip.AddrPort, version uint8) *Session {
 	s.mu.RLock()
-	x := s.sessions[k]
-	s.mu.RUnlock()
-	if x != nil {
+	defer s.mu.RUnlock()
+	return s.sessions[sessionKey{from, version}]
+}
+
+// Session is Lookup, but makes a session if there is none. Nil means that
+// there are as many as the limits allow, and none that may go.
+func (s *Store) Session(from netip.AddrPort, version uint8) *Session {
+	if x := s.Lookup(from, version); x != nil {
 		return x
 	}
+	k := sessionKey{from, version}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x = s.sessions[k]; x == nil && len(s.sessions) < s.limits.Sessions {
-		x = &Session{From: from, Version: version, limit: s.limits.Templates}
-		s.sessions[k] = x
+	if x := s.sessions[k]; x != nil {
+		return x
 	}
+	if len(s.sessions) >= s.limits.Sessions && !s.evict(nil) {
+		return nil
+	}
+	x := &Session{From: from, Version: version, store: s}
+	s.sessions[k] = x
 	return x
+}
+
+// reserve enters n octets more of x, and lets go of others until there is room.
+func (s *Store) reserve(x *Session, n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.newest = max(s.newest, x.seen.Load())
+	for n > 0 && s.used+n > s.limits.Octets {
+		if !s.evict(x) {
+			return false
+		}
+	}
+	if !x.gone.Load() {
+		s.used += n
+		x.held.Add(n)
+	}
+	return true
+}
+
+// evict lets go of the session that can best be missed among a few taken at
+// random: one that never delivered, the longest silent first, or one that has
+// been silent for Silence. A sample costs the same however many there are.
+func (s *Store) evict(keep *Session) bool {
+	var victim *Session
+	n := 0
+	for _, x := range s.sessions {
+		if x != keep && (victim == nil || worse(x, victim)) {
+			victim = x
+		}
+		if n++; n == 8 {
+			break
+		}
+	}
+	if victim == nil || victim.decoded.Load() && s.newest-victim.seen.Load() < int64(Silence) {
+		return false
+	}
+	delete(s.sessions, sessionKey{victim.From, victim.Version})
+	victim.gone.Store(true)
+	s.used -= victim.held.Load()
+	return true
+}
+
+func worse(a, b *Session) bool {
+	if da, db := a.decoded.Load(), b.decoded.Load(); da != db {
+		return db
+	}
+	return a.seen.Load() < b.seen.Load()
 }
 
 // Len returns the number of sessions.

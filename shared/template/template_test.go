@@ -119,12 +119,114 @@ func TestRates(t *testing.T) {
 	f(nil, u(3), 400)
 	f(nil, u(4), 500)
 	f(nil, nil, 500)
-	before := s.Rates(1)
-	s.SetRate(1, u(7), nil, 100)
-	if s.Rates(1) != before {
-		t.Error("an unchanged rate was written")
+	if n := testing.AllocsPerRun(100, func() { s.SetRate(1, u(7), nil, 100) }); n > 1 { // u's
+		t.Errorf("%v allocations for an unchanged rate", n)
 	}
+	s.SetRate(1, u(7), nil, 700)
+	f(u(7), nil, 700)
 	if s.Rates(2) != nil {
 		t.Error("another domain has rates")
 	}
+}
+
+func TestTable(t *testing.T) {
+	var x table[int]
+	want := map[uint64]int{}
+	for i := range 5000 {
+		key := uint64(i*i) % 3000 << 16
+		x.put(key, i)
+		want[key] = i
+	}
+	if x.n != len(want) {
+		t.Errorf("%d entries, want %d", x.n, len(want))
+	}
+	got := map[uint64]int{}
+	x.all(func(key uint64, v int) { got[key] = v })
+	for key, v := range want {
+		if n, ok := x.get(key); !ok || n != v || got[key] != v {
+			t.Errorf("key %d is %d, %v, %d; want %d", key, n, ok, got[key], v)
+		}
+	}
+	if _, ok := x.get(1); ok {
+		t.Error("a key that was never put")
+	}
+}
+
+// Who never delivered makes room; who delivered a short while ago doesn't.
+func TestEvict(t *testing.T) {
+	s := NewStore(Limits{Sessions: 6})
+	at := func(i int) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, uint16(i)) }
+	tmpl := Template{ID: 256, Version: 9, Fields: []Field{field(8, 4)}}
+	for i := range 3 {
+		x := s.Session(at(i), 9)
+		x.Put(0, &tmpl)
+		x.Saw(1000e9, true)
+	}
+	for i := 3; i < 1000; i++ {
+		x := s.Session(at(i), 9)
+		if x == nil {
+			t.Fatalf("session %d was refused", i)
+		}
+		x.Saw(1000e9, false)
+		if _, err := x.Put(0, &tmpl); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		if s.Lookup(at(i), 9) == nil {
+			t.Errorf("exporter %d, which delivered, is gone", i)
+		}
+	}
+	if s.Len() != 6 {
+		t.Errorf("%d sessions, want 6", s.Len())
+	}
+	for i, x := range s.Sessions() {
+		x.Saw(int64(2000+i)*1e9, true)
+	}
+	if s.Session(at(5000), 9) != nil {
+		t.Error("an exporter that delivers was let go of")
+	}
+	old := s.Lookup(at(0), 9)
+	x := s.Sessions()[0]
+	for _, y := range s.Sessions() {
+		if y != old {
+			x = y
+		}
+	}
+	x.Saw(10_000e9, true)
+	if _, err := x.Put(1, &tmpl); err != nil {
+		t.Fatal(err)
+	}
+	if s.Session(at(5000), 9) == nil {
+		t.Error("a new exporter was refused though others have long been silent")
+	}
+}
+
+func TestOctets(t *testing.T) {
+	s := NewStore(Limits{Octets: 100_000})
+	tmpl := Template{ID: 256, Version: 9}
+	for i := range 500 {
+		tmpl.Fields = append(tmpl.Fields, field(uint16(20000+i), 2))
+	}
+	for i := range 100 {
+		x := s.Session(netip.AddrPortFrom(netip.Addr{}, uint16(i)), 9)
+		if _, err := x.Put(0, &tmpl); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.used > 100_000 || s.Len() < 2 || s.Len() > 20 {
+		t.Errorf("%d octets in %d sessions", s.used, s.Len())
+	}
+	x := s.Sessions()[0]
+	x.Saw(1, true)
+	for id := 257; id < 400; id++ {
+		tmpl.ID = uint16(id)
+		if _, err := x.Put(0, &tmpl); err != nil {
+			if s.used > 100_000 {
+				t.Errorf("%d octets", s.used)
+			}
+			return
+		}
+	}
+	t.Error("one exporter was given all it wanted")
 }

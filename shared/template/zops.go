@@ -433,53 +433,54 @@ func natural(x flow.Field, n int) opcode {
 	return opNone
 }
 
-// fuse returns the loop that does the work of a and b in one pass, or opNone.
-func fuse(a, b opcode) opcode {
-	switch {
-	case a == opBytes8 && b == opPackets8:
-		return opBytesPackets8
-	case a == opBytes4 && b == opPackets4:
-		return opBytesPackets4
-	case a == opSrcMAC6 && b == opDstMAC6:
-		return opSrcMACDstMAC6
-	case a == opSrcAddr4 && b == opDstAddr4:
-		return opSrcAddrDstAddr4
-	case a == opSrcAddr16 && b == opDstAddr16:
-		return opSrcAddrDstAddr16
-	case a == opNATSrcAddr4 && b == opNATDstAddr4:
-		return opNATSrcAddrNATDstAddr4
-	case a == opNATSrcAddr16 && b == opNATDstAddr16:
-		return opNATSrcAddrNATDstAddr16
-	case a == opSrcAS4 && b == opDstAS4:
-		return opSrcASDstAS4
-	case a == opSrcAS2 && b == opDstAS2:
-		return opSrcASDstAS2
-	case a == opInIf4 && b == opOutIf4:
-		return opInIfOutIf4
-	case a == opInIf2 && b == opOutIf2:
-		return opInIfOutIf2
-	case a == opInVRF4 && b == opOutVRF4:
-		return opInVRFOutVRF4
-	case a == opInVRF2 && b == opOutVRF2:
-		return opInVRFOutVRF2
-	case a == opSrcPort2 && b == opDstPort2:
-		return opSrcPortDstPort2
-	case a == opSrcPort1 && b == opDstPort1:
-		return opSrcPortDstPort1
-	case a == opNATSrcPort2 && b == opNATDstPort2:
-		return opNATSrcPortNATDstPort2
-	case a == opNATSrcPort1 && b == opNATDstPort1:
-		return opNATSrcPortNATDstPort1
-	case a == opSrcVLAN2 && b == opDstVLAN2:
-		return opSrcVLANDstVLAN2
-	case a == opSrcVLAN1 && b == opDstVLAN1:
-		return opSrcVLANDstVLAN1
-	case a == opProto1 && b == opTOS1:
-		return opProtoTOS1
-	case a == opSrcMask1 && b == opDstMask1:
-		return opSrcMaskDstMask1
+// partner returns the op that can be done in one pass with a, and the op that
+// does both; opNone if there is none.
+func partner(a opcode) (b, both opcode) {
+	switch a {
+	case opBytes8:
+		return opPackets8, opBytesPackets8
+	case opBytes4:
+		return opPackets4, opBytesPackets4
+	case opSrcMAC6:
+		return opDstMAC6, opSrcMACDstMAC6
+	case opSrcAddr4:
+		return opDstAddr4, opSrcAddrDstAddr4
+	case opSrcAddr16:
+		return opDstAddr16, opSrcAddrDstAddr16
+	case opNATSrcAddr4:
+		return opNATDstAddr4, opNATSrcAddrNATDstAddr4
+	case opNATSrcAddr16:
+		return opNATDstAddr16, opNATSrcAddrNATDstAddr16
+	case opSrcAS4:
+		return opDstAS4, opSrcASDstAS4
+	case opSrcAS2:
+		return opDstAS2, opSrcASDstAS2
+	case opInIf4:
+		return opOutIf4, opInIfOutIf4
+	case opInIf2:
+		return opOutIf2, opInIfOutIf2
+	case opInVRF4:
+		return opOutVRF4, opInVRFOutVRF4
+	case opInVRF2:
+		return opOutVRF2, opInVRFOutVRF2
+	case opSrcPort2:
+		return opDstPort2, opSrcPortDstPort2
+	case opSrcPort1:
+		return opDstPort1, opSrcPortDstPort1
+	case opNATSrcPort2:
+		return opNATDstPort2, opNATSrcPortNATDstPort2
+	case opNATSrcPort1:
+		return opNATDstPort1, opNATSrcPortNATDstPort1
+	case opSrcVLAN2:
+		return opDstVLAN2, opSrcVLANDstVLAN2
+	case opSrcVLAN1:
+		return opDstVLAN1, opSrcVLANDstVLAN1
+	case opProto1:
+		return opTOS1, opProtoTOS1
+	case opSrcMask1:
+		return opDstMask1, opSrcMaskDstMask1
 	}
-	return opNone
+	return opNone, opNone
 }
 
 // run does one op over the rows fl; record i is at d[i*stride:].

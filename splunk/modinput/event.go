@@ -229,7 +229,7 @@ func (e *Encoder) appendExtras(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 		if e.format == JSON {
 			dst = append(dst, sep, '"')
 			sep = ','
-			dst = ie.AppendName(dst, x.PEN, x.ID)
+			dst = x.AppendOrd(ie.AppendName(dst, x.PEN, x.ID))
 			dst = append(dst, `":`...)
 			e.scratch = ie.AppendJSON(e.scratch[:0], known.Type, v)
 			dst = appendXML(dst, e.scratch)
@@ -238,7 +238,7 @@ func (e *Encoder) appendExtras(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 		if i > 0 {
 			dst = append(dst, ';')
 		}
-		dst = ie.AppendName(dst, x.PEN, x.ID)
+		dst = x.AppendOrd(ie.AppendName(dst, x.PEN, x.ID))
 		dst = append(dst, '=')
 		if known.Type == ie.String {
 			dst = appendText(dst, bytes.TrimRight(v, "\x00"))

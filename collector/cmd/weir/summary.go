@@ -99,6 +99,8 @@ func printExporters(w io.Writer, store *template.Store) {
 			fmt.Fprintf(w, "exporters  %d more\n", len(all)-i)
 			break
 		}
-		fmt.Fprintf(w, "exporter   %s, version %d: %d templates\n", s.From, s.Version, len(s.Plans()))
+		n := 0
+		s.Plans(func(uint32, *template.Plan) { n++ })
+		fmt.Fprintf(w, "exporter   %s, version %d: %d templates\n", s.From, s.Version, n)
 	}
 }

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -117,10 +118,7 @@ func extraFields(refs []window.Ref, fields []*data.Field) (extras []*data.Field,
 		}
 	}
 	slices.SortFunc(order, func(a, b flow.Element) int {
-		if a.PEN != b.PEN {
-			return int(int64(a.PEN) - int64(b.PEN))
-		}
-		return int(a.ID) - int(b.ID)
+		return cmp.Or(cmp.Compare(a.PEN, b.PEN), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Ord, b.Ord))
 	})
 	if len(order) > maxExtras {
 		order, left = order[:maxExtras], len(order)-maxExtras
@@ -136,10 +134,7 @@ func extraFields(refs []window.Ref, fields []*data.Field) (extras []*data.Field,
 			kind = data.FieldTypeNullableUint64
 		}
 		f := data.NewFieldFromFieldType(kind, len(refs))
-		f.Name = string(ie.AppendName(nil, e.PEN, e.ID))
-		if slices.ContainsFunc(fields, func(x *data.Field) bool { return x.Name == f.Name }) {
-			f.Name += "_2" // another element of the record has taken the column
-		}
+		f.Name = string(e.AppendOrd(ie.AppendName(nil, e.PEN, e.ID)))
 		for _, c := range cells[e] {
 			if numeric {
 				var buf [8]byte

@@ -1,7 +1,6 @@
 package window
 
 import (
-	"encoding/binary"
 	"iter"
 	"unsafe"
 
@@ -150,12 +149,11 @@ func (b *Block) Extra(i int) iter.Seq2[flow.Element, []byte] {
 			from = b.extraEnd[i-1]
 		}
 		for d := b.extra[from:b.extraEnd[i]]; len(d) > 0; {
-			e := flow.Element{PEN: binary.BigEndian.Uint32(d), ID: binary.BigEndian.Uint16(d[4:])}
-			n := flow.ExtraHeader + int(binary.BigEndian.Uint16(d[6:]))
-			if !yield(e, d[flow.ExtraHeader:n:n]) {
+			e, v := flow.ReadExtraHeader(d)
+			if !yield(e, v) {
 				return
 			}
-			d = d[n:]
+			d = d[flow.ExtraHeader+len(v):]
 		}
 	}
 }

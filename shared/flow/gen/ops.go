@@ -67,16 +67,16 @@ func ops(cols []column) string {
 	}
 	p("}\nreturn opNone\n}\n\n")
 
-	p("// fuse returns the loop that does the work of a and b in one pass, or opNone.\n")
-	p("func fuse(a, b opcode) opcode {\nswitch {\n")
+	p("// partner returns the op that can be done in one pass with a, and the op that\n// does both; opNone if there is none.\n")
+	p("func partner(a opcode) (b, both opcode) {\nswitch a {\n")
 	for _, c := range cols {
 		if c.Pair != "" {
 			for _, n := range c.Natural {
-				p("case a == op%s%d && b == op%s%d:\nreturn op%s%s%d\n", c.Name, n, c.Pair, n, c.Name, c.Pair, n)
+				p("case op%s%d:\nreturn op%s%d, op%s%s%d\n", c.Name, n, c.Pair, n, c.Name, c.Pair, n)
 			}
 		}
 	}
-	p("}\nreturn opNone\n}\n\n")
+	p("}\nreturn opNone, opNone\n}\n\n")
 
 	p("// run does one op over the rows fl; record i is at d[i*stride:].\n")
 	p("func (o *op) run(fl []flow.Flow, d []byte, stride int) {\na, b := int(o.off), int(o.off2)\nswitch o.code {\n")
