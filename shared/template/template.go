@@ -33,7 +33,7 @@ var (
 	ErrEmpty  = errors.New("template describes records of no octets")
 	ErrLong   = errors.New("template describes records of more than 65,535 octets")
 	ErrFields = errors.New("template has too many fields")
-	ErrScopes = errors.New("options template has no scope, or more scopes than fields")
+	ErrScopes = errors.New("options template has more scopes than fields")
 	ErrFull   = errors.New("exporter has announced too many templates")
 )
 
@@ -98,7 +98,7 @@ func Parse(t *Template, d []byte, version uint8, options bool) (int, error) {
 		return at, ErrID
 	case count > MaxFields:
 		return at, ErrFields
-	case options && count > 0 && (t.Scopes > count || t.Scopes == 0 && version != 9):
+	case options && t.Scopes > count: // none at all breaks RFC 7011 §3.4.2.2, and harms nobody
 		return at, ErrScopes
 	}
 	return at, nil
