@@ -7,16 +7,17 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 )
 
-// An Encoder writes records under one profile. It keeps a plan for each set of
-// columns and scratch space: one goroutine uses it at a time.
+// An Encoder writes records under one profile. It keeps a plan for each shape of
+// records and scratch space: one goroutine uses it at a time.
 type Encoder struct {
 	profile  Profile
-	plans    map[flow.Set]*plan
-	last     *plan // neighbours often have the same columns
+	plans    map[shape]*plan
+	last     *plan // neighbours often have the same shape
 	clock    clock
 	exporter addrMemo // neighbours often have the same
-	name     []byte   // scratch for an extra's name
-	text     []byte   // scratch for an extra's value
+	blobs    map[string]*[256]blob
+	name     []byte // scratch for an extra's name
+	text     []byte // scratch for an extra's value
 }
 
 // maxPlans bounds what a hostile exporter can make an Encoder keep.
@@ -24,13 +25,19 @@ const maxPlans = 1024
 
 // New makes an Encoder for p.
 func New(p Profile) *Encoder {
-	return &Encoder{profile: p, plans: map[flow.Set]*plan{}}
+	return &Encoder{profile: p, plans: map[shape]*plan{}, blobs: map[string]*[256]blob{}}
 }
 
-// A plan is what an Encoder needs to know to write the records whose columns
-// are set.
+// A shape is what two records share that are written by the same plan.
+type shape struct {
+	set  flow.Set
+	ipv6 bool // columns go by the names for IPv6
+	fine bool // some time is finer than a millisecond
+}
+
+// A plan is what an Encoder needs to know to write the records of one shape.
 type plan struct {
-	set flow.Set
+	shape shape
 
 	json  []jsonOp // in the order of writing
 	head  string   // what stands before the extras
@@ -45,9 +52,10 @@ type plan struct {
 	room int // octets of a record in either format, without strings and extras
 }
 
-// plan returns the plan for the columns in s.
-func (e *Encoder) plan(s flow.Set) *plan {
-	if p := e.last; p != nil && p.set == s {
+// plan returns the plan for f.
+func (e *Encoder) plan(f *flow.Flow, fine bool) *plan {
+	s := shape{f.Set, f.IsIPv6(), fine}
+	if p := e.last; p != nil && p.shape == s {
 		return p
 	}
 	p := e.plans[s]
@@ -65,11 +73,11 @@ func (e *Encoder) plan(s flow.Set) *plan {
 	return p
 }
 
-func (e *Encoder) compile(s flow.Set) *plan {
+func (e *Encoder) compile(s shape) *plan {
 	root := e.profile.tree(s)
-	p := &plan{set: s}
-	p.compileJSON(root)
-	p.compileMsgpack(root)
+	p := &plan{shape: s}
+	e.compileJSON(p, root)
+	e.compileMsgpack(p, root)
 	return p
 }
 
@@ -104,6 +112,7 @@ const (
 	asText                 // a number in quotes
 	asProto                // a protocol's name
 	asDirection            // ECS's word
+	asBlob                 // one of those three, key and all
 )
 
 func (p Profile) how(x flow.Field, f flow.Form) how {
@@ -137,9 +146,9 @@ func (p Profile) how(x flow.Field, f flow.Form) how {
 
 // tree lays out the columns of s as the profile nests them. The map that takes
 // the extras, "netflow" in ECS and else the root, comes last in its parent.
-func (p Profile) tree(s flow.Set) *node {
+func (p Profile) tree(s shape) *node {
 	root := &node{}
-	for x, ok := s.Next(0); ok && int(x) < flow.NumFields; x, ok = s.Next(x + 1) {
+	for x, ok := s.set.Next(0); ok && int(x) < flow.NumFields; x, ok = s.set.Next(x + 1) {
 		for _, path := range p.paths(x) {
 			n := root
 			parts := strings.Split(path.Name, ".")
@@ -147,7 +156,12 @@ func (p Profile) tree(s flow.Set) *node {
 				n = n.child(part)
 			}
 			leaf := &node{name: parts[len(parts)-1], leaf: true, value: value{x, p.how(x, path.Form)}}
-			leaf.name6 = p.name6(x, path.Name)
+			switch six := p.name6(x, path.Name); {
+			case flow.Fields[x].Kind == flow.KindAddr:
+				leaf.name6 = six
+			case six != "" && s.ipv6:
+				leaf.name = six
+			}
 			n.sub = append(n.sub, leaf)
 		}
 	}

@@ -11,7 +11,9 @@ import (
 // A jsonOp writes a literal, then a value.
 type jsonOp struct {
 	value
-	lit, lit6 literal // the punctuation and the key; lit6 for IPv6, if it differs
+	lit, lit6 literal    // the punctuation and the key; lit6 for an IPv6 address, if it differs
+	blob      *[256]blob // all of it, by the column's value
+	parts     string     // what blob was made of
 }
 
 // A literal of up to 32 octets is copied as a whole: a fixed copy is cheaper
@@ -42,7 +44,7 @@ func (l *literal) put(dst []byte) int {
 	return copy(dst, l.long)
 }
 
-func (p *plan) compileJSON(root *node) {
+func (e *Encoder) compileJSON(p *plan, root *node) {
 	lead := ""
 	var walk func(n *node)
 	walk = func(n *node) {
@@ -57,11 +59,22 @@ func (p *plan) compileJSON(root *node) {
 				lead += "}"
 				continue
 			}
-			o := jsonOp{value: c.value, lit: lit(lead + strconv.Quote(c.name) + ":")}
-			p.room += o.lit.room() + 48
+			key := lead + strconv.Quote(c.name) + ":"
+			if last := len(p.json) - 1; last >= 0 && p.json[last].blob != nil && p.json[last].field == c.value.field {
+				if b := e.blob(p.json[last].parts+key, c.value.how, true, p.json[last].blob); b != nil {
+					p.json[last].blob, p.json[last].parts = b, p.json[last].parts+key+"?"
+					lead = ""
+					continue
+				}
+			}
+			o := jsonOp{value: c.value, lit: lit(key)}
 			if c.name6 != "" {
 				o.lit6 = lit(lead + strconv.Quote(c.name6) + ":")
 			}
+			if o.blob = e.blob(key, c.value.how, true, nil); o.blob != nil {
+				o.how, o.parts = asBlob, key+"?"
+			}
+			p.room += o.lit.room() + 48
 			p.json = append(p.json, o)
 			lead = ""
 		}
@@ -76,13 +89,16 @@ func (p *plan) compileJSON(root *node) {
 
 // AppendJSON appends f as one JSON object, without a line end.
 func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
-	p := e.plan(f.Set)
+	p := e.plan(f, true)
 	dst = slices.Grow(dst, p.room)
 	n := len(dst)
 	buf := dst[:cap(dst)]
 	for i := range p.json {
 		o := &p.json[i]
 		switch o.how {
+		case asUint:
+			n += o.lit.put(buf[n:])
+			n = putUint(buf, n, f.Uint(o.field))
 		case asAddr:
 			a := f.Addr(o.field)
 			if o.lit6.n > 0 && !a.Is4() {
@@ -98,13 +114,6 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			}
 			buf[n] = '"'
 			n++
-		case asUint:
-			if o.lit6.n > 0 && f.IsIPv6() {
-				n += o.lit6.put(buf[n:])
-			} else {
-				n += o.lit.put(buf[n:])
-			}
-			n = putUint(buf, n, f.Uint(o.field))
 		case asNanos:
 			n += o.lit.put(buf[n:])
 			if o.field == flow.FieldReceived {
@@ -122,6 +131,8 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			}
 			buf[n] = '"'
 			n++
+		case asBlob:
+			n += o.blob[uint8(f.Uint(o.field))].put(buf[n:])
 		case asStr:
 			n += o.lit.put(buf[n:])
 			dst = ie.AppendJSON(dst[:n], ie.String, b.Strings.Get(flow.Str(f.Uint(o.field))))
@@ -136,8 +147,7 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			n++
 		}
 	}
-	dst = dst[:n]
-	dst = append(dst, p.head...)
+	dst = append(dst[:n], p.head...)
 	if f.HasExtra() {
 		dst = e.appendExtrasJSON(dst, b, f, p.fresh)
 	}

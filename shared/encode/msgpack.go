@@ -11,9 +11,10 @@ import (
 // A segment is a stretch of a msgpack record: octets that are copied, values of
 // fixed width that are patched into them, and texts that follow.
 type segment struct {
-	fixed []byte
-	at    []place
-	texts []textOp
+	fixed  []byte
+	at     []place
+	stamps []place // texts of times
+	texts  []textOp
 }
 
 // A place is where a column's value stands in a segment's fixed octets.
@@ -25,7 +26,9 @@ type place struct {
 // A textOp writes a key and a value of no fixed width.
 type textOp struct {
 	value
-	key, key6 literal // key6 for IPv6, if it differs
+	key, key6 literal    // key6 for an IPv6 address, if it differs
+	blob      *[256]blob // all of it, by the column's value
+	parts     string     // what blob was made of
 }
 
 // Octets that msgpack values of our kinds begin with.
@@ -55,12 +58,27 @@ func appendKey(dst []byte, s string) []byte {
 
 // compileMsgpack lays out each map as: values of fixed width, maps, texts. The
 // map that takes the extras comes last of all.
-func (p *plan) compileMsgpack(root *node) {
+func (e *Encoder) compileMsgpack(p *plan, root *node) {
 	seg := segment{}
 	flush := func() {
 		p.room += len(seg.fixed)
 		p.msgpack = append(p.msgpack, seg)
 		seg = segment{}
+	}
+	isFixed := func(n *node) bool {
+		h := n.value.how
+		return n.leaf && (h == asUint || h == asNanos || h == asTime && !p.shape.fine)
+	}
+	texts := func(n *node) {
+		for _, c := range n.sub {
+			if c.leaf && !isFixed(c) {
+				seg.texts = append(seg.texts, e.textOp(seg.texts, c)...)
+				p.room += 32 + 48 + len(c.name)
+			}
+		}
+		if len(seg.texts) > 0 {
+			flush()
+		}
 	}
 	var walk func(n *node)
 	walk = func(n *node) {
@@ -73,39 +91,15 @@ func (p *plan) compileMsgpack(root *node) {
 			seg.fixed = append(seg.fixed, mpMap16, byte(len(n.sub)>>8), byte(len(n.sub)))
 		}
 		for _, c := range n.sub {
-			if !c.isFixed() {
-				continue
-			}
-			seg.fixed = appendKey(seg.fixed, c.name)
-			size := int(flow.Fields[c.value.field].Size)
-			seg.fixed = append(seg.fixed, map[int]byte{1: mpUint8, 2: mpUint16, 4: mpUint32, 8: mpUint64}[size])
-			if c.value.how == asNanos {
-				seg.fixed[len(seg.fixed)-1] = mpInt64
-			}
-			seg.at = append(seg.at, place{c.value.field, uint16(len(seg.fixed))})
-			seg.fixed = append(seg.fixed, make([]byte, size)...)
-		}
-		texts := func() {
-			for _, c := range n.sub {
-				if !c.leaf || c.isFixed() {
-					continue
-				}
-				t := textOp{value: c.value, key: lit(string(appendKey(nil, c.name)))}
-				if c.name6 != "" {
-					t.key6 = lit(string(appendKey(nil, c.name6)))
-				}
-				p.room += t.key.room() + 48
-				seg.texts = append(seg.texts, t)
-			}
-			if len(seg.texts) > 0 {
-				flush()
+			if isFixed(c) {
+				seg.add(c)
 			}
 		}
 		// What follows the map that takes the extras would come between it and
 		// them.
 		last := len(n.sub) > 0 && n.sub[len(n.sub)-1].extras
 		if last {
-			texts()
+			texts(n)
 		}
 		for _, c := range n.sub {
 			if !c.leaf {
@@ -114,7 +108,7 @@ func (p *plan) compileMsgpack(root *node) {
 			}
 		}
 		if !last {
-			texts()
+			texts(n)
 		}
 	}
 	walk(root)
@@ -124,14 +118,63 @@ func (p *plan) compileMsgpack(root *node) {
 	p.room += 64
 }
 
-// isFixed tells whether key and value are as wide in each record.
-func (n *node) isFixed() bool {
-	return n.leaf && (n.value.how == asUint || n.value.how == asNanos) && n.name6 == ""
+// add puts a key and room for a value of fixed width behind what is there.
+func (s *segment) add(c *node) {
+	s.fixed = appendKey(s.fixed, c.name)
+	at := place{c.value.field, uint16(len(s.fixed) + 1)}
+	size := int(flow.Fields[c.value.field].Size)
+	switch c.value.how {
+	case asTime:
+		s.fixed = append(s.fixed, mpStr|byte(stampLen))
+		s.fixed = append(s.fixed, make([]byte, stampLen)...)
+		s.stamps = append(s.stamps, at)
+		return
+	case asNanos:
+		s.fixed = append(s.fixed, mpInt64)
+	default:
+		s.fixed = append(s.fixed, map[int]byte{1: mpUint8, 2: mpUint16, 4: mpUint32, 8: mpUint64}[size])
+	}
+	s.fixed = append(s.fixed, make([]byte, size)...)
+	s.at = append(s.at, at)
+}
+
+const stampLen = len("2026-11-24T01:02:03.123Z")
+
+// textOp returns the op for c, or none if the last of those before could take
+// it in.
+func (e *Encoder) textOp(before []textOp, c *node) []textOp {
+	key := string(appendKey(nil, c.name))
+	if len(before) > 0 {
+		o := &before[len(before)-1]
+		if o.blob != nil && o.field == c.value.field {
+			if b := e.blob(o.parts+key, c.value.how, false, o.blob); b != nil {
+				o.blob, o.parts = b, o.parts+key+"?"
+				return nil
+			}
+		}
+	}
+	o := textOp{value: c.value, key: lit(key)}
+	if c.name6 != "" {
+		o.key6 = lit(string(appendKey(nil, c.name6)))
+	}
+	if o.blob = e.blob(key, c.value.how, false, nil); o.blob != nil {
+		o.how, o.parts = asBlob, key+"?"
+	}
+	return []textOp{o}
 }
 
 // AppendMsgpack appends f as one msgpack map.
 func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
-	p := e.plan(f.Set)
+	if out, ok := e.appendMsgpack(dst, b, f, e.plan(f, false)); ok {
+		return out
+	}
+	out, _ := e.appendMsgpack(dst, b, f, e.plan(f, true))
+	return out
+}
+
+// appendMsgpack is AppendMsgpack with the plan p; it returns false if a time is
+// finer than p allows.
+func (e *Encoder) appendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow, p *plan) (out []byte, ok bool) {
 	dst = slices.Grow(dst, p.room)
 	n := len(dst)
 	buf := dst[:cap(dst)]
@@ -145,6 +188,22 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 		n += copy(t, s.fixed)
 		if len(s.at) > 0 {
 			patch(t, f, s.at)
+		}
+		for _, at := range s.stamps {
+			stamp := (*[stampLen]byte)(t[at.off:])
+			switch at.field {
+			case flow.FieldStart:
+				ok = e.clock.putMillis(stamp, f.Start)
+			case flow.FieldEnd:
+				ok = e.clock.putMillis(stamp, f.End)
+			case flow.FieldReceived:
+				ok = e.clock.arrival(stamp, f.Received)
+			default:
+				ok = e.clock.putMillis(stamp, int64(f.Uint(at.field)))
+			}
+			if !ok {
+				return dst[:len(dst)], false
+			}
 		}
 		for j := range s.texts {
 			o := &s.texts[j]
@@ -171,25 +230,13 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 				}
 				buf[n] = mpStr | byte(end-n-1)
 				n = end
+			case asBlob:
+				n += o.blob[uint8(f.Uint(o.field))].put(buf[n:])
 			case asTime:
 				n += o.key.put(buf[n:])
-				var end int
-				if o.field == flow.FieldReceived {
-					end = e.clock.received(buf, n+1, f.Received, false)
-				} else {
-					end = e.clock.put(buf, n+1, int64(f.Uint(o.field)))
-				}
+				end := e.clock.put(buf, n+1, int64(f.Uint(o.field)))
 				buf[n] = mpStr | byte(end-n-1)
 				n = end
-			case asUint:
-				if f.IsIPv6() {
-					n += o.key6.put(buf[n:])
-				} else {
-					n += o.key.put(buf[n:])
-				}
-				buf[n] = mpUint16
-				binary.BigEndian.PutUint16(buf[n+1:], uint16(f.Uint(o.field)))
-				n += 3
 			case asStr:
 				n += o.key.put(buf[n:])
 				dst = appendStr(dst[:n], b.Strings.Get(flow.Str(f.Uint(o.field))))
@@ -212,7 +259,7 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) []byte 
 		entries += uint16(more)
 	}
 	binary.BigEndian.PutUint16(dst[count:], entries)
-	return dst
+	return dst, true
 }
 
 // AppendEvent appends f as an event of Fluent Bit and of the Forward protocol,

@@ -1,9 +1,7 @@
 package encode
 
 import (
-	"cmp"
 	"encoding/binary"
-	"math/bits"
 	"strconv"
 	"time"
 
@@ -77,41 +75,41 @@ func putIPv6(buf []byte, n int, a *flow.Addr) int {
 	return len(a.Netip().AppendTo(buf[:n]))
 }
 
-var pow10 = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
-
-// digits returns how many decimal digits v has.
-func digits(v uint64) int {
-	t := bits.Len64(v) * 1233 >> 12
-	if t < 20 && v >= pow10[t] {
-		t++
+func putUint(buf []byte, n int, v uint64) int {
+	switch {
+	case v < 10:
+		buf[n] = byte('0' + v)
+		return n + 1
+	case v < 100:
+		*(*[2]byte)(buf[n:]) = [2]byte(pairs[2*v:])
+		return n + 2
+	case v < 1000:
+		put3(buf[n:], v)
+		return n + 3
+	case v < 10000:
+		put4(buf[n:], v)
+		return n + 4
+	case v < 1e8:
+		high := v / 10000
+		n = putUint(buf, n, high)
+		put4(buf[n:], v-high*10000)
+		return n + 4
 	}
-	return max(t, 1)
+	high := v / 1e8
+	n = putUint(buf, n, high)
+	v -= high * 1e8
+	high = v / 10000
+	put4(buf[n:], high)
+	put4(buf[n+4:], v-high*10000)
+	return n + 8
 }
 
-func putUint(buf []byte, n int, v uint64) int {
-	if v < 100 {
-		if v < 10 {
-			buf[n] = byte('0' + v)
-			return n + 1
-		}
-		buf[n], buf[n+1] = pairs[2*v], pairs[2*v+1]
-		return n + 2
-	}
-	end := n + digits(v)
-	i := end
-	for v >= 100 {
-		q := v / 100
-		r := (v - q*100) * 2
-		v = q
-		i -= 2
-		buf[i+1], buf[i] = pairs[r+1], pairs[r]
-	}
-	if v >= 10 {
-		buf[i-1], buf[i-2] = pairs[2*v+1], pairs[2*v]
-	} else {
-		buf[i-1] = byte('0' + v)
-	}
-	return end
+// put4 writes v, below 10,000, with four digits.
+func put4(b []byte, v uint64) {
+	_ = b[3]
+	h := v / 100
+	l := v - 100*h
+	b[0], b[1], b[2], b[3] = pairs[2*h], pairs[2*h+1], pairs[2*l], pairs[2*l+1]
 }
 
 // A clock writes times and remembers the seconds that it wrote last: records
@@ -119,6 +117,10 @@ func putUint(buf []byte, n int, v uint64) int {
 type clock struct {
 	seconds [256]second
 	memo    [2]memo // by form: neighbours often have the same arrival
+
+	arrived int64 // what stamp shows
+	stamp   [24]byte
+	whole   bool // to the millisecond
 }
 
 type second struct {
@@ -150,6 +152,27 @@ func (c *clock) at(t int64) (*second, uint64) {
 		s.n = uint8(len(strconv.AppendInt(s.dec[:0], sec, 10)))
 	}
 	return s, uint64(ns)
+}
+
+// putMillis writes t as put does, if it has no more than milliseconds, in 24
+// octets; else it returns false.
+func (c *clock) putMillis(b *[24]byte, t int64) bool {
+	s, ns := c.at(t)
+	ms := ns / 1e6
+	*(*[20]byte)(b[:]) = s.iso
+	put3(b[20:], ms)
+	b[23] = 'Z'
+	return ns == ms*1e6
+}
+
+// arrival is putMillis for a time that mostly is the one before.
+func (c *clock) arrival(b *[24]byte, t int64) bool {
+	if t != c.arrived || c.stamp[0] == 0 {
+		c.arrived = t
+		c.whole = c.putMillis(&c.stamp, t)
+	}
+	*b = c.stamp
+	return c.whole
 }
 
 // received writes the time of a column whose value is mostly the one before.
@@ -231,29 +254,6 @@ func putMAC(buf []byte, n int, m flow.MAC, sep byte, hex string) int {
 	return n
 }
 
-// A short text is written as a whole, like a literal.
-type short struct {
-	text [15]byte
-	n    uint8
-}
-
-// shorts holds the texts of columns of one octet, by how they are written.
-var shorts = func() (t [asDirection - asText + 1][256]short) {
-	set := func(h how, i int, text string) {
-		s := &t[h-asText][i]
-		s.n = uint8(copy(s.text[:], text))
-	}
-	for i := range 256 {
-		number := strconv.Itoa(i)
-		set(asText, i, number)
-		set(asProto, i, cmp.Or(flow.ProtoName(uint8(i)), number))
-		set(asDirection, i, "unknown")
-	}
-	set(asDirection, 0, "inbound")
-	set(asDirection, 1, "outbound")
-	return t
-}()
-
 // put writes the value as text without quotes: what isn't an address, a time,
 // a number or a string of the batch.
 func (v value) put(buf []byte, n int, f *flow.Flow) int {
@@ -268,7 +268,5 @@ func (v value) put(buf []byte, n int, f *flow.Flow) int {
 		buf[n] = ':'
 		return putUint(buf, n+1, x&(1<<56-1))
 	}
-	s := &shorts[v.how-asText][uint8(x)]
-	*(*[15]byte)(buf[n:]) = s.text
-	return n + int(s.n)
+	return n + copy(buf[n:], shortText(v.how, uint8(x)))
 }
