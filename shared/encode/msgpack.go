@@ -17,10 +17,35 @@ type segment struct {
 	texts  []textOp
 }
 
-// A place is where a column's value stands in a segment's fixed octets.
+// A place is where a column's value stands in a segment's fixed octets, or the
+// values of a pair of columns.
 type place struct {
-	field flow.Field
-	off   uint16
+	code      uint8 // a flow.Field, or a pair's
+	off, off2 uint16
+}
+
+// pairPlaces merges the places of columns that are patched together.
+func pairPlaces(at []place) []place {
+	where := map[uint8]int{}
+	for i, p := range at {
+		where[p.code] = i
+	}
+	gone := map[int]bool{}
+	var out []place
+	for i, p := range at {
+		if other, both, ok := partner(flow.Field(p.code)); ok {
+			if j, ok := where[uint8(other)]; ok {
+				at[i] = place{both, p.off, at[j].off}
+				gone[j] = true
+			}
+		}
+	}
+	for i, p := range at {
+		if !gone[i] {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // A textOp writes a key and a value of no fixed width.
@@ -62,6 +87,7 @@ func (e *Encoder) compileMsgpack(p *plan, root *node) {
 	seg := segment{}
 	flush := func() {
 		p.room += len(seg.fixed)
+		seg.at = pairPlaces(seg.at)
 		p.msgpack = append(p.msgpack, seg)
 		seg = segment{}
 	}
@@ -121,7 +147,7 @@ func (e *Encoder) compileMsgpack(p *plan, root *node) {
 // add puts a key and room for a value of fixed width behind what is there.
 func (s *segment) add(c *node) {
 	s.fixed = appendKey(s.fixed, c.name)
-	at := place{c.value.field, uint16(len(s.fixed) + 1)}
+	at := place{code: uint8(c.value.field), off: uint16(len(s.fixed) + 1)}
 	size := int(flow.Fields[c.value.field].Size)
 	switch c.value.how {
 	case asTime:
@@ -191,7 +217,7 @@ func (e *Encoder) appendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow, p *plan
 		}
 		for _, at := range s.stamps {
 			stamp := (*[stampLen]byte)(t[at.off:])
-			switch at.field {
+			switch field := flow.Field(at.code); field {
 			case flow.FieldStart:
 				ok = e.clock.putMillis(stamp, f.Start)
 			case flow.FieldEnd:
@@ -199,7 +225,7 @@ func (e *Encoder) appendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow, p *plan
 			case flow.FieldReceived:
 				ok = e.clock.arrival(stamp, f.Received)
 			default:
-				ok = e.clock.putMillis(stamp, int64(f.Uint(at.field)))
+				ok = e.clock.putMillis(stamp, int64(f.Uint(field)))
 			}
 			if !ok {
 				return dst[:len(dst)], false

@@ -8,87 +8,159 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 )
 
+// Codes of pairs of columns, behind the columns' own numbers.
+const (
+	pairStartEnd = flow.NumFields + iota
+	pairBytesPackets
+	pairSrcASDstAS
+	pairInIfOutIf
+	pairInVRFOutVRF
+	pairSrcPortDstPort
+	pairNATSrcPortNATDstPort
+	pairSrcVLANDstVLAN
+	pairProtoTOS
+	pairSrcMaskDstMask
+)
+
+// partner returns the column that is patched together with x, and the code of
+// both.
+func partner(x flow.Field) (other flow.Field, both uint8, ok bool) {
+	switch x {
+	case flow.FieldStart:
+		return flow.FieldEnd, pairStartEnd, true
+	case flow.FieldBytes:
+		return flow.FieldPackets, pairBytesPackets, true
+	case flow.FieldSrcAS:
+		return flow.FieldDstAS, pairSrcASDstAS, true
+	case flow.FieldInIf:
+		return flow.FieldOutIf, pairInIfOutIf, true
+	case flow.FieldInVRF:
+		return flow.FieldOutVRF, pairInVRFOutVRF, true
+	case flow.FieldSrcPort:
+		return flow.FieldDstPort, pairSrcPortDstPort, true
+	case flow.FieldNATSrcPort:
+		return flow.FieldNATDstPort, pairNATSrcPortNATDstPort, true
+	case flow.FieldSrcVLAN:
+		return flow.FieldDstVLAN, pairSrcVLANDstVLAN, true
+	case flow.FieldProto:
+		return flow.FieldTOS, pairProtoTOS, true
+	case flow.FieldSrcMask:
+		return flow.FieldDstMask, pairSrcMaskDstMask, true
+	}
+	return 0, 0, false
+}
+
 // patch writes the values of f at the places in t that at names, big-endian and
 // as wide as their columns.
 func patch(t []byte, f *flow.Flow, at []place) {
 	for _, p := range at {
-		switch p.field {
-		case flow.FieldStart:
+		switch p.code {
+		case uint8(flow.FieldStart):
 			binary.BigEndian.PutUint64(t[p.off:], uint64(f.Start))
-		case flow.FieldEnd:
+		case uint8(flow.FieldEnd):
 			binary.BigEndian.PutUint64(t[p.off:], uint64(f.End))
-		case flow.FieldReceived:
+		case uint8(flow.FieldReceived):
 			binary.BigEndian.PutUint64(t[p.off:], uint64(f.Received))
-		case flow.FieldBytes:
+		case uint8(flow.FieldBytes):
 			binary.BigEndian.PutUint64(t[p.off:], f.Bytes)
-		case flow.FieldPackets:
+		case uint8(flow.FieldPackets):
 			binary.BigEndian.PutUint64(t[p.off:], f.Packets)
-		case flow.FieldL2Bytes:
+		case uint8(flow.FieldL2Bytes):
 			binary.BigEndian.PutUint64(t[p.off:], f.L2Bytes)
-		case flow.FieldAppID:
+		case uint8(flow.FieldAppID):
 			binary.BigEndian.PutUint64(t[p.off:], f.AppID)
-		case flow.FieldSrcAS:
+		case uint8(flow.FieldSrcAS):
 			binary.BigEndian.PutUint32(t[p.off:], f.SrcAS)
-		case flow.FieldDstAS:
+		case uint8(flow.FieldDstAS):
 			binary.BigEndian.PutUint32(t[p.off:], f.DstAS)
-		case flow.FieldInIf:
+		case uint8(flow.FieldInIf):
 			binary.BigEndian.PutUint32(t[p.off:], f.InIf)
-		case flow.FieldOutIf:
+		case uint8(flow.FieldOutIf):
 			binary.BigEndian.PutUint32(t[p.off:], f.OutIf)
-		case flow.FieldDomain:
+		case uint8(flow.FieldDomain):
 			binary.BigEndian.PutUint32(t[p.off:], f.Domain)
-		case flow.FieldSamplingRate:
+		case uint8(flow.FieldSamplingRate):
 			binary.BigEndian.PutUint32(t[p.off:], f.SamplingRate)
-		case flow.FieldSamplerID:
+		case uint8(flow.FieldSamplerID):
 			binary.BigEndian.PutUint32(t[p.off:], f.SamplerID)
-		case flow.FieldFlowLabel:
+		case uint8(flow.FieldFlowLabel):
 			binary.BigEndian.PutUint32(t[p.off:], f.FlowLabel)
-		case flow.FieldInVRF:
+		case uint8(flow.FieldInVRF):
 			binary.BigEndian.PutUint32(t[p.off:], f.InVRF)
-		case flow.FieldOutVRF:
+		case uint8(flow.FieldOutVRF):
 			binary.BigEndian.PutUint32(t[p.off:], f.OutVRF)
-		case flow.FieldMPLSLabel:
+		case uint8(flow.FieldMPLSLabel):
 			binary.BigEndian.PutUint32(t[p.off:], f.MPLSLabel)
-		case flow.FieldSrcPort:
+		case uint8(flow.FieldSrcPort):
 			binary.BigEndian.PutUint16(t[p.off:], f.SrcPort)
-		case flow.FieldDstPort:
+		case uint8(flow.FieldDstPort):
 			binary.BigEndian.PutUint16(t[p.off:], f.DstPort)
-		case flow.FieldNATSrcPort:
+		case uint8(flow.FieldNATSrcPort):
 			binary.BigEndian.PutUint16(t[p.off:], f.NATSrcPort)
-		case flow.FieldNATDstPort:
+		case uint8(flow.FieldNATDstPort):
 			binary.BigEndian.PutUint16(t[p.off:], f.NATDstPort)
-		case flow.FieldTCPFlags:
+		case uint8(flow.FieldTCPFlags):
 			binary.BigEndian.PutUint16(t[p.off:], f.TCPFlags)
-		case flow.FieldICMPType:
+		case uint8(flow.FieldICMPType):
 			binary.BigEndian.PutUint16(t[p.off:], f.ICMPType)
-		case flow.FieldSrcVLAN:
+		case uint8(flow.FieldSrcVLAN):
 			binary.BigEndian.PutUint16(t[p.off:], f.SrcVLAN)
-		case flow.FieldDstVLAN:
+		case uint8(flow.FieldDstVLAN):
 			binary.BigEndian.PutUint16(t[p.off:], f.DstVLAN)
-		case flow.FieldEtherType:
+		case uint8(flow.FieldEtherType):
 			binary.BigEndian.PutUint16(t[p.off:], f.EtherType)
-		case flow.FieldProto:
+		case uint8(flow.FieldProto):
 			t[p.off] = f.Proto
-		case flow.FieldTOS:
+		case uint8(flow.FieldTOS):
 			t[p.off] = f.TOS
-		case flow.FieldDirection:
+		case uint8(flow.FieldDirection):
 			t[p.off] = f.Direction
-		case flow.FieldSrcMask:
+		case uint8(flow.FieldSrcMask):
 			t[p.off] = f.SrcMask
-		case flow.FieldDstMask:
+		case uint8(flow.FieldDstMask):
 			t[p.off] = f.DstMask
-		case flow.FieldVersion:
+		case uint8(flow.FieldVersion):
 			t[p.off] = f.Version
-		case flow.FieldIPVersion:
+		case uint8(flow.FieldIPVersion):
 			t[p.off] = f.IPVersion
-		case flow.FieldEndReason:
+		case uint8(flow.FieldEndReason):
 			t[p.off] = f.EndReason
-		case flow.FieldFwdStatus:
+		case uint8(flow.FieldFwdStatus):
 			t[p.off] = f.FwdStatus
-		case flow.FieldFwEvent:
+		case uint8(flow.FieldFwEvent):
 			t[p.off] = f.FwEvent
-		case flow.FieldTTL:
+		case uint8(flow.FieldTTL):
 			t[p.off] = f.TTL
+		case pairStartEnd:
+			binary.BigEndian.PutUint64(t[p.off:], uint64(f.Start))
+			binary.BigEndian.PutUint64(t[p.off2:], uint64(f.End))
+		case pairBytesPackets:
+			binary.BigEndian.PutUint64(t[p.off:], f.Bytes)
+			binary.BigEndian.PutUint64(t[p.off2:], f.Packets)
+		case pairSrcASDstAS:
+			binary.BigEndian.PutUint32(t[p.off:], f.SrcAS)
+			binary.BigEndian.PutUint32(t[p.off2:], f.DstAS)
+		case pairInIfOutIf:
+			binary.BigEndian.PutUint32(t[p.off:], f.InIf)
+			binary.BigEndian.PutUint32(t[p.off2:], f.OutIf)
+		case pairInVRFOutVRF:
+			binary.BigEndian.PutUint32(t[p.off:], f.InVRF)
+			binary.BigEndian.PutUint32(t[p.off2:], f.OutVRF)
+		case pairSrcPortDstPort:
+			binary.BigEndian.PutUint16(t[p.off:], f.SrcPort)
+			binary.BigEndian.PutUint16(t[p.off2:], f.DstPort)
+		case pairNATSrcPortNATDstPort:
+			binary.BigEndian.PutUint16(t[p.off:], f.NATSrcPort)
+			binary.BigEndian.PutUint16(t[p.off2:], f.NATDstPort)
+		case pairSrcVLANDstVLAN:
+			binary.BigEndian.PutUint16(t[p.off:], f.SrcVLAN)
+			binary.BigEndian.PutUint16(t[p.off2:], f.DstVLAN)
+		case pairProtoTOS:
+			t[p.off] = f.Proto
+			t[p.off2] = f.TOS
+		case pairSrcMaskDstMask:
+			t[p.off] = f.SrcMask
+			t[p.off2] = f.DstMask
 		}
 	}
 }
