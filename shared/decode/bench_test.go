@@ -13,7 +13,11 @@ func BenchmarkDecode(b *testing.B) {
 		name string
 		data []byte
 	}{
+		{"v1", packetV1(24)},
 		{"v5", m.V5(30)},
+		{"v6", packetV6(27)},
+		{"v7", packetV7(27)},
+		{"v8", packetV8(5, 35)},
 		{"v9", flowtest.Packet(9, 1, flowtest.Template(9, 260, flowtest.Twenty), m.Data(260, 24, flowtest.Twenty))},
 		{"ipfix", flowtest.Packet(10, 1, flowtest.Template(10, 260, flowtest.TwentyIPFIX), m.Data(260, 24, flowtest.TwentyIPFIX))},
 		{"ipfix+string", flowtest.Packet(10, 1, flowtest.Template(10, 260, flowtest.Named), m.Data(260, 24, flowtest.Named))},

@@ -22,6 +22,8 @@ type Decoder struct {
 	// Stats counts what went through this Decoder. The goroutine that decodes
 	// may read it at any time.
 	Stats Stats
+	// SFlow may be set before the first datagram.
+	SFlow SFlow
 
 	store   *template.Store
 	session *template.Session // of the last datagram: neighbours often have the same
@@ -29,6 +31,8 @@ type Decoder struct {
 	tmpl    template.Template
 	from    netip.AddrPort // of the current datagram
 	fault   Fault          // the first of the current datagram
+
+	ordinals ordinals // of the extras of sFlow
 }
 
 // Stats counts in units that exist on the wire.
@@ -37,8 +41,11 @@ type Stats struct {
 	Octets    uint64 // of datagrams
 	Flows     uint64 // records of flows
 	Options   uint64 // records of options
+	Counters  uint64 // counter samples of sFlow
 	Templates uint64 // announcements that were new or changed
-	Waiting   uint64 // octets of data sets whose template was not known
+	Waiting   uint64 // octets of data sets that came before their template; those that wait still are this, less the next two, over all decoders of a store
+	Recovered uint64 // octets of those that were decoded when it came
+	Undecoded uint64 // octets of those that had to make room for others
 	Replaced  uint64 // records whose time was impossible or unknown
 	Faults    [NumFaults]uint64
 }
@@ -51,10 +58,10 @@ func New(ts *template.Store) *Decoder {
 	return &Decoder{store: ts, msg: template.Message{Horizon: int64(Horizon)}}
 }
 
-// Decode appends the flows and options of dg to b. A fault in a set costs that
-// set only; a length that can't be trusted ends the datagram. It returns the
-// first fault, as a Fault; all are counted. Only whole records are appended.
-// dg.Data is not kept.
+// Decode appends the flows, options and counters of dg to b. A fault in a set
+// costs that set only; a length that can't be trusted ends the datagram. It
+// returns the first fault, as a Fault; all are counted. Only whole records are
+// appended. dg.Data is not kept.
 func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	d.Stats.Datagrams++
 	d.Stats.Octets += uint64(len(dg.Data))
@@ -72,8 +79,18 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	m.Rates = nil
 	d.from = dg.From
 	switch version := binary.BigEndian.Uint16(dg.Data); version {
+	case 0: // the upper half of sFlow's
+		d.sflow(b, dg)
+	case 1:
+		d.v1(b, dg.Data)
 	case 5:
 		d.v5(b, dg.Data)
+	case 6:
+		d.v6(b, dg.Data)
+	case 7:
+		d.v7(b, dg.Data)
+	case 8:
+		d.v8(b, dg.Data)
 	case 9:
 		d.v9(b, dg)
 	case 10:

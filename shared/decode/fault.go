@@ -7,21 +7,22 @@ type Fault uint8
 const (
 	none          Fault = iota
 	ErrShort            // a header, a set or a record is cut short
-	ErrVersion          // the version is none that this decoder reads
-	ErrCount            // the header's count of records doesn't fit the datagram (v5)
+	ErrVersion          // the version, or v8's aggregation scheme, is none that this decoder reads
+	ErrCount            // the header's count of records doesn't fit the datagram (v1 to v8, sFlow)
 	ErrSetLength        // a set's length is below 4 or beyond the datagram's end
 	ErrNoTemplate       // a data set came before its template
 	ErrTemplate         // a template was refused
 	ErrWithdrawal       // a template withdrawal over UDP, where RFC 7011 §8.4 forbids it; ignored
 	ErrExporters        // there are more exporters than the limit allows
 	ErrFull             // the batch holds as much as it can: reset it
+	ErrRecord           // an sFlow record is not what its format says; it is kept as it came
 	NumFaults
 )
 
 var faults = [NumFaults]struct{ label, text string }{
 	none:          {"none", "no fault"},
 	ErrShort:      {"short", "header, set or record is cut short"},
-	ErrVersion:    {"version", "version is not one of 5, 9, 10"},
+	ErrVersion:    {"version", "version, or NetFlow v8's aggregation, is none that weir reads"},
 	ErrCount:      {"count", "header's count of records doesn't fit the datagram"},
 	ErrSetLength:  {"set_length", "set's length is below 4 or beyond the datagram's end"},
 	ErrNoTemplate: {"no_template", "data set came before its template"},
@@ -29,6 +30,7 @@ var faults = [NumFaults]struct{ label, text string }{
 	ErrWithdrawal: {"withdrawal", "template withdrawal over UDP was ignored"},
 	ErrExporters:  {"exporters", "more exporters than the limit allows"},
 	ErrFull:       {"full", "batch holds as much as it can"},
+	ErrRecord:     {"record", "sFlow record is not what its format says"},
 }
 
 // Error returns a sentence.

@@ -22,7 +22,7 @@ func TestRandomTemplates(t *testing.T) {
 			switch f.ID {
 			case 34, 50, 305, 306, 309, 310, 311: // rates: 0 is unknown, and derived ones
 				f.ID = 4
-			case 149, 130, 131:
+			case 149, 130, 131, 232, 299: // the last two make a second flow
 				f.ID = 7
 			case 27, 28, 29, 30, 62, 63, 139, 281, 282: // may stand in for IPv4's
 				f.ID = 1
@@ -57,6 +57,11 @@ func TestRandomTemplates(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	m := flowtest.New(1)
 	f.Add(m.V5(3), []byte{})
+	f.Add(packetV1(2), packetV6(2))
+	f.Add(packetV7(2), packetV8(6, 2))
+	for i := range schemes[1:] {
+		f.Add(packetV8(byte(1+i), 3), []byte{})
+	}
 	f.Add(flowtest.Packet(9, 1, flowtest.Template(9, 260, flowtest.Twenty)), flowtest.Packet(9, 1, m.Data(260, 2, flowtest.Twenty)))
 	f.Add(flowtest.Packet(10, 1, flowtest.Template(10, 260, flowtest.Named)), flowtest.Packet(10, 1, m.Data(260, 2, flowtest.Named)))
 	f.Add(flowtest.Packet(9, 1, flowtest.OptionsTemplate(9, 261, 1, flowtest.Twenty[:4])), flowtest.Packet(9, 1, m.Data(261, 2, flowtest.Twenty[:4])))

@@ -32,9 +32,9 @@ func (d *Decoder) sets(b *flow.Batch, data []byte, beyond int, templates, option
 		data = data[n:]
 		switch {
 		case id == templates:
-			s = d.announce(s, set, false)
+			s = d.announce(b, s, set, false)
 		case id == options:
-			s = d.announce(s, set, true)
+			s = d.announce(b, s, set, true)
 		case id >= 256:
 			d.data(b, s, id, set)
 		}
@@ -51,6 +51,7 @@ func (d *Decoder) sets(b *flow.Batch, data []byte, beyond int, templates, option
 // read.
 func (d *Decoder) recall(s *template.Session) {
 	m := &d.msg
+	m.Rates = nil
 	if s == nil {
 		return
 	}
@@ -63,8 +64,9 @@ func (d *Decoder) recall(s *template.Session) {
 	}
 }
 
-// announce reads the templates of a set, and returns the exporter's session.
-func (d *Decoder) announce(s *template.Session, set []byte, options bool) *template.Session {
+// announce reads the templates of a set, decodes what waited for them, and
+// returns the exporter's session.
+func (d *Decoder) announce(b *flow.Batch, s *template.Session, set []byte, options bool) *template.Session {
 	m := &d.msg
 	// A set may be padded with zeros (RFC 3954 §5.2), and some exporters pad
 	// with many.
@@ -95,9 +97,30 @@ func (d *Decoder) announce(s *template.Session, set []byte, options bool) *templ
 		}
 		if changed {
 			d.Stats.Templates++
+			d.waited(b, d.tmpl.ID)
 		}
 	}
 	return s
+}
+
+// waited decodes the data sets that waited for the template id of the message's
+// domain, each with what its own message's header said.
+func (d *Decoder) waited(b *flow.Batch, id uint16) {
+	sets := d.store.Waited(d.from.Addr(), d.msg.Version, d.msg.Domain, id)
+	if len(sets) == 0 {
+		return
+	}
+	header, from := d.msg.Header, d.from
+	for i := range sets {
+		w := &sets[i]
+		d.msg.Header, d.from = w.Header, w.From
+		s := d.find(w.From, w.Header.Version)
+		d.recall(s)
+		d.Stats.Recovered += uint64(len(w.Data))
+		d.data(b, s, id, w.Data)
+	}
+	d.msg.Header, d.from = header, from
+	d.recall(d.find(from, header.Version))
 }
 
 // data decodes the records of a data set.
@@ -107,9 +130,16 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 	if s != nil {
 		p = s.Plan(m.Domain, id)
 	}
+	if p == nil {
+		if owner, agreed := d.store.Agreed(d.from.Addr(), m.Version, m.Domain, id); agreed != nil {
+			s, p = owner, agreed
+			d.recall(s)
+		}
+	}
 	switch {
 	case p == nil:
 		d.Stats.Waiting += uint64(len(set))
+		d.Stats.Undecoded += uint64(d.store.Wait(d.from, &m.Header, id, set))
 		d.fail(ErrNoTemplate)
 	case p.Template.Options:
 		n, _, ok := p.AppendOptions(b, set, m, s)

@@ -11,9 +11,10 @@ import (
 // receives a Batch may read it until it hands it back, and copies what it wants
 // to keep.
 type Batch struct {
-	Flows   []Flow
-	Options []Option
-	Strings Strings
+	Flows    []Flow
+	Options  []Option
+	Counters []Counter
+	Strings  Strings
 
 	arena []byte
 }
@@ -22,6 +23,7 @@ type Batch struct {
 func (b *Batch) Reset() {
 	b.Flows = b.Flows[:0]
 	b.Options = b.Options[:0]
+	b.Counters = b.Counters[:0]
 	b.Strings.Reset()
 	b.arena = b.arena[:0]
 }

@@ -42,5 +42,5 @@ func Example() {
 	fmt.Printf("%+v\n", r.Skipped())
 	// Output:
 	// 1 01:02:03 192.0.2.1:50000 198.51.100.1:2055 5
-	// {Other:0 Fragments:0 Truncated:0 Malformed:0}
+	// {Other:0 Fragments:0 Truncated:0 Malformed:0 Gaps:0}
 }

@@ -19,8 +19,8 @@ const (
 	magicNano  = 0xa1b23c4d
 )
 
-// ErrFormat says that a file is not a classic pcap file.
-var ErrFormat = errors.New("not a classic pcap file")
+// ErrFormat says that a file is neither a classic pcap file nor a pcapng file.
+var ErrFormat = errors.New("neither a pcap file nor a pcapng file")
 
 // A format is what the file header says of all packets.
 type format struct {
@@ -38,7 +38,7 @@ func (f format) uint32(b []byte) uint32 {
 
 // A frame is one packet as it stands in the file.
 type frame struct {
-	time int64
+	time int64 // 0: the file doesn't say
 	link uint32
 	data []byte // valid until the next frame
 	cut  bool   // data is not the whole packet
@@ -48,7 +48,7 @@ type frame struct {
 // as a file does that NewReader reads.
 func IsPcap(head []byte) bool {
 	_, ok := parseMagic(head)
-	return ok
+	return ok || isSection(head)
 }
 
 func parseMagic(head []byte) (f format, ok bool) {
@@ -70,6 +70,9 @@ func parseMagic(head []byte) (f format, ok bool) {
 
 func (r *Reader) open() error {
 	h, err := r.in.Peek(fileHeader)
+	if isSection(h) {
+		return r.openSection()
+	}
 	f, ok := parseMagic(h)
 	switch {
 	case err != nil && err != io.EOF:
@@ -79,8 +82,8 @@ func (r *Reader) open() error {
 	case err == io.EOF:
 		return fmt.Errorf("read pcap header: %w", io.ErrUnexpectedEOF)
 	}
-	f.link = f.uint32(h[20:]) & math.MaxUint16       // above it: whether frames end in a checksum
-	if _, v := parseFrame(f.link, nil); v == other { // of no octets all others want more
+	f.link = f.uint32(h[20:]) & math.MaxUint16 // above it: whether frames end in a checksum
+	if !knownLink(f.link) {
 		return fmt.Errorf("pcap link type %d is not known", f.link)
 	}
 	r.f, r.held = f, fileHeader
@@ -92,10 +95,10 @@ func (r *Reader) frame() (frame, error) {
 	if r.err != nil {
 		return frame{}, r.err
 	}
-	r.offset += int64(r.held)
-	r.in.Discard(r.held) // all of it is in the buffer
-	r.held = 0
-
+	r.release()
+	if r.section != nil {
+		return r.blockFrame()
+	}
 	h, err := r.in.Peek(packetHeader)
 	if err != nil {
 		if err == io.EOF && len(h) == 0 {
@@ -123,11 +126,22 @@ func (r *Reader) frame() (frame, error) {
 	}, nil
 }
 
+// release gives up the octets that the last frame stands in.
+func (r *Reader) release() {
+	r.offset += int64(r.held)
+	r.in.Discard(r.held) // all of it is in the buffer
+	r.held = 0
+}
+
 // fail ends the reading at the packet behind r.index.
 func (r *Reader) fail(err error) (frame, error) {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	r.err = fmt.Errorf("pcap packet %d at offset %d: %w", r.index+1, r.offset, err)
+	what := "pcap packet"
+	if r.section != nil {
+		what = "pcapng packet"
+	}
+	r.err = fmt.Errorf("%s %d at offset %d: %w", what, r.index+1, r.offset, err)
 	return frame{}, r.err
 }

@@ -90,7 +90,7 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("%d packets, error %v; want 1, %s", len(lines), err, want)
 	}
 
-	for _, head := range []string{"", "\n\r\r\n", "\xd4\xc3\xb2", "\x34\xcd\xb2\xa1", "GET / HTTP/1.1"} {
+	for _, head := range []string{"", "\n\r\r", "\xd4\xc3\xb2", "\x34\xcd\xb2\xa1", "GET / HTTP/1.1"} {
 		if IsPcap([]byte(head)) {
 			t.Errorf("IsPcap(%q) = true", head)
 		}

@@ -28,6 +28,7 @@ const (
 	typeQinQ = 0x88a8
 	typeQOld = 0x9100 // QinQ before 802.1ad
 
+	protoTCP = 6
 	protoUDP = 17
 )
 
@@ -36,17 +37,33 @@ type verdict uint8
 
 const (
 	whole    verdict = iota // a UDP datagram
-	other                   // not UDP
+	other                   // neither UDP nor TCP
 	fragment                // a piece of an IP packet
+	segment                 // of a TCP stream
 	short                   // shorter than its headers say
 )
 
+// A datagram is what a frame carries: by its verdict, a UDP datagram, a TCP
+// segment, or a piece of an IP packet.
 type datagram struct {
-	src, dst netip.AddrPort
+	src, dst netip.AddrPort // a piece has no ports
 	payload  []byte
+
+	seq uint32 // segment: of payload's first octet, or of SYN
+	id  uint32 // piece: of the packet
+
+	offset uint16 // piece: in octets
+	more   bool   // piece: not the last one
+	proto  uint8  // piece: what the packet holds, if this is its beginning
+	flags  uint8  // segment
 }
 
-// parseFrame finds the UDP datagram in the frame b.
+func knownLink(link uint32) bool {
+	_, v := parseFrame(link, nil) // of no octets all known ones want more
+	return v == short
+}
+
+// parseFrame finds the UDP datagram or the TCP segment in the frame b.
 func parseFrame(link uint32, b []byte) (datagram, verdict) {
 	var proto uint16
 	switch link {
@@ -117,17 +134,30 @@ func parseIPv4(b []byte) (datagram, verdict) {
 	if len(b) < 20 {
 		return datagram{}, short
 	}
-	header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	header, total, proto := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:])), b[9]
+	place := binary.BigEndian.Uint16(b[6:]) & 0x3fff // more fragments, and an offset
 	switch {
-	case b[0]>>4 != 4 || b[9] != protoUDP:
+	case b[0]>>4 != 4 || proto != protoUDP && (proto != protoTCP || place != 0):
 		return datagram{}, other
-	case binary.BigEndian.Uint16(b[6:])&0x3fff != 0: // more fragments, or an offset
-		return datagram{}, fragment
 	case header < 20 || header > total || header > len(b):
 		return datagram{}, short
 	}
 	src, dst := netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
-	return parseUDP(src, dst, b[header:min(total, len(b))]) // behind total: padding
+	if place == 0 {
+		return parsePayload(src, dst, proto, b[header:min(total, len(b))]) // behind total: padding
+	}
+	if total > len(b) {
+		return datagram{}, short
+	}
+	return datagram{
+		src:     netip.AddrPortFrom(src, 0),
+		dst:     netip.AddrPortFrom(dst, 0),
+		payload: b[header:total],
+		id:      uint32(binary.BigEndian.Uint16(b[4:])),
+		offset:  place << 3,
+		more:    place&0x2000 != 0,
+		proto:   proto,
+	}, fragment
 }
 
 func parseIPv6(b []byte) (datagram, verdict) {
@@ -138,13 +168,24 @@ func parseIPv6(b []byte) (datagram, verdict) {
 		return datagram{}, other
 	}
 	src, dst := netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
-	next := b[6]
-	b = b[40:min(40+int(binary.BigEndian.Uint16(b[4:])), len(b))]
+	end := 40 + int(binary.BigEndian.Uint16(b[4:]))
+	d, v := parsePayload(src, dst, b[6], b[40:min(end, len(b))])
+	if v == fragment && end > len(b) {
+		return datagram{}, short
+	}
+	return d, v
+}
+
+// parsePayload goes through the headers of b, the first of which is of the kind
+// next, to the datagram or segment. Only IPv6 has headers before it.
+func parsePayload(src, dst netip.Addr, next uint8, b []byte) (datagram, verdict) {
 	for {
 		n := 8
 		switch next {
 		case protoUDP:
 			return parseUDP(src, dst, b)
+		case protoTCP:
+			return parseTCP(src, dst, b)
 		case 0, 43, 60: // hop-by-hop options, routing, destination options
 			if len(b) < 8 {
 				return datagram{}, short
@@ -154,8 +195,21 @@ func parseIPv6(b []byte) (datagram, verdict) {
 			if len(b) < 8 {
 				return datagram{}, short
 			}
-			if binary.BigEndian.Uint16(b[2:])&0xfff9 != 0 { // more fragments, or an offset
-				return datagram{}, fragment
+			if place := binary.BigEndian.Uint16(b[2:]) & 0xfff9; place != 0 { // more fragments, or an offset
+				switch b[0] {
+				case protoUDP, 0, 43, 60:
+				default:
+					return datagram{}, other
+				}
+				return datagram{
+					src:     netip.AddrPortFrom(src, 0),
+					dst:     netip.AddrPortFrom(dst, 0),
+					payload: b[8:],
+					id:      binary.BigEndian.Uint32(b[4:]),
+					offset:  place &^ 7,
+					more:    place&1 != 0,
+					proto:   b[0],
+				}, fragment
 			}
 			// RFC 6946: a fragment that is the whole packet
 		default:
@@ -181,4 +235,23 @@ func parseUDP(src, dst netip.Addr, b []byte) (datagram, verdict) {
 		dst:     netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[2:])),
 		payload: b[8:n:n],
 	}, whole
+}
+
+// parseTCP takes what is there: the octets that a capture has cut off are
+// missing in the stream.
+func parseTCP(src, dst netip.Addr, b []byte) (datagram, verdict) {
+	if len(b) < 20 {
+		return datagram{}, other
+	}
+	n := int(b[12]>>4) * 4
+	if n < 20 || n > len(b) {
+		return datagram{}, other
+	}
+	return datagram{
+		src:     netip.AddrPortFrom(src, binary.BigEndian.Uint16(b)),
+		dst:     netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[2:])),
+		payload: b[n:],
+		seq:     binary.BigEndian.Uint32(b[4:]),
+		flags:   b[13],
+	}, segment
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Append decodes the records of set, a data set's content behind its header,
-// and appends their flows to b. It returns how many octets whole records took;
+// and appends their flows to b: of a template that describes both directions,
+// first those of the one, then those of the other, marked flow.Reverse. It returns how many octets whole records took;
 // what is left is padding, unless it holds a record that was cut short, which
 // ok tells. set is not kept.
 func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool) {
@@ -25,6 +26,9 @@ func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool)
 		p.fixedExtras(b, fl, set, size)
 	}
 	p.finish(b, fl, set, m)
+	if p.reverse != nil {
+		p.appendReverse(b, set[:used], m)
+	}
 	return used, zero(set[used:])
 }
 
@@ -205,6 +209,9 @@ records:
 		p.variableExtras(b, fl, set, m)
 	}
 	p.finish(b, fl, m.gather, m)
+	if p.reverse != nil {
+		p.appendReverse(b, set[:used], m)
+	}
 	return used, ok
 }
 

@@ -2,10 +2,8 @@ package template
 
 import "github.com/weirflow/weir/shared/flow"
 
-// A Message is what the header of an export packet says of all its records,
-// with the scratch space for decoding them. A decoder keeps one and fills it
-// for each datagram.
-type Message struct {
+// A Header is what the header of an export packet says of all its records.
+type Header struct {
 	Export    int64  // the header's export time, Unix nanoseconds
 	Received  int64  // when the datagram arrived, Unix nanoseconds
 	Uptime    uint32 // the exporter's sysUpTime at Export, milliseconds
@@ -14,8 +12,14 @@ type Message struct {
 	Domain    uint32
 	Exporter  flow.Addr // who observed the flows
 	Sender    flow.Addr // the datagram's source; mostly the same
-	Rates     *Rates    // sampling rates of the domain, nil if none is known
-	Horizon   int64     // nanoseconds before Received that a flow's time may lie
+}
+
+// A Message is the header with what decoding its records needs beside: a decoder
+// keeps one and fills it for each datagram.
+type Message struct {
+	Header
+	Rates   *Rates // sampling rates of the domain, nil if none is known
+	Horizon int64  // nanoseconds before Export that a flow's time may lie
 
 	// Replaced counts the records whose time was impossible or unknown.
 	Replaced uint64

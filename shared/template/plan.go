@@ -28,6 +28,8 @@ type Plan struct {
 	hasFrom bool // the record names its exporter
 
 	ords []uint16 // of an options template's fields: Element.Ord
+
+	reverse *Plan // for the other direction, of a template that describes both
 }
 
 // An op moves one column, or a pair, for all rows of a set.
@@ -82,15 +84,30 @@ type source struct {
 // Compile makes a Plan of t, of which it keeps a copy. It refuses what could
 // only do harm: records of no octets, or of more than a datagram holds.
 func Compile(t *Template) (*Plan, error) {
-	if len(t.Fields) > MaxFields {
-		return nil, ErrFields
+	if err := t.check(); err != nil {
+		return nil, err
 	}
+	fields := t.Fields
+	var reverse []Field
+	if !t.Options {
+		fields, reverse, _ = t.directions()
+	}
+	p := compile(t, fields)
+	if reverse != nil {
+		p.reverse = compile(t, reverse)
+		p.reverse.proto.Marks = flow.Reverse
+	}
+	return p, nil
+}
+
+// compile makes the plan of t with these fields in place of its own.
+func compile(t *Template, fields []Field) *Plan {
 	p := &Plan{Template: *t}
 	p.Template.Fields = slices.Clone(t.Fields)
 	off := 0
 	var fixed []source
 	seen := map[flow.Element]uint16{}
-	for _, f := range t.Fields {
+	for _, f := range fields {
 		e := f.Element
 		e.Ord = seen[e]
 		seen[f.Element]++
@@ -103,17 +120,12 @@ func Compile(t *Template) (*Plan, error) {
 			continue
 		}
 		fixed = append(fixed, source{Field: Field{e, f.Len}, off: off})
-		if off += int(f.Len); off > 0xffff {
-			return nil, ErrLong
-		}
+		off += int(f.Len)
 	}
 	p.stride = off
 	p.minimum += off
-	if p.minimum == 0 {
-		return nil, ErrEmpty
-	}
 	if t.Options {
-		return p, nil // decoded field by field
+		return p // decoded field by field
 	}
 	at := 0
 	for i := range p.vars {
@@ -133,7 +145,7 @@ func Compile(t *Template) (*Plan, error) {
 	for _, x := range []flow.Field{flow.FieldReceived, flow.FieldExporter, flow.FieldVersion, flow.FieldDomain} {
 		p.proto.Set.Add(x)
 	}
-	return p, nil
+	return p
 }
 
 // columns decides which fixed field fills which column, and makes ops of those.
@@ -303,9 +315,4 @@ func pair(ops []op) []op {
 		}
 	}
 	return slices.DeleteFunc(ops, func(o op) bool { return o.code == opNone })
-}
-
-// size is about how many octets the plan takes.
-func (p *Plan) size() int64 {
-	return int64(800 + 12*len(p.Template.Fields) + 12*cap(p.ops) + 24*cap(p.vars) + 12*cap(p.extras) + cap(p.extraRow) + 32*len(p.families) + 2*cap(p.ords))
 }

@@ -2,6 +2,7 @@ package template
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -13,28 +14,54 @@ type Session struct {
 	Version uint8
 
 	store   *Store
-	mu      sync.Mutex    // held by writers
-	plans   table[*Plan]  // by domain and template id
-	rates   table[*Rates] // by domain
-	boots   table[int64]  // by domain
-	held    atomic.Int64  // octets of the plans, as the store has them in its books
-	gone    atomic.Bool   // the store has let go of it
-	seen    atomic.Int64  // when it last sent, to the second
-	decoded atomic.Bool   // a data set of it was decoded
+	mu      sync.Mutex         // held by writers
+	plans   table[*definition] // by domain and template id
+	rates   table[*Rates]      // by domain
+	boots   table[int64]       // by domain
+	held    atomic.Int64       // octets of the plans, as the store has them in its books
+	gone    atomic.Bool        // the store has let go of it
+	seen    atomic.Int64       // when it last sent, to the second
+	decoded atomic.Bool        // a data set of it was decoded
 }
 
 func planKey(domain uint32, id uint16) uint64 { return uint64(domain)<<16 | uint64(id) }
 
+// A definition is a template as announced, and its plan once a data set has
+// needed it: many templates never see one, least of all spoofed ones.
+type definition struct {
+	template Template
+	plan     atomic.Pointer[Plan]
+}
+
+func (d *definition) compiled() *Plan {
+	if p := d.plan.Load(); p != nil {
+		return p
+	}
+	p, err := Compile(&d.template)
+	if err != nil {
+		return nil // Put has checked it
+	}
+	d.plan.Store(p)
+	return p
+}
+
 // Plan returns the plan for the data sets with this id in the domain, nil if
 // its template is not known. It takes no lock.
 func (s *Session) Plan(domain uint32, id uint16) *Plan {
-	p, _ := s.plans.get(planKey(domain, id))
-	return p
+	d, ok := s.plans.get(planKey(domain, id))
+	if !ok {
+		return nil
+	}
+	return d.compiled()
 }
 
 // Plans calls f with each plan and the domain that it belongs to.
 func (s *Session) Plans(f func(domain uint32, p *Plan)) {
-	s.plans.all(func(key uint64, p *Plan) { f(uint32(key>>16), p) })
+	s.plans.all(func(key uint64, d *definition) {
+		if p := d.compiled(); p != nil {
+			f(uint32(key>>16), p)
+		}
+	})
 }
 
 // Put makes t the template for its id in the domain, in place of the one
@@ -42,33 +69,35 @@ func (s *Session) Plans(f func(domain uint32, p *Plan)) {
 // again changes nothing and costs a comparison. It tells whether the session
 // changed. t is not kept.
 func (s *Session) Put(domain uint32, t *Template) (changed bool, err error) {
-	if p := s.Plan(domain, t.ID); p != nil && p.Template.Equal(t) {
+	key := planKey(domain, t.ID)
+	if d, ok := s.plans.get(key); ok && d.template.Equal(t) {
 		return false, nil
 	}
 	if len(t.Fields) > s.store.limits.Fields {
 		return false, ErrFields
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.Plan(domain, t.ID)
-	switch {
-	case old != nil && old.Template.Equal(t):
-		return false, nil
-	case old == nil && s.plans.n >= s.store.limits.Templates:
-		return false, ErrFull
-	}
-	p, err := Compile(t)
-	if err != nil {
+	if err := t.check(); err != nil {
 		return false, err
 	}
-	more := p.size()
-	if old != nil {
-		more -= old.size()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, known := s.plans.get(key)
+	switch {
+	case known && old.template.Equal(t):
+		return false, nil
+	case !known && s.plans.n >= s.store.limits.Templates:
+		return false, ErrFull
+	}
+	more := t.cost()
+	if known {
+		more -= old.template.cost()
 	}
 	if !s.store.reserve(s, more) {
 		return false, ErrFull
 	}
-	s.plans.put(planKey(domain, t.ID), p)
+	d := &definition{template: *t}
+	d.template.Fields = slices.Clone(t.Fields)
+	s.plans.put(key, d)
 	return true, nil
 }
 

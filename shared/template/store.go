@@ -2,6 +2,7 @@ package template
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,11 +14,12 @@ type Limits struct {
 	Templates int   `yaml:"templates"` // templates of one exporter, over all its domains; as many samplers and domains
 	Fields    int   `yaml:"fields"`    // fields of one template, at most 1024
 	Octets    int64 `yaml:"octets"`    // memory of all templates together
+	Waiting   int64 `yaml:"waiting"`   // memory of all data sets that wait for their template
 }
 
 // DefaultLimits suit a collector of a large network.
 func DefaultLimits() Limits {
-	return Limits{Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 64 << 20}
+	return Limits{Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 64 << 20, Waiting: 16 << 20}
 }
 
 // Silence is how long an exporter that has delivered must be silent before its
@@ -30,12 +32,19 @@ type Store struct {
 	limits   Limits
 	mu       sync.RWMutex
 	sessions map[sessionKey]*Session
+	ports    map[portKey][]*Session // by address: who speaks a version there
+	room     room
 	used     int64 // octets of all plans
 	newest   int64 // the latest time that a session was made or grew
 }
 
 type sessionKey struct {
 	from    netip.AddrPort
+	version uint8
+}
+
+type portKey struct {
+	addr    netip.Addr
 	version uint8
 }
 
@@ -54,7 +63,13 @@ func NewStore(l Limits) *Store {
 	if l.Octets == 0 {
 		l.Octets = d.Octets
 	}
-	return &Store{limits: l, sessions: map[sessionKey]*Session{}}
+	if l.Waiting == 0 {
+		l.Waiting = d.Waiting
+	}
+	return &Store{
+		limits: l, sessions: map[sessionKey]*Session{}, ports: map[portKey][]*Session{},
+		room: room{each: l.Waiting / 16, most: l.Waiting},
+	}
 }
 
 // Lookup returns the session of the exporter at from that speaks this protocol
@@ -82,7 +97,41 @@ func (s *Store) Session(from netip.AddrPort, version uint8) *Session {
 	}
 	x := &Session{From: from, Version: version, store: s}
 	s.sessions[k] = x
+	p := portKey{from.Addr(), version}
+	s.ports[p] = append(s.ports[p], x)
 	return x
+}
+
+// maxPorts is at how many ports of an address Agreed looks.
+const maxPorts = 64
+
+// Agreed returns the plan for data sets of an exporter that has not announced
+// their template from its own port: the one that it has announced from another
+// port of its address, if all ports that announced one for the domain and id
+// announced the same; and whose it is. Where they differ it does not guess.
+func (s *Store) Agreed(addr netip.Addr, version uint8, domain uint32, id uint16) (*Session, *Plan) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := s.ports[portKey{addr, version}]
+	if len(all) > maxPorts {
+		return nil, nil
+	}
+	var owner *Session
+	var first *definition
+	for _, x := range all {
+		d, _ := x.plans.get(planKey(domain, id))
+		switch {
+		case d == nil:
+		case first == nil:
+			owner, first = x, d
+		case !d.template.Equal(&first.template):
+			return nil, nil
+		}
+	}
+	if first == nil {
+		return nil, nil
+	}
+	return owner, first.compiled()
 }
 
 // reserve enters n octets more of x, and lets go of others until there is room.
@@ -120,6 +169,12 @@ func (s *Store) evict(keep *Session) bool {
 		return false
 	}
 	delete(s.sessions, sessionKey{victim.From, victim.Version})
+	p := portKey{victim.From.Addr(), victim.Version}
+	if rest := slices.DeleteFunc(s.ports[p], func(x *Session) bool { return x == victim }); len(rest) > 0 {
+		s.ports[p] = rest
+	} else {
+		delete(s.ports, p)
+	}
 	victim.gone.Store(true)
 	s.used -= victim.held.Load()
 	return true

@@ -116,3 +116,26 @@ func (t *Template) Equal(u *Template) bool {
 	}
 	return true
 }
+
+// check says why t can't be compiled, nil if it can.
+func (t *Template) check() error {
+	if len(t.Fields) > MaxFields {
+		return ErrFields
+	}
+	size := 0
+	least := 0 // octets of a record
+	for _, f := range t.Fields {
+		if f.Len == Variable && t.Version != 9 {
+			least++
+		} else if size += int(f.Len); size > 0xffff {
+			return ErrLong
+		}
+	}
+	if size+least == 0 {
+		return ErrEmpty
+	}
+	return nil
+}
+
+// cost is about how many octets t takes with its plan.
+func (t *Template) cost() int64 { return int64(1100 + 80*len(t.Fields)) }

@@ -19,7 +19,7 @@ func Example() {
 		fmt.Println(err)
 	}
 	var b flow.Batch
-	s.Plan(0, 256).Append(&b, []byte{192, 0, 2, 7, 0, 0, 0, 0, 0, 0, 5, 220}, &Message{Version: 10})
+	s.Plan(0, 256).Append(&b, []byte{192, 0, 2, 7, 0, 0, 0, 0, 0, 0, 5, 220}, &Message{Header: Header{Version: 10}})
 	fmt.Println(b.Flows[0].SrcAddr, b.Flows[0].Bytes)
 	// Output: 192.0.2.7 1500
 }

@@ -1,0 +1,85 @@
+package decode
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/flowtest"
+	"github.com/weirflow/weir/shared/ie"
+)
+
+func told(b *flow.Batch) (all []string) {
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		extras := 0
+		for range b.Extra(f) {
+			extras++
+		}
+		all = append(all, fmt.Sprint(f.SrcAddr, ":", f.SrcPort, ">", f.DstAddr, ":", f.DstPort, " ", f.Proto, " ", f.Bytes, "/", f.Packets,
+			" flags ", f.TCPFlags, f.Set.Has(flow.FieldTCPFlags), " if ", f.InIf, ">", f.OutIf, " ", f.Marks, " extras ", extras))
+	}
+	return all
+}
+
+func TestBiflow(t *testing.T) {
+	r := uint32(ie.ReversePEN)
+	fields := []flowtest.Field{
+		flowtest.F(0, 8, 4), flowtest.F(0, 12, 4), flowtest.F(0, 7, 2), flowtest.F(0, 11, 2), flowtest.F(0, 4, 1), flowtest.F(0, 10, 2), flowtest.F(0, 14, 2),
+		flowtest.F(0, 1, 8), flowtest.F(0, 2, 4), flowtest.F(0, 6, 1),
+		flowtest.F(r, 1, 8), flowtest.F(r, 2, 4), flowtest.F(r, 6, 1), flowtest.F(r, 20000, 2), flowtest.F(9, 77, 2),
+	}
+	rec := func(back uint64) []byte {
+		return join([]byte{10, 0, 0, 1, 10, 0, 0, 2}, be(1000, 2), be(443, 2), []byte{6}, be(3, 2), be(4, 2),
+			be(500, 8), be(5, 4), []byte{2}, be(100*back, 8), be(back, 4), []byte{18}, be(7, 2), be(8, 2))
+	}
+	for _, variable := range []bool{false, true} {
+		f, data := fields, join(rec(9), rec(0))
+		if variable {
+			f = append(f[:len(f):len(f)], flowtest.F(0, 96, 0xffff))
+			data = join(rec(9), []byte("\x03web"), rec(0), []byte{0})
+		}
+		var b flow.Batch
+		d := newDecoder()
+		decodeAll(t, d, &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, f), flowtest.Set(300, data)))
+		want := []string{
+			"10.0.0.1:1000>10.0.0.2:443 6 500/5 flags 2 true if 3>4 0 extras 1",
+			"10.0.0.1:1000>10.0.0.2:443 6 500/5 flags 2 true if 3>4 0 extras 1",
+			"10.0.0.2:443>10.0.0.1:1000 6 900/9 flags 18 true if 4>3 1 extras 1",
+		}
+		if got := told(&b); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("got  %v\nwant %v", got, want)
+		}
+		if d.Stats.Flows != 3 {
+			t.Errorf("counted %d flows", d.Stats.Flows)
+		}
+		if variable && (string(b.Strings.Get(b.Flows[2].AppName)) != "web" || string(b.Strings.Get(b.Flows[0].AppName)) != "web") {
+			t.Errorf("the application belongs to both")
+		}
+	}
+}
+
+// Cisco's and others' connections: initiator and responder.
+func TestInitiatorAndResponder(t *testing.T) {
+	fields := []flowtest.Field{
+		flowtest.F(0, 8, 4), flowtest.F(0, 12, 4), flowtest.F(0, 7, 2), flowtest.F(0, 11, 2), flowtest.F(0, 4, 1),
+		flowtest.F(0, 231, 4), flowtest.F(0, 232, 4), flowtest.F(0, 298, 4), flowtest.F(0, 299, 4),
+	}
+	data := join([]byte{10, 0, 0, 1, 10, 0, 0, 2}, be(1000, 2), be(443, 2), []byte{6}, be(500, 4), be(900, 4), be(5, 4), be(9, 4))
+	var b flow.Batch
+	decodeAll(t, newDecoder(), &b, flowtest.Packet(9, 1, flowtest.Template(9, 300, fields), flowtest.Set(300, data)))
+	want := []string{
+		"10.0.0.1:1000>10.0.0.2:443 6 500/5 flags 0 false if 0>0 0 extras 0",
+		"10.0.0.2:443>10.0.0.1:1000 6 900/9 flags 0 false if 0>0 1 extras 0",
+	}
+	if got := told(&b); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	// Where the record counts by itself, they are elements like others.
+	b.Reset()
+	fields = append(fields, flowtest.F(0, 1, 4))
+	decodeAll(t, newDecoder(), &b, flowtest.Packet(9, 1, flowtest.Template(9, 300, fields), flowtest.Set(300, append(data, be(1400, 4)...))))
+	if got := told(&b); len(got) != 1 || got[0] != "10.0.0.1:1000>10.0.0.2:443 6 1400/0 flags 0 false if 0>0 0 extras 4" {
+		t.Errorf("%v", got)
+	}
+}

@@ -1,0 +1,237 @@
+package decode
+
+import (
+	"encoding/binary"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/packet"
+)
+
+// SFlowPEN is sFlow's enterprise number. What an sFlow record says beyond the
+// columns is kept as an extra of this enterprise, with the record's format as
+// id and its octets as they came (sflow.org, "sFlow Structure Numbers"). Formats
+// have 12 bits; these are ours:
+const (
+	SFlowPEN = 14706
+
+	// SFlowVendor is a record of another enterprise: its data format (enterprise
+	// in 20 bits, format in 12) and its octets.
+	SFlowVendor = 4096
+	// SFlowInput and SFlowOutput are an interface that is no ifIndex, in the
+	// expanded form: a format (0 ifIndex, 1 discarded, 2 several) and a value
+	// (0x3fffffff: the device itself, or a reason, or how many) of 4 octets each.
+	SFlowInput  = 4097
+	SFlowOutput = 4098
+	// SFlowReason is the reason of a discarded packet, 4 octets.
+	SFlowReason = 4099
+
+	sflowIDs = 4100
+)
+
+// SFlow says how sFlow is read. The zero value is the usual way.
+type SFlow struct {
+	Packet packet.Options // of sampled headers
+	// KeepHeaders keeps all sampled headers as extras (id 1), not only those
+	// that weir can't read.
+	KeepHeaders bool
+}
+
+// Samples (sFlow Version 5, sample_data of enterprise 0).
+const (
+	flowSample            = 1
+	counterSample         = 2
+	flowSampleExpanded    = 3
+	counterSampleExpanded = 4
+	discardedPacket       = 5
+)
+
+const (
+	sflowTag = 8 // a data format and a length
+	// sflowSample is the least that a flow sample takes.
+	sflowSample = sflowTag + 32
+	// sflowCounters bounds the counters in a batch, so that a consumer that
+	// doesn't look at them is not swamped: they alone don't make a batch full.
+	sflowCounters = 1 << 14
+)
+
+// sflowSet holds the columns of each flow sample.
+var (
+	sflowSet = flow.SetOf(
+		flow.FieldBytes, flow.FieldPackets, flow.FieldL2Bytes,
+		flow.FieldExporter, flow.FieldDomain, flow.FieldVersion,
+	)
+	sflowTimes = flow.SetOf(flow.FieldStart, flow.FieldEnd, flow.FieldReceived)
+)
+
+// sflow decodes an sFlow datagram of version 5. A sample has no time of its
+// own: it is of the moment when it arrived.
+func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
+	data := dg.Data[:min(len(dg.Data), 1<<16-1)] // UDP has no more
+	if len(data) < 4 {
+		d.fail(ErrShort)
+		return
+	}
+	if binary.BigEndian.Uint32(data) != 5 {
+		d.fail(ErrVersion)
+		return
+	}
+	var agent flow.Addr
+	n := address(&agent, data[4:])
+	if n == 0 || len(data) < 4+n+16 {
+		d.fail(ErrShort)
+		return
+	}
+	data = data[4+n:]
+	m := &d.msg
+	if agent != (flow.Addr{}) && agent != flow.AddrFrom4([4]byte{}) {
+		m.Exporter = agent
+	}
+	m.Domain = binary.BigEndian.Uint32(data) // the sub-agent's id
+	count := binary.BigEndian.Uint32(data[12:])
+	data = data[16:]
+
+	var first [1]flow.Flow
+	row := &first[0]
+	*row = flow.Flow{Set: sflowSet, Packets: 1, Exporter: m.Exporter, Domain: m.Domain, Version: flow.SFlow5}
+	if m.Received != 0 {
+		row.Set = row.Set.Union(sflowTimes)
+		row.Start, row.End, row.Received = m.Received, m.Received, m.Received
+	}
+	if m.Exporter != m.Sender {
+		row.Sender = m.Sender
+		row.Set.Add(flow.FieldSender)
+	}
+	from, flows := len(b.Flows), 0
+	rows := b.Grow(int(min(uint64(count), uint64(len(data)/sflowSample))))
+	for ; count > 0; count-- {
+		if len(data) < sflowTag {
+			if len(data) == 0 {
+				d.fail(ErrCount)
+			} else {
+				d.fail(ErrShort)
+			}
+			break
+		}
+		format, n := binary.BigEndian.Uint32(data), binary.BigEndian.Uint32(data[4:])
+		if uint64(n) > uint64(len(data)-sflowTag) {
+			d.fail(ErrShort)
+			break
+		}
+		sample := data[sflowTag : sflowTag+int(n)]
+		data = data[sflowTag+int(n):]
+		ok := true
+		switch format {
+		case flowSample, flowSampleExpanded, discardedPacket:
+			// Samples that are as short as to outnumber the rows fail.
+			if ok = flows < len(rows); ok {
+				copy(rows[flows:], first[:])
+				if ok = d.sample(b, &rows[flows], sample, format); ok {
+					flows++
+				}
+			}
+		case counterSample, counterSampleExpanded:
+			ok = d.counters(b, sample, format)
+		}
+		// Other samples are vendors' own; their length says how to pass over.
+		if !ok {
+			d.fail(ErrShort)
+		}
+	}
+	b.Flows = b.Flows[:from+flows]
+	d.Stats.Flows += uint64(flows)
+}
+
+// address reads an address with its type before it into a, and returns how many
+// octets both took: 0 if they are not there or of no known type. An unknown
+// address leaves a as it is.
+func address(a *flow.Addr, d []byte) int {
+	n := addressLength(d)
+	switch n {
+	case 8:
+		putAddr4(a, d[4:8])
+	case 20:
+		copy(a[:], d[4:20])
+	}
+	return n
+}
+
+// addressLength returns what address would.
+func addressLength(d []byte) int {
+	if len(d) >= 4 {
+		switch t := binary.BigEndian.Uint32(d); {
+		case t == 0:
+			return 4
+		case t == 1 && len(d) >= 8:
+			return 8
+		case t == 2 && len(d) >= 20:
+			return 20
+		}
+	}
+	return 0
+}
+
+// putAddr4 is flow.AddrFrom4 in two words: what is written in pieces is slow to
+// be read as a whole.
+func putAddr4(a *flow.Addr, d []byte) {
+	binary.BigEndian.PutUint64(a[:8], 0)
+	binary.BigEndian.PutUint64(a[8:], 0xffff<<32|uint64(binary.BigEndian.Uint32(d)))
+}
+
+// kept is where the extras of a sample are in the arena.
+type kept struct{ off, n uint32 }
+
+// keep appends an extra of sFlow's enterprise whose octets are word and v.
+func (d *Decoder) keep(b *flow.Batch, k *kept, id uint16, word, v []byte) {
+	d.put(b, k, flow.Element{PEN: SFlowPEN, ID: id, Ord: d.ord(id)}, word, v)
+}
+
+func (d *Decoder) put(b *flow.Batch, k *kept, e flow.Element, word, v []byte) {
+	n := len(word) + len(v)
+	off, buf := b.Arena(flow.ExtraHeader + n)
+	flow.PutExtraHeader(buf, e, uint16(n))
+	copy(buf[flow.ExtraHeader:], word)
+	copy(buf[flow.ExtraHeader+len(word):], v)
+	if k.n == 0 {
+		k.off = off
+	}
+	k.n += uint32(len(buf))
+}
+
+// keepRecord keeps a record of a sample as it came; r begins with its format.
+func (d *Decoder) keepRecord(b *flow.Batch, k *kept, r []byte) {
+	format := binary.BigEndian.Uint32(r)
+	if format < SFlowVendor {
+		d.keep(b, k, uint16(format), nil, r[sflowTag:])
+	} else {
+		d.keep(b, k, SFlowVendor, r[:4], r[sflowTag:])
+	}
+}
+
+// ordinals counts the extras of each id in a sample: the low 16 bits of an
+// entry, good if the others are the sample's number.
+type ordinals struct {
+	sample uint64
+	seen   [sflowIDs]uint64
+}
+
+func (d *Decoder) ord(id uint16) uint16 {
+	x := &d.ordinals.seen[id]
+	if *x>>16 != d.ordinals.sample {
+		*x = d.ordinals.sample << 16
+	}
+	n := uint16(*x)
+	*x++
+	return n
+}
+
+// record cuts the next record off a sample: r with its tag, and rest.
+func record(d []byte) (r, rest []byte, ok bool) {
+	if len(d) < sflowTag {
+		return nil, nil, false
+	}
+	n := binary.BigEndian.Uint32(d[4:])
+	if uint64(n) > uint64(len(d)-sflowTag) {
+		return nil, nil, false
+	}
+	return d[: sflowTag+int(n) : sflowTag+int(n)], d[sflowTag+int(n):], true
+}

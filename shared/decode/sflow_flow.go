@@ -1,0 +1,221 @@
+package decode
+
+import (
+	"encoding/binary"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/packet"
+)
+
+// What stands before the records of a flow sample.
+const (
+	compactHead   = 32
+	expandedHead  = 44
+	discardedHead = 32
+)
+
+// A sampled is what the records of a flow sample say that must wait for the
+// last of them.
+type sampled struct {
+	kept
+	record   []byte // the sampled header's, with its tag
+	protocol uint32
+	frame    uint32 // octets on the wire
+	stripped uint32
+	header   []byte
+	ip       uint32 // octets by a sampled IPv4 or IPv6 record
+	ether    uint32 // octets by a sampled Ethernet record
+	socket   []byte // the record of a socket, with its tag
+}
+
+// sample enters a flow sample into f, and returns false if it is cut short.
+func (d *Decoder) sample(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bool {
+	var s sampled
+	d.ordinals.sample++
+	var class, index, n uint32
+	switch format {
+	case flowSample:
+		if len(r) < compactHead {
+			return false
+		}
+		class, index = uint32(r[4]), binary.BigEndian.Uint32(r[4:])&0xffffff
+		f.SamplingRate = binary.BigEndian.Uint32(r[8:])
+		in, out := binary.BigEndian.Uint32(r[20:]), binary.BigEndian.Uint32(r[24:])
+		d.input(b, f, &s.kept, in>>30, in&(1<<30-1))
+		d.output(b, f, &s.kept, out>>30, out&(1<<30-1))
+		n, r = binary.BigEndian.Uint32(r[28:]), r[compactHead:]
+	case flowSampleExpanded:
+		if len(r) < expandedHead {
+			return false
+		}
+		class, index = binary.BigEndian.Uint32(r[4:]), binary.BigEndian.Uint32(r[8:])
+		f.SamplingRate = binary.BigEndian.Uint32(r[12:])
+		d.input(b, f, &s.kept, binary.BigEndian.Uint32(r[24:]), binary.BigEndian.Uint32(r[28:]))
+		d.output(b, f, &s.kept, binary.BigEndian.Uint32(r[32:]), binary.BigEndian.Uint32(r[36:]))
+		n, r = binary.BigEndian.Uint32(r[40:]), r[expandedHead:]
+	case discardedPacket:
+		if len(r) < discardedHead {
+			return false
+		}
+		class, index = binary.BigEndian.Uint32(r[4:]), binary.BigEndian.Uint32(r[8:])
+		d.input(b, f, &s.kept, 0, binary.BigEndian.Uint32(r[16:]))
+		d.output(b, f, &s.kept, 0, binary.BigEndian.Uint32(r[20:]))
+		f.FwdStatus = discarded(binary.BigEndian.Uint32(r[24:]))
+		f.Set.Add(flow.FieldFwdStatus)
+		d.keep(b, &s.kept, SFlowReason, nil, r[24:28])
+		n, r = binary.BigEndian.Uint32(r[28:]), r[discardedHead:]
+	}
+	if f.SamplingRate != 0 { // 0 is unknown, not a rate
+		f.Set.Add(flow.FieldSamplingRate)
+	}
+	// The source is the interface that samples: its own side gives the direction.
+	if class == 0 && index != 0 && f.InIf != f.OutIf {
+		switch index {
+		case f.InIf:
+			f.Set.Add(flow.FieldDirection)
+		case f.OutIf:
+			f.Direction = 1
+			f.Set.Add(flow.FieldDirection)
+		}
+	}
+	for ; n > 0; n-- {
+		rec, rest, ok := record(r)
+		if !ok {
+			return false
+		}
+		r = rest
+		switch d.enter(b, f, &s, rec) {
+		case entered:
+		case broken:
+			d.fail(ErrRecord)
+			fallthrough
+		default:
+			d.keepRecord(b, &s.kept, rec)
+		}
+	}
+	d.finish(b, f, &s)
+	return true
+}
+
+// deviceItself is the ifIndex of packets from or to the agent's own device.
+const deviceItself = 1<<30 - 1
+
+// input enters an input interface in the expanded form. 0 is unknown.
+func (d *Decoder) input(b *flow.Batch, f *flow.Flow, k *kept, format, value uint32) {
+	switch {
+	case format != 0 || value == deviceItself || value == 1<<32-1:
+		d.keepInterface(b, k, SFlowInput, format, value)
+	case value != 0:
+		f.InIf = value
+		f.Set.Add(flow.FieldInIf)
+	}
+}
+
+func (d *Decoder) output(b *flow.Batch, f *flow.Flow, k *kept, format, value uint32) {
+	switch {
+	case format != 0 || value == deviceItself || value == 1<<32-1:
+		d.keepInterface(b, k, SFlowOutput, format, value)
+		if format == 1 {
+			f.FwdStatus = discarded(value)
+			f.Set.Add(flow.FieldFwdStatus)
+		}
+	case value != 0:
+		f.OutIf = value
+		f.Set.Add(flow.FieldOutIf)
+	}
+}
+
+func (d *Decoder) keepInterface(b *flow.Batch, k *kept, id uint16, format, value uint32) {
+	var v [8]byte
+	binary.BigEndian.PutUint32(v[:], format)
+	binary.BigEndian.PutUint32(v[4:], value)
+	d.keep(b, k, id, nil, v[:])
+}
+
+// discarded turns sFlow's reason into IANA's forwarding status (element 89).
+// Below 256 the reasons are the codes of ICMP's "destination unreachable".
+func discarded(reason uint32) uint8 {
+	switch reason {
+	case 0, 1, 5, 6, 7, 8, 11, 12: // no way there
+		return 131
+	case 4, 262: // too large
+		return 133
+	case 9, 10, 13: // prohibited
+		return 129
+	case 257: // time to live
+		return 137
+	case 258: // access list
+		return 130
+	case 260: // random early detection
+		return 139
+	case 261: // rate limit
+		return 138
+	}
+	return 128
+}
+
+// finish reads the sampled header, and enters the volume.
+func (d *Decoder) finish(b *flow.Batch, f *flow.Flow, s *sampled) {
+	var in packet.Info
+	if s.record != nil {
+		read := true
+		switch s.protocol {
+		case 1:
+			in = packet.Ethernet(f, s.header, d.SFlow.Packet)
+		case 7, 14: // PPP, packets over SONET
+			in = packet.PPP(f, s.header, d.SFlow.Packet)
+		case 11, 12:
+			in = packet.IP(f, s.header, d.SFlow.Packet)
+		case 13:
+			in = packet.MPLS(f, s.header, d.SFlow.Packet)
+		default:
+			read = false
+		}
+		if !read || d.SFlow.KeepHeaders {
+			d.keepRecord(b, &s.kept, s.record)
+		}
+		if in.CustomerVLAN != 0 || in.Tunnel != packet.NoTunnel {
+			d.keepInfo(b, &s.kept, in)
+		}
+	}
+	switch {
+	case in.Bytes != 0:
+		f.Bytes = uint64(in.Bytes)
+	case s.ip != 0:
+		f.Bytes = uint64(s.ip)
+	case s.frame > s.stripped:
+		f.Bytes = uint64(s.frame - s.stripped)
+		f.Marks |= flow.LinkBytes
+	case s.ether != 0 && s.frame == 0:
+		f.Bytes = uint64(s.ether)
+		f.Marks |= flow.LinkBytes
+	default:
+		f.Set.Del(flow.FieldBytes)
+	}
+	switch {
+	case s.frame != 0:
+		f.L2Bytes = uint64(s.frame)
+	case s.ether != 0:
+		f.L2Bytes = uint64(s.ether)
+	default:
+		f.Set.Del(flow.FieldL2Bytes)
+	}
+	if s.socket != nil && !d.enterSocket(f, s.socket) {
+		d.keepRecord(b, &s.kept, s.socket)
+	}
+	if s.n != 0 {
+		f.SetExtra(s.off, s.n)
+	}
+}
+
+// keepInfo keeps what a packet says that has no column but an element of
+// IANA's: 245 dot1qCustomerVlanId, 351 layer2SegmentId.
+func (d *Decoder) keepInfo(b *flow.Batch, k *kept, in packet.Info) {
+	if in.CustomerVLAN != 0 {
+		d.put(b, k, flow.Element{ID: 245}, nil, []byte{byte(in.CustomerVLAN >> 8), byte(in.CustomerVLAN)})
+	}
+	if in.Tunnel == packet.VXLAN {
+		v := [8]byte{1, 5: byte(in.VNI >> 16), 6: byte(in.VNI >> 8), 7: byte(in.VNI)}
+		d.put(b, k, flow.Element{ID: 351}, nil, v[:])
+	}
+}
