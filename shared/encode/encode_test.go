@@ -19,7 +19,7 @@ import (
 	"github.com/weirflow/weir/shared/template"
 )
 
-var allProfiles = []Profile{IPFIX, ECS, Flat}
+var allProfiles = []Profile{IPFIX, ECS, Flat, CIM}
 
 // batch decodes a packet of n records.
 func batch(tb testing.TB, version uint16, n int, fields []flowtest.Field) *flow.Batch {
@@ -219,6 +219,7 @@ func TestExtras(t *testing.T) {
 	want := map[Profile][]string{
 		IPFIX: {"6871_40", "interfaceName", "sourceIPv4Address_2", "octetTotalCount", "0_20000"},
 		ECS:   {"netflow.6871_40", "netflow.interface_name", "netflow.source_ipv4_address_2", "netflow.octet_total_count", "netflow.0_20000"},
+		CIM:   {"6871_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
 		Flat:  {"6871_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
 	}
 	for _, p := range allProfiles {

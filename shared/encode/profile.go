@@ -13,9 +13,10 @@ const (
 	IPFIX Profile = iota // IANA's element names: sourceIPv4Address
 	ECS                  // Elastic's Common Schema, nested: source.ip
 	Flat                 // short snake case: src_addr
+	CIM                  // Splunk's Common Information Model: src_ip
 )
 
-var profiles = [...]string{"ipfix", "ecs", "flat"}
+var profiles = [...]string{"ipfix", "ecs", "flat", "cim"}
 
 func (p Profile) String() string {
 	if int(p) < len(profiles) {
@@ -31,7 +32,7 @@ func ParseProfile(name string) (Profile, error) {
 			return Profile(i), nil
 		}
 	}
-	return 0, fmt.Errorf("no profile %q: it is one of ipfix, ecs, flat", name)
+	return 0, fmt.Errorf("no profile %q: it is one of ipfix, ecs, flat, cim", name)
 }
 
 // paths returns where profile p puts column x.
@@ -42,6 +43,8 @@ func (p Profile) paths(x flow.Field) []flow.Path {
 		return c.ECS
 	case Flat:
 		return []flow.Path{{Name: c.Flat}}
+	case CIM:
+		return []flow.Path{{Name: c.CIM}}
 	}
 	return []flow.Path{{Name: c.IPFIX}}
 }

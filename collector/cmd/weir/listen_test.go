@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/source"
+	"github.com/weirflow/weir/shared/decode"
 )
 
 // A session is a weir listen that runs.
@@ -159,7 +160,7 @@ func TestListenQuietAndStats(t *testing.T) {
 	if code := s.wait(t); code != exitOK || s.stdout.String() != "" {
 		t.Errorf("exit code %d, stdout %q", code, s.stdout.String())
 	}
-	if !strings.Contains(s.stderr.String(), "fault      1 × version is not one of") {
+	if !strings.Contains(s.stderr.String(), "fault      1 × "+decode.ErrVersion.Error()) {
 		t.Errorf("summary lacks the fault:\n%s", s.stderr.String())
 	}
 }

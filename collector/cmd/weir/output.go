@@ -20,7 +20,7 @@ var formats = []string{"json", "table", "msgpack"}
 
 func (o *outputFlags) add(cmd *cobra.Command, format string) {
 	cmd.Flags().StringVar(&o.format, "format", format, "`FORMAT` of the output: "+strings.Join(formats, ", "))
-	cmd.Flags().StringVar(&o.profile, "profile", "ipfix", "`NAMES` of the fields: ipfix, ecs, flat")
+	cmd.Flags().StringVar(&o.profile, "profile", "ipfix", "`NAMES` of the fields: ipfix, ecs, flat, cim")
 	complete(cmd, "format", formats...)
 	complete(cmd, "profile", "ipfix", "ecs", "flat")
 }
