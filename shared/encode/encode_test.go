@@ -214,13 +214,13 @@ func TestRandom(t *testing.T) {
 }
 
 func TestExtras(t *testing.T) {
-	fields := []flowtest.Field{flowtest.F(0, 8, 4), flowtest.F(6871, 40, 3), flowtest.F(0, 82, 8), flowtest.F(0, 8, 4), flowtest.F(0, 85, 8), flowtest.F(0, 1, 8), flowtest.F(0, 20000, 2)}
+	fields := []flowtest.Field{flowtest.F(0, 8, 4), flowtest.F(64999, 40, 3), flowtest.F(0, 82, 8), flowtest.F(0, 8, 4), flowtest.F(0, 85, 8), flowtest.F(0, 1, 8), flowtest.F(0, 20000, 2)}
 	b := batch(t, 10, 5, fields)
 	want := map[Profile][]string{
-		IPFIX: {"6871_40", "interfaceName", "sourceIPv4Address_2", "octetTotalCount", "0_20000"},
-		ECS:   {"netflow.6871_40", "netflow.interface_name", "netflow.source_ipv4_address_2", "netflow.octet_total_count", "netflow.0_20000"},
-		CIM:   {"6871_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
-		Flat:  {"6871_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
+		IPFIX: {"64999_40", "interfaceName", "sourceIPv4Address_2", "octetTotalCount", "0_20000"},
+		ECS:   {"netflow.64999_40", "netflow.interface_name", "netflow.source_ipv4_address_2", "netflow.octet_total_count", "netflow.0_20000"},
+		CIM:   {"64999_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
+		Flat:  {"64999_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
 	}
 	for _, p := range allProfiles {
 		for i := range b.Flows {
@@ -281,7 +281,7 @@ func TestSnake(t *testing.T) {
 }
 
 func TestNoAllocations(t *testing.T) {
-	fields := append(slices.Clone(flowtest.Named), flowtest.F(6871, 40, 3), flowtest.F(0, 82, 8))
+	fields := append(slices.Clone(flowtest.Named), flowtest.F(64999, 40, 3), flowtest.F(0, 82, 8))
 	b := batch(t, 10, 4, fields)
 	var dst []byte
 	for _, p := range allProfiles {

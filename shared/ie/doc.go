@@ -13,14 +13,19 @@
 // octets than the type has (RFC 7011 §6.2), or nonsense.
 //
 // The facts come from registry/, a CSV file for each enterprise, named
-// <pen>-<name>.csv:
+// <pen>-<name>.csv; its README says which public list each was made from:
 //
 //	id,name,type,semantics,units
 //	1,octetDeltaCount,unsigned64,deltaCounter,octets
 //
+// NetFlow v9 has no enterprises. Vendors use numbers above 32767 there, such as
+// Cisco's 33002 and Palo Alto's 56701; they are found under PEN 0.
+//
 // To add elements, add lines or a file and run go generate: zelements.go holds
-// them as constant tables, searched in place. Nothing is built at start-up, and
-// everything here may be used from any goroutine.
+// them as constant tables, searched in place. Nothing is built at start-up. To
+// add them at run time, [ReadCSV] reads a file of the same form and [Extend]
+// puts its elements in front of the tables. Everything here may be used from
+// any goroutine.
 package ie
 
 //go:generate go run ./gen -dir .

@@ -12,10 +12,13 @@ import (
 // the other direction of a biflow.
 const ReversePEN = 29305
 
+// maxID is the highest id that the enterprise bit leaves room for.
+const maxID = 1<<15 - 1
+
 // An Element is what the registries say of an information element.
 type Element struct {
 	PEN       uint32 // enterprise number, 0 for IANA
-	ID        uint16 // 1 to 32767, without the enterprise bit
+	ID        uint16 // up to 32767; above only the numbers vendors use in NetFlow v9, with PEN 0
 	Type      Type
 	Semantics Semantics
 	Name      string
@@ -26,8 +29,16 @@ type Element struct {
 // element of IANA is found under ReversePEN too; whether it makes sense there
 // (RFC 5103 §6.1 excepts a few) is for the exporter to know.
 func Lookup(pen uint32, id uint16) (Element, bool) {
+	if x := extension.Load(); x != nil {
+		if e, ok := x.lookup(pen, id); ok {
+			return e, true
+		}
+	}
 	forward := pen
 	if pen == ReversePEN {
+		if id > maxID {
+			return Element{}, false
+		}
 		forward = 0
 	}
 	i, ok := find(forward, id)
@@ -38,34 +49,90 @@ func Lookup(pen uint32, id uint16) (Element, bool) {
 }
 
 // ByName returns the element of that name, upper and lower case told apart. If
-// two enterprises use a name, the lower number has it.
+// several have it, those given to Extend come first, then the lower enterprise
+// number.
 func ByName(name string) (Element, bool) {
-	if i, ok := findName(name); ok {
-		return at(i, penOf(i)), true
+	x := extension.Load()
+	if x != nil {
+		if e, ok := x.named(name); ok {
+			return e, true
+		}
 	}
-	rest, ok := strings.CutPrefix(name, "reverse")
-	if !ok || rest == "" {
-		return Element{}, false
+	for e := range builtInNamed(name) {
+		if x != nil {
+			if _, hidden := x.lookup(e.PEN, e.ID); hidden {
+				continue
+			}
+		}
+		return e, true
 	}
-	for _, s := range [...]string{rest, strings.ToLower(rest[:1]) + rest[1:]} {
-		if i, ok := findName(s); ok && penOf(i) == 0 {
-			if e := at(i, ReversePEN); e.Name == name {
-				return e, true
+	return Element{}, false
+}
+
+// builtInNamed ranges over the built-in elements of that name, by enterprise,
+// those of ReversePEN last.
+func builtInNamed(name string) iter.Seq[Element] {
+	return func(yield func(Element) bool) {
+		for _, i := range byName[findName(name):] {
+			if rowName(int(i)) != name {
+				break
+			}
+			if !yield(at(int(i), penOf(int(i)))) {
+				return
+			}
+		}
+		rest, ok := strings.CutPrefix(name, "reverse")
+		if !ok || rest == "" {
+			return
+		}
+		for _, s := range [...]string{rest, strings.ToLower(rest[:1]) + rest[1:]} {
+			n := findName(s)
+			if n == len(byName) {
+				continue
+			}
+			i := int(byName[n]) // IANA's, if IANA has the name
+			if i < int(enterprises[0].end) && rowName(i) == s && reverseName(s) == name {
+				yield(at(i, ReversePEN))
+				return
 			}
 		}
 	}
-	return Element{}, false
+}
+
+// reverseName is the name RFC 5103 §6.1 gives to the element of the other
+// direction.
+func reverseName(name string) string {
+	return "reverse" + strings.ToUpper(name[:1]) + name[1:]
 }
 
 // All ranges over the registries, by enterprise and number. The reverse
 // elements of RFC 5103 are not among them: they repeat IANA's.
 func All() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
-		for _, e := range enterprises {
-			for i := e.first; i < e.end; i++ {
-				if !yield(at(int(i), e.pen)) {
+		var more []Element // what Extend was given, yet to come
+		if x := extension.Load(); x != nil {
+			more = x.elements
+		}
+		for _, t := range enterprises {
+			for i := t.first; i < t.end; i++ {
+				e := at(int(i), t.pen)
+				for len(more) > 0 && byNumber(more[0], e) < 0 {
+					if more[0].PEN != ReversePEN && !yield(more[0]) {
+						return
+					}
+					more = more[1:]
+				}
+				if len(more) > 0 && byNumber(more[0], e) == 0 {
+					continue // more[0] is in its place, and next
+				}
+				if !yield(e) {
 					return
 				}
+			}
+		}
+		for _, e := range more {
+			if e.PEN != ReversePEN && !yield(e) {
+				return
 			}
 		}
 	}
@@ -86,7 +153,9 @@ func AppendName(dst []byte, pen uint32, id uint16) []byte {
 // that a program's start costs nothing and its binary some 40 bytes an element,
 // 70 for one of IANA's:
 //
-//	enterprises   ascending by number, IANA first; each a run of rows
+//	enterprises   ascending by number; each a run of rows. The first is
+//	              IANA, the second NetFlow v9's numbers above 32767,
+//	              under enterprise 0 as well
 //	rows          ascending by id within an enterprise
 //	names         the names, a line each, in the order of rows
 //	reverseNames  the same for IANA's rows, each with "reverse" before it
@@ -119,38 +188,48 @@ func at(i int, pen uint32) Element {
 	return e
 }
 
-func find(pen uint32, id uint16) (int, bool) {
-	for _, e := range enterprises {
-		if e.pen != pen {
-			continue
-		}
-		lo, last := int(e.first), int(e.end)-1
-		a, b := rows[lo].id, rows[last].id
-		if id < a || id > b {
-			return 0, false
-		}
-		// Ids ascend by one or more from row to row, so id can't be further
-		// from either end in rows than it is in numbers. Registries have few
-		// gaps: that leaves little to search.
-		hi := min(last, lo+int(id-a)) + 1
-		lo = max(lo, last-int(b-id))
-		i, ok := slices.BinarySearchFunc(rows[lo:hi], id, func(r row, id uint16) int {
-			return cmp.Compare(r.id, id)
-		})
-		return lo + i, ok
-	}
-	return 0, false
+func rowName(i int) string {
+	r := &rows[i]
+	return names[r.off:][:r.n]
 }
 
-func findName(name string) (int, bool) {
-	i, ok := slices.BinarySearchFunc(byName[:], name, func(i uint16, name string) int {
-		r := &rows[i]
-		return cmp.Compare(names[r.off:][:r.n], name)
-	})
-	if !ok {
+func find(pen uint32, id uint16) (int, bool) {
+	e := &enterprises[0]
+	switch {
+	case pen != 0:
+		i, ok := slices.BinarySearchFunc(enterprises[2:], pen, func(e enterprise, pen uint32) int {
+			return cmp.Compare(e.pen, pen)
+		})
+		if !ok {
+			return 0, false
+		}
+		e = &enterprises[2+i]
+	case id > maxID:
+		e = &enterprises[1]
+	}
+	lo, last := int(e.first), int(e.end)-1
+	a, b := rows[lo].id, rows[last].id
+	if id < a || id > b {
 		return 0, false
 	}
-	return int(byName[i]), true
+	// Ids ascend by one or more from row to row, so id can't be further
+	// from either end in rows than it is in numbers. IANA's registry has few
+	// gaps: that leaves little to search.
+	hi := min(last, lo+int(id-a)) + 1
+	lo = max(lo, last-int(b-id))
+	i, ok := slices.BinarySearchFunc(rows[lo:hi], id, func(r row, id uint16) int {
+		return cmp.Compare(r.id, id)
+	})
+	return lo + i, ok
+}
+
+// findName returns where in byName the elements of that name start, if there
+// are any.
+func findName(name string) int {
+	i, _ := slices.BinarySearchFunc(byName[:], name, func(i uint16, name string) int {
+		return cmp.Compare(rowName(int(i)), name)
+	})
+	return i
 }
 
 func penOf(i int) uint32 {

@@ -3,549 +3,3648 @@
 package ie
 
 var enterprises = [...]enterprise{
-	{0, 0, 502}, // iana
+	{0, 0, 502},         // iana
+	{0, 502, 1104},      // netflow9
+	{9, 1104, 1296},     // cisco
+	{637, 1296, 1299},   // nokia
+	{2011, 1299, 1301},  // huawei
+	{3054, 1301, 1340},  // ixia
+	{3746, 1340, 1356},  // swisscom
+	{5951, 1356, 1477},  // netscaler
+	{6321, 1477, 1829},  // calix
+	{6871, 1829, 2132},  // cert
+	{6876, 2132, 2162},  // vmware
+	{8057, 2162, 2302},  // cesnet
+	{8741, 2302, 2461},  // sonicwall
+	{9789, 2461, 2464},  // sophos
+	{10704, 2464, 2476}, // barracuda
+	{12276, 2476, 2564}, // f5
+	{12326, 2564, 2576}, // barracuda-sent-in-error
+	{13745, 2576, 2596}, // plixer
+	{15397, 2596, 2662}, // procera
+	{16982, 2662, 2712}, // muni
+	{21373, 2712, 2714}, // netfilter
+	{26866, 2714, 2780}, // gigamon
+	{32622, 2780, 2792}, // cace
+	{35632, 2792, 3137}, // ntop
+	{39499, 3137, 3342}, // flowmon
+	{41916, 3342, 3343}, // viptela
+	{43874, 3343, 3347}, // pmacct
+	{44619, 3347, 3364}, // ziften
+	{44913, 3364, 3365}, // redsocks
+	{45346, 3365, 3390}, // velocloud
+	{47269, 3390, 3391}, // pluribus
 }
 
 var rows = [...]row{
-	{0, 1, 15, Unsigned64, DeltaCounter, 1},           // octetDeltaCount
-	{16, 2, 16, Unsigned64, DeltaCounter, 2},          // packetDeltaCount
-	{33, 3, 14, Unsigned64, DeltaCounter, 3},          // deltaFlowCount
-	{48, 4, 18, Unsigned8, Identifier, 0},             // protocolIdentifier
-	{67, 5, 16, Unsigned8, Identifier, 0},             // ipClassOfService
-	{84, 6, 14, Unsigned16, Flags, 0},                 // tcpControlBits
-	{99, 7, 19, Unsigned16, Identifier, 0},            // sourceTransportPort
-	{119, 8, 17, IPv4Address, Default, 0},             // sourceIPv4Address
-	{137, 9, 22, Unsigned8, Default, 4},               // sourceIPv4PrefixLength
-	{160, 10, 16, Unsigned32, Identifier, 0},          // ingressInterface
-	{177, 11, 24, Unsigned16, Identifier, 0},          // destinationTransportPort
-	{202, 12, 22, IPv4Address, Default, 0},            // destinationIPv4Address
-	{225, 13, 27, Unsigned8, Default, 4},              // destinationIPv4PrefixLength
-	{253, 14, 15, Unsigned32, Identifier, 0},          // egressInterface
-	{269, 15, 20, IPv4Address, Default, 0},            // ipNextHopIPv4Address
-	{290, 16, 17, Unsigned32, Identifier, 0},          // bgpSourceAsNumber
-	{308, 17, 22, Unsigned32, Identifier, 0},          // bgpDestinationAsNumber
-	{331, 18, 21, IPv4Address, Default, 0},            // bgpNextHopIPv4Address
-	{353, 19, 25, Unsigned64, DeltaCounter, 2},        // postMCastPacketDeltaCount
-	{379, 20, 24, Unsigned64, DeltaCounter, 1},        // postMCastOctetDeltaCount
-	{404, 21, 16, Unsigned32, Default, 5},             // flowEndSysUpTime
-	{421, 22, 18, Unsigned32, Default, 5},             // flowStartSysUpTime
-	{440, 23, 19, Unsigned64, DeltaCounter, 1},        // postOctetDeltaCount
-	{460, 24, 20, Unsigned64, DeltaCounter, 2},        // postPacketDeltaCount
-	{481, 25, 20, Unsigned64, Default, 1},             // minimumIpTotalLength
-	{502, 26, 20, Unsigned64, Default, 1},             // maximumIpTotalLength
-	{523, 27, 17, IPv6Address, Default, 0},            // sourceIPv6Address
-	{541, 28, 22, IPv6Address, Default, 0},            // destinationIPv6Address
-	{564, 29, 22, Unsigned8, Default, 4},              // sourceIPv6PrefixLength
-	{587, 30, 27, Unsigned8, Default, 4},              // destinationIPv6PrefixLength
-	{615, 31, 13, Unsigned32, Identifier, 0},          // flowLabelIPv6
-	{629, 32, 16, Unsigned16, Identifier, 0},          // icmpTypeCodeIPv4
-	{646, 33, 8, Unsigned8, Identifier, 0},            // igmpType
-	{655, 34, 16, Unsigned32, Quantity, 2},            // samplingInterval
-	{672, 35, 17, Unsigned8, Identifier, 0},           // samplingAlgorithm
-	{690, 36, 17, Unsigned16, Default, 6},             // flowActiveTimeout
-	{708, 37, 15, Unsigned16, Default, 6},             // flowIdleTimeout
-	{724, 38, 10, Unsigned8, Identifier, 0},           // engineType
-	{735, 39, 8, Unsigned8, Identifier, 0},            // engineId
-	{744, 40, 23, Unsigned64, TotalCounter, 1},        // exportedOctetTotalCount
-	{768, 41, 25, Unsigned64, TotalCounter, 7},        // exportedMessageTotalCount
-	{794, 42, 28, Unsigned64, TotalCounter, 3},        // exportedFlowRecordTotalCount
-	{823, 43, 12, IPv4Address, Default, 0},            // ipv4RouterSc
-	{836, 44, 16, IPv4Address, Default, 0},            // sourceIPv4Prefix
-	{853, 45, 21, IPv4Address, Default, 0},            // destinationIPv4Prefix
-	{875, 46, 16, Unsigned8, Identifier, 0},           // mplsTopLabelType
-	{892, 47, 23, IPv4Address, Default, 0},            // mplsTopLabelIPv4Address
-	{916, 48, 9, Unsigned8, Identifier, 0},            // samplerId
-	{926, 49, 11, Unsigned8, Identifier, 0},           // samplerMode
-	{938, 50, 21, Unsigned32, Quantity, 0},            // samplerRandomInterval
-	{960, 51, 7, Unsigned8, Identifier, 0},            // classId
-	{968, 52, 10, Unsigned8, Default, 8},              // minimumTTL
-	{979, 53, 10, Unsigned8, Default, 8},              // maximumTTL
-	{990, 54, 22, Unsigned32, Identifier, 0},          // fragmentIdentification
-	{1013, 55, 20, Unsigned8, Identifier, 0},          // postIpClassOfService
-	{1034, 56, 16, MACAddress, Default, 0},            // sourceMacAddress
-	{1051, 57, 25, MACAddress, Default, 0},            // postDestinationMacAddress
-	{1077, 58, 6, Unsigned16, Identifier, 0},          // vlanId
-	{1084, 59, 10, Unsigned16, Identifier, 0},         // postVlanId
-	{1095, 60, 9, Unsigned8, Identifier, 0},           // ipVersion
-	{1105, 61, 13, Unsigned8, Identifier, 0},          // flowDirection
-	{1119, 62, 20, IPv6Address, Default, 0},           // ipNextHopIPv6Address
-	{1140, 63, 21, IPv6Address, Default, 0},           // bgpNextHopIPv6Address
-	{1162, 64, 20, Unsigned32, Flags, 0},              // ipv6ExtensionHeaders
-	{1183, 70, 24, OctetArray, Default, 0},            // mplsTopLabelStackSection
-	{1208, 71, 22, OctetArray, Default, 0},            // mplsLabelStackSection2
-	{1231, 72, 22, OctetArray, Default, 0},            // mplsLabelStackSection3
-	{1254, 73, 22, OctetArray, Default, 0},            // mplsLabelStackSection4
-	{1277, 74, 22, OctetArray, Default, 0},            // mplsLabelStackSection5
-	{1300, 75, 22, OctetArray, Default, 0},            // mplsLabelStackSection6
-	{1323, 76, 22, OctetArray, Default, 0},            // mplsLabelStackSection7
-	{1346, 77, 22, OctetArray, Default, 0},            // mplsLabelStackSection8
-	{1369, 78, 22, OctetArray, Default, 0},            // mplsLabelStackSection9
-	{1392, 79, 23, OctetArray, Default, 0},            // mplsLabelStackSection10
-	{1416, 80, 21, MACAddress, Default, 0},            // destinationMacAddress
-	{1438, 81, 20, MACAddress, Default, 0},            // postSourceMacAddress
-	{1459, 82, 13, String, Default, 0},                // interfaceName
-	{1473, 83, 20, String, Default, 0},                // interfaceDescription
-	{1494, 84, 11, String, Default, 0},                // samplerName
-	{1506, 85, 15, Unsigned64, TotalCounter, 1},       // octetTotalCount
-	{1522, 86, 16, Unsigned64, TotalCounter, 2},       // packetTotalCount
-	{1539, 87, 17, Unsigned32, Identifier, 0},         // flagsAndSamplerId
-	{1557, 88, 14, Unsigned16, Quantity, 0},           // fragmentOffset
-	{1572, 89, 16, Unsigned32, Identifier, 0},         // forwardingStatus
-	{1589, 90, 25, OctetArray, Default, 0},            // mplsVpnRouteDistinguisher
-	{1615, 91, 24, Unsigned8, Quantity, 4},            // mplsTopLabelPrefixLength
-	{1640, 92, 15, Unsigned32, Identifier, 0},         // srcTrafficIndex
-	{1656, 93, 15, Unsigned32, Identifier, 0},         // dstTrafficIndex
-	{1672, 94, 22, String, Default, 0},                // applicationDescription
-	{1695, 95, 13, OctetArray, Default, 0},            // applicationId
-	{1709, 96, 15, String, Default, 0},                // applicationName
-	{1725, 98, 23, Unsigned8, Identifier, 0},          // postIpDiffServCodePoint
-	{1749, 99, 26, Unsigned32, Quantity, 0},           // multicastReplicationFactor
-	{1776, 100, 9, String, Default, 0},                // className
-	{1786, 101, 22, Unsigned8, Identifier, 0},         // classificationEngineId
-	{1809, 102, 25, Unsigned16, Quantity, 0},          // layer2packetSectionOffset
-	{1835, 103, 23, Unsigned16, Quantity, 0},          // layer2packetSectionSize
-	{1859, 104, 23, OctetArray, Default, 0},           // layer2packetSectionData
-	{1883, 128, 23, Unsigned32, Identifier, 0},        // bgpNextAdjacentAsNumber
-	{1907, 129, 23, Unsigned32, Identifier, 0},        // bgpPrevAdjacentAsNumber
-	{1931, 130, 19, IPv4Address, Default, 0},          // exporterIPv4Address
-	{1951, 131, 19, IPv6Address, Default, 0},          // exporterIPv6Address
-	{1971, 132, 22, Unsigned64, DeltaCounter, 1},      // droppedOctetDeltaCount
-	{1994, 133, 23, Unsigned64, DeltaCounter, 2},      // droppedPacketDeltaCount
-	{2018, 134, 22, Unsigned64, TotalCounter, 1},      // droppedOctetTotalCount
-	{2041, 135, 23, Unsigned64, TotalCounter, 2},      // droppedPacketTotalCount
-	{2065, 136, 13, Unsigned8, Identifier, 0},         // flowEndReason
-	{2079, 137, 18, Unsigned64, Identifier, 0},        // commonPropertiesId
-	{2098, 138, 18, Unsigned64, Identifier, 0},        // observationPointId
-	{2117, 139, 16, Unsigned16, Identifier, 0},        // icmpTypeCodeIPv6
-	{2134, 140, 23, IPv6Address, Default, 0},          // mplsTopLabelIPv6Address
-	{2158, 141, 10, Unsigned32, Identifier, 0},        // lineCardId
-	{2169, 142, 6, Unsigned32, Identifier, 0},         // portId
-	{2176, 143, 17, Unsigned32, Identifier, 0},        // meteringProcessId
-	{2194, 144, 18, Unsigned32, Identifier, 0},        // exportingProcessId
-	{2213, 145, 10, Unsigned16, Identifier, 0},        // templateId
-	{2224, 146, 13, Unsigned8, Identifier, 0},         // wlanChannelId
-	{2238, 147, 8, String, Default, 0},                // wlanSSID
-	{2247, 148, 6, Unsigned64, Identifier, 0},         // flowId
-	{2254, 149, 19, Unsigned32, Identifier, 0},        // observationDomainId
-	{2274, 150, 16, DateTimeSeconds, Default, 6},      // flowStartSeconds
-	{2291, 151, 14, DateTimeSeconds, Default, 6},      // flowEndSeconds
-	{2306, 152, 21, DateTimeMilliseconds, Default, 5}, // flowStartMilliseconds
-	{2328, 153, 19, DateTimeMilliseconds, Default, 5}, // flowEndMilliseconds
-	{2348, 154, 21, DateTimeMicroseconds, Default, 9}, // flowStartMicroseconds
-	{2370, 155, 19, DateTimeMicroseconds, Default, 9}, // flowEndMicroseconds
-	{2390, 156, 20, DateTimeNanoseconds, Default, 10}, // flowStartNanoseconds
-	{2411, 157, 18, DateTimeNanoseconds, Default, 10}, // flowEndNanoseconds
-	{2430, 158, 26, Unsigned32, Default, 9},           // flowStartDeltaMicroseconds
-	{2457, 159, 24, Unsigned32, Default, 9},           // flowEndDeltaMicroseconds
-	{2482, 160, 26, DateTimeMilliseconds, Default, 5}, // systemInitTimeMilliseconds
-	{2509, 161, 24, Unsigned32, Default, 5},           // flowDurationMilliseconds
-	{2534, 162, 24, Unsigned32, Default, 9},           // flowDurationMicroseconds
-	{2559, 163, 22, Unsigned64, TotalCounter, 3},      // observedFlowTotalCount
-	{2582, 164, 23, Unsigned64, TotalCounter, 2},      // ignoredPacketTotalCount
-	{2606, 165, 22, Unsigned64, TotalCounter, 1},      // ignoredOctetTotalCount
-	{2629, 166, 21, Unsigned64, TotalCounter, 3},      // notSentFlowTotalCount
-	{2651, 167, 23, Unsigned64, TotalCounter, 2},      // notSentPacketTotalCount
-	{2675, 168, 22, Unsigned64, TotalCounter, 1},      // notSentOctetTotalCount
-	{2698, 169, 21, IPv6Address, Default, 0},          // destinationIPv6Prefix
-	{2720, 170, 16, IPv6Address, Default, 0},          // sourceIPv6Prefix
-	{2737, 171, 19, Unsigned64, TotalCounter, 1},      // postOctetTotalCount
-	{2757, 172, 20, Unsigned64, TotalCounter, 2},      // postPacketTotalCount
-	{2778, 173, 16, Unsigned64, Flags, 0},             // flowKeyIndicator
-	{2795, 174, 25, Unsigned64, TotalCounter, 2},      // postMCastPacketTotalCount
-	{2821, 175, 24, Unsigned64, TotalCounter, 1},      // postMCastOctetTotalCount
-	{2846, 176, 12, Unsigned8, Identifier, 0},         // icmpTypeIPv4
-	{2859, 177, 12, Unsigned8, Identifier, 0},         // icmpCodeIPv4
-	{2872, 178, 12, Unsigned8, Identifier, 0},         // icmpTypeIPv6
-	{2885, 179, 12, Unsigned8, Identifier, 0},         // icmpCodeIPv6
-	{2898, 180, 13, Unsigned16, Identifier, 0},        // udpSourcePort
-	{2912, 181, 18, Unsigned16, Identifier, 0},        // udpDestinationPort
-	{2931, 182, 13, Unsigned16, Identifier, 0},        // tcpSourcePort
-	{2945, 183, 18, Unsigned16, Identifier, 0},        // tcpDestinationPort
-	{2964, 184, 17, Unsigned32, Default, 0},           // tcpSequenceNumber
-	{2982, 185, 24, Unsigned32, Default, 0},           // tcpAcknowledgementNumber
-	{3007, 186, 13, Unsigned16, Default, 0},           // tcpWindowSize
-	{3021, 187, 16, Unsigned16, Default, 0},           // tcpUrgentPointer
-	{3038, 188, 15, Unsigned8, Default, 1},            // tcpHeaderLength
-	{3054, 189, 14, Unsigned8, Default, 1},            // ipHeaderLength
-	{3069, 190, 15, Unsigned16, Default, 1},           // totalLengthIPv4
-	{3085, 191, 17, Unsigned16, Default, 1},           // payloadLengthIPv6
-	{3103, 192, 5, Unsigned8, Default, 8},             // ipTTL
-	{3109, 193, 14, Unsigned8, Default, 0},            // nextHeaderIPv6
-	{3124, 194, 17, Unsigned32, Default, 1},           // mplsPayloadLength
-	{3142, 195, 19, Unsigned8, Identifier, 0},         // ipDiffServCodePoint
-	{3162, 196, 12, Unsigned8, Identifier, 0},         // ipPrecedence
-	{3175, 197, 13, Unsigned8, Flags, 0},              // fragmentFlags
-	{3189, 198, 22, Unsigned64, Default, 0},           // octetDeltaSumOfSquares
-	{3212, 199, 22, Unsigned64, Default, 1},           // octetTotalSumOfSquares
-	{3235, 200, 15, Unsigned8, Default, 8},            // mplsTopLabelTTL
-	{3251, 201, 20, Unsigned32, Default, 1},           // mplsLabelStackLength
-	{3272, 202, 19, Unsigned32, Default, 11},          // mplsLabelStackDepth
-	{3292, 203, 15, Unsigned8, Flags, 0},              // mplsTopLabelExp
-	{3308, 204, 15, Unsigned32, Default, 1},           // ipPayloadLength
-	{3324, 205, 16, Unsigned16, Default, 1},           // udpMessageLength
-	{3341, 206, 11, Unsigned8, Flags, 0},              // isMulticast
-	{3353, 207, 7, Unsigned8, Default, 12},            // ipv4IHL
-	{3361, 208, 11, Unsigned32, Flags, 0},             // ipv4Options
-	{3373, 209, 10, Unsigned64, Flags, 0},             // tcpOptions
-	{3384, 210, 13, OctetArray, Default, 0},           // paddingOctets
-	{3398, 211, 20, IPv4Address, Default, 0},          // collectorIPv4Address
-	{3419, 212, 20, IPv6Address, Default, 0},          // collectorIPv6Address
-	{3440, 213, 15, Unsigned32, Identifier, 0},        // exportInterface
-	{3456, 214, 21, Unsigned8, Identifier, 0},         // exportProtocolVersion
-	{3478, 215, 23, Unsigned8, Identifier, 0},         // exportTransportProtocol
-	{3502, 216, 22, Unsigned16, Identifier, 0},        // collectorTransportPort
-	{3525, 217, 21, Unsigned16, Identifier, 0},        // exporterTransportPort
-	{3547, 218, 16, Unsigned64, TotalCounter, 2},      // tcpSynTotalCount
-	{3564, 219, 16, Unsigned64, TotalCounter, 2},      // tcpFinTotalCount
-	{3581, 220, 16, Unsigned64, TotalCounter, 2},      // tcpRstTotalCount
-	{3598, 221, 16, Unsigned64, TotalCounter, 2},      // tcpPshTotalCount
-	{3615, 222, 16, Unsigned64, TotalCounter, 2},      // tcpAckTotalCount
-	{3632, 223, 16, Unsigned64, TotalCounter, 2},      // tcpUrgTotalCount
-	{3649, 224, 13, Unsigned64, Default, 1},           // ipTotalLength
-	{3663, 225, 24, IPv4Address, Default, 0},          // postNATSourceIPv4Address
-	{3688, 226, 29, IPv4Address, Default, 0},          // postNATDestinationIPv4Address
-	{3718, 227, 27, Unsigned16, Identifier, 0},        // postNAPTSourceTransportPort
-	{3746, 228, 32, Unsigned16, Identifier, 0},        // postNAPTDestinationTransportPort
-	{3779, 229, 26, Unsigned8, Identifier, 0},         // natOriginatingAddressRealm
-	{3806, 230, 8, Unsigned8, Identifier, 0},          // natEvent
-	{3815, 231, 15, Unsigned64, DeltaCounter, 1},      // initiatorOctets
-	{3831, 232, 15, Unsigned64, DeltaCounter, 1},      // responderOctets
-	{3847, 233, 13, Unsigned8, Default, 0},            // firewallEvent
-	{3861, 234, 12, Unsigned32, Default, 0},           // ingressVRFID
-	{3874, 235, 11, Unsigned32, Default, 0},           // egressVRFID
-	{3886, 236, 7, String, Default, 0},                // VRFname
-	{3894, 237, 19, Unsigned8, Flags, 0},              // postMplsTopLabelExp
-	{3914, 238, 14, Unsigned16, Default, 0},           // tcpWindowScale
-	{3929, 239, 15, Unsigned8, Identifier, 0},         // biflowDirection
-	{3945, 240, 20, Unsigned8, Quantity, 1},           // ethernetHeaderLength
-	{3966, 241, 21, Unsigned16, Quantity, 1},          // ethernetPayloadLength
-	{3988, 242, 19, Unsigned16, Quantity, 1},          // ethernetTotalLength
-	{4008, 243, 11, Unsigned16, Identifier, 0},        // dot1qVlanId
-	{4020, 244, 13, Unsigned8, Identifier, 0},         // dot1qPriority
-	{4034, 245, 19, Unsigned16, Identifier, 0},        // dot1qCustomerVlanId
-	{4054, 246, 21, Unsigned8, Identifier, 0},         // dot1qCustomerPriority
-	{4076, 247, 10, String, Default, 0},               // metroEvcId
-	{4087, 248, 12, Unsigned8, Identifier, 0},         // metroEvcType
-	{4100, 249, 12, Unsigned32, Identifier, 0},        // pseudoWireId
-	{4113, 250, 14, Unsigned16, Identifier, 0},        // pseudoWireType
-	{4128, 251, 21, Unsigned32, Identifier, 0},        // pseudoWireControlWord
-	{4150, 252, 24, Unsigned32, Identifier, 0},        // ingressPhysicalInterface
-	{4175, 253, 23, Unsigned32, Identifier, 0},        // egressPhysicalInterface
-	{4199, 254, 15, Unsigned16, Identifier, 0},        // postDot1qVlanId
-	{4215, 255, 23, Unsigned16, Identifier, 0},        // postDot1qCustomerVlanId
-	{4239, 256, 12, Unsigned16, Identifier, 0},        // ethernetType
-	{4252, 257, 16, Unsigned8, Identifier, 0},         // postIpPrecedence
-	{4269, 258, 26, DateTimeMilliseconds, Default, 5}, // collectionTimeMilliseconds
-	{4296, 259, 18, Unsigned16, Identifier, 0},        // exportSctpStreamId
-	{4315, 260, 16, DateTimeSeconds, Default, 6},      // maxExportSeconds
-	{4332, 261, 17, DateTimeSeconds, Default, 6},      // maxFlowEndSeconds
-	{4350, 262, 18, OctetArray, Default, 0},           // messageMD5Checksum
-	{4369, 263, 12, Unsigned8, Default, 0},            // messageScope
-	{4382, 264, 16, DateTimeSeconds, Default, 6},      // minExportSeconds
-	{4399, 265, 19, DateTimeSeconds, Default, 6},      // minFlowStartSeconds
-	{4419, 266, 12, OctetArray, Default, 0},           // opaqueOctets
-	{4432, 267, 12, Unsigned8, Default, 0},            // sessionScope
-	{4445, 268, 22, DateTimeMicroseconds, Default, 9}, // maxFlowEndMicroseconds
-	{4468, 269, 22, DateTimeMilliseconds, Default, 5}, // maxFlowEndMilliseconds
-	{4491, 270, 21, DateTimeNanoseconds, Default, 10}, // maxFlowEndNanoseconds
-	{4513, 271, 24, DateTimeMicroseconds, Default, 9}, // minFlowStartMicroseconds
-	{4538, 272, 24, DateTimeMilliseconds, Default, 5}, // minFlowStartMilliseconds
-	{4563, 273, 23, DateTimeNanoseconds, Default, 10}, // minFlowStartNanoseconds
-	{4587, 274, 20, OctetArray, Default, 0},           // collectorCertificate
-	{4608, 275, 19, OctetArray, Default, 0},           // exporterCertificate
-	{4628, 276, 22, Boolean, Default, 0},              // dataRecordsReliability
-	{4651, 277, 20, Unsigned8, Identifier, 0},         // observationPointType
-	{4672, 278, 23, Unsigned32, DeltaCounter, 0},      // newConnectionDeltaCount
-	{4696, 279, 28, Unsigned64, Default, 6},           // connectionSumDurationSeconds
-	{4725, 280, 23, Unsigned64, Identifier, 0},        // connectionTransactionId
-	{4749, 281, 24, IPv6Address, Default, 0},          // postNATSourceIPv6Address
-	{4774, 282, 29, IPv6Address, Default, 0},          // postNATDestinationIPv6Address
-	{4804, 283, 9, Unsigned32, Identifier, 0},         // natPoolId
-	{4814, 284, 11, String, Default, 0},               // natPoolName
-	{4826, 285, 18, Unsigned16, Flags, 0},             // anonymizationFlags
-	{4845, 286, 22, Unsigned16, Identifier, 0},        // anonymizationTechnique
-	{4868, 287, 23, Unsigned16, Identifier, 0},        // informationElementIndex
-	{4892, 288, 13, String, Default, 0},               // p2pTechnology
-	{4906, 289, 16, String, Default, 0},               // tunnelTechnology
-	{4923, 290, 19, String, Default, 0},               // encryptedTechnology
-	{4943, 291, 9, BasicList, List, 0},                // basicList
-	{4953, 292, 15, SubTemplateList, List, 0},         // subTemplateList
-	{4969, 293, 20, SubTemplateMultiList, List, 0},    // subTemplateMultiList
-	{4990, 294, 16, Unsigned8, Identifier, 0},         // bgpValidityState
-	{5007, 295, 8, Unsigned32, Identifier, 0},         // IPSecSPI
-	{5016, 296, 6, Unsigned32, Identifier, 0},         // greKey
-	{5023, 297, 7, Unsigned8, Identifier, 0},          // natType
-	{5031, 298, 16, Unsigned64, DeltaCounter, 2},      // initiatorPackets
-	{5048, 299, 16, Unsigned64, DeltaCounter, 2},      // responderPackets
-	{5065, 300, 21, String, Default, 0},               // observationDomainName
-	{5087, 301, 19, Unsigned64, Identifier, 0},        // selectionSequenceId
-	{5107, 302, 10, Unsigned64, Identifier, 0},        // selectorId
-	{5118, 303, 20, Unsigned16, Identifier, 0},        // informationElementId
-	{5139, 304, 17, Unsigned16, Identifier, 0},        // selectorAlgorithm
-	{5157, 305, 22, Unsigned32, Quantity, 2},          // samplingPacketInterval
-	{5180, 306, 19, Unsigned32, Quantity, 2},          // samplingPacketSpace
-	{5200, 307, 20, Unsigned32, Quantity, 9},          // samplingTimeInterval
-	{5221, 308, 17, Unsigned32, Quantity, 9},          // samplingTimeSpace
-	{5239, 309, 12, Unsigned32, Quantity, 2},          // samplingSize
-	{5252, 310, 18, Unsigned32, Quantity, 2},          // samplingPopulation
-	{5271, 311, 19, Float64, Quantity, 0},             // samplingProbability
-	{5291, 312, 17, Unsigned16, Quantity, 0},          // dataLinkFrameSize
-	{5309, 313, 21, OctetArray, Default, 0},           // ipHeaderPacketSection
-	{5331, 314, 22, OctetArray, Default, 0},           // ipPayloadPacketSection
-	{5354, 315, 20, OctetArray, Default, 0},           // dataLinkFrameSection
-	{5375, 316, 21, OctetArray, Default, 0},           // mplsLabelStackSection
-	{5397, 317, 24, OctetArray, Default, 0},           // mplsPayloadPacketSection
-	{5422, 318, 27, Unsigned64, TotalCounter, 2},      // selectorIdTotalPktsObserved
-	{5450, 319, 27, Unsigned64, TotalCounter, 2},      // selectorIdTotalPktsSelected
-	{5478, 320, 13, Float64, Quantity, 13},            // absoluteError
-	{5492, 321, 13, Float64, Quantity, 0},             // relativeError
-	{5506, 322, 22, DateTimeSeconds, Default, 6},      // observationTimeSeconds
-	{5529, 323, 27, DateTimeMilliseconds, Default, 5}, // observationTimeMilliseconds
-	{5557, 324, 27, DateTimeMicroseconds, Default, 9}, // observationTimeMicroseconds
-	{5585, 325, 26, DateTimeNanoseconds, Default, 10}, // observationTimeNanoseconds
-	{5612, 326, 15, Unsigned64, Quantity, 0},          // digestHashValue
-	{5628, 327, 19, Unsigned64, Quantity, 0},          // hashIPPayloadOffset
-	{5648, 328, 17, Unsigned64, Quantity, 0},          // hashIPPayloadSize
-	{5666, 329, 18, Unsigned64, Quantity, 0},          // hashOutputRangeMin
-	{5685, 330, 18, Unsigned64, Quantity, 0},          // hashOutputRangeMax
-	{5704, 331, 20, Unsigned64, Quantity, 0},          // hashSelectedRangeMin
-	{5725, 332, 20, Unsigned64, Quantity, 0},          // hashSelectedRangeMax
-	{5746, 333, 16, Boolean, Default, 0},              // hashDigestOutput
-	{5763, 334, 20, Unsigned64, Quantity, 0},          // hashInitialiserValue
-	{5784, 335, 12, String, Default, 0},               // selectorName
-	{5797, 336, 12, Float64, Quantity, 0},             // upperCILimit
-	{5810, 337, 12, Float64, Quantity, 0},             // lowerCILimit
-	{5823, 338, 15, Float64, Quantity, 0},             // confidenceLevel
-	{5839, 339, 26, Unsigned8, Default, 0},            // informationElementDataType
-	{5866, 340, 29, String, Default, 0},               // informationElementDescription
-	{5896, 341, 22, String, Default, 0},               // informationElementName
-	{5919, 342, 28, Unsigned64, Quantity, 0},          // informationElementRangeBegin
-	{5948, 343, 26, Unsigned64, Quantity, 0},          // informationElementRangeEnd
-	{5975, 344, 27, Unsigned8, Default, 0},            // informationElementSemantics
-	{6003, 345, 23, Unsigned16, Default, 0},           // informationElementUnits
-	{6027, 346, 23, Unsigned32, Identifier, 0},        // privateEnterpriseNumber
-	{6051, 347, 25, OctetArray, Default, 0},           // virtualStationInterfaceId
-	{6077, 348, 27, String, Default, 0},               // virtualStationInterfaceName
-	{6105, 349, 18, OctetArray, Default, 0},           // virtualStationUUID
-	{6124, 350, 18, String, Default, 0},               // virtualStationName
-	{6143, 351, 15, Unsigned64, Identifier, 0},        // layer2SegmentId
-	{6159, 352, 21, Unsigned64, DeltaCounter, 1},      // layer2OctetDeltaCount
-	{6181, 353, 21, Unsigned64, TotalCounter, 1},      // layer2OctetTotalCount
-	{6203, 354, 30, Unsigned64, TotalCounter, 2},      // ingressUnicastPacketTotalCount
-	{6234, 355, 32, Unsigned64, TotalCounter, 2},      // ingressMulticastPacketTotalCount
-	{6267, 356, 32, Unsigned64, TotalCounter, 2},      // ingressBroadcastPacketTotalCount
-	{6300, 357, 29, Unsigned64, TotalCounter, 2},      // egressUnicastPacketTotalCount
-	{6330, 358, 31, Unsigned64, TotalCounter, 2},      // egressBroadcastPacketTotalCount
-	{6362, 359, 35, DateTimeMilliseconds, Default, 5}, // monitoringIntervalStartMilliSeconds
-	{6398, 360, 33, DateTimeMilliseconds, Default, 5}, // monitoringIntervalEndMilliSeconds
-	{6432, 361, 14, Unsigned16, Identifier, 0},        // portRangeStart
-	{6447, 362, 12, Unsigned16, Identifier, 0},        // portRangeEnd
-	{6460, 363, 17, Unsigned16, Identifier, 0},        // portRangeStepSize
-	{6478, 364, 17, Unsigned16, Identifier, 0},        // portRangeNumPorts
-	{6496, 365, 13, MACAddress, Default, 0},           // staMacAddress
-	{6510, 366, 14, IPv4Address, Default, 0},          // staIPv4Address
-	{6525, 367, 13, MACAddress, Default, 0},           // wtpMacAddress
-	{6539, 368, 20, Unsigned32, Identifier, 0},        // ingressInterfaceType
-	{6560, 369, 19, Unsigned32, Identifier, 0},        // egressInterfaceType
-	{6580, 370, 17, Unsigned16, Default, 0},           // rtpSequenceNumber
-	{6598, 371, 8, String, Default, 0},                // userName
-	{6607, 372, 23, String, Default, 0},               // applicationCategoryName
-	{6631, 373, 26, String, Default, 0},               // applicationSubCategoryName
-	{6658, 374, 20, String, Default, 0},               // applicationGroupName
-	{6679, 375, 20, Unsigned64, DeltaCounter, 3},      // originalFlowsPresent
-	{6700, 376, 22, Unsigned64, DeltaCounter, 3},      // originalFlowsInitiated
-	{6723, 377, 22, Unsigned64, DeltaCounter, 3},      // originalFlowsCompleted
-	{6746, 378, 30, Unsigned64, TotalCounter, 0},      // distinctCountOfSourceIPAddress
-	{6777, 379, 35, Unsigned64, TotalCounter, 0},      // distinctCountOfDestinationIPAddress
-	{6813, 380, 32, Unsigned32, TotalCounter, 0},      // distinctCountOfSourceIPv4Address
-	{6846, 381, 37, Unsigned32, TotalCounter, 0},      // distinctCountOfDestinationIPv4Address
-	{6884, 382, 32, Unsigned64, TotalCounter, 0},      // distinctCountOfSourceIPv6Address
-	{6917, 383, 37, Unsigned64, TotalCounter, 0},      // distinctCountOfDestinationIPv6Address
-	{6955, 384, 23, Unsigned8, Default, 0},            // valueDistributionMethod
-	{6979, 385, 25, Unsigned32, Quantity, 5},          // rfc3550JitterMilliseconds
-	{7005, 386, 25, Unsigned32, Quantity, 9},          // rfc3550JitterMicroseconds
-	{7031, 387, 24, Unsigned32, Quantity, 10},         // rfc3550JitterNanoseconds
-	{7056, 388, 8, Boolean, Default, 0},               // dot1qDEI
-	{7065, 389, 16, Boolean, Default, 0},              // dot1qCustomerDEI
-	{7082, 390, 21, Unsigned16, Identifier, 0},        // flowSelectorAlgorithm
-	{7104, 391, 27, Unsigned64, DeltaCounter, 1},      // flowSelectedOctetDeltaCount
-	{7132, 392, 28, Unsigned64, DeltaCounter, 2},      // flowSelectedPacketDeltaCount
-	{7161, 393, 26, Unsigned64, DeltaCounter, 3},      // flowSelectedFlowDeltaCount
-	{7188, 394, 28, Unsigned64, Default, 3},           // selectorIDTotalFlowsObserved
-	{7217, 395, 28, Unsigned64, Default, 3},           // selectorIDTotalFlowsSelected
-	{7246, 396, 20, Unsigned64, Default, 3},           // samplingFlowInterval
-	{7267, 397, 19, Unsigned64, Default, 3},           // samplingFlowSpacing
-	{7287, 398, 24, Unsigned64, Default, 9},           // flowSamplingTimeInterval
-	{7312, 399, 23, Unsigned64, Default, 9},           // flowSamplingTimeSpacing
-	{7336, 400, 14, Unsigned16, Identifier, 0},        // hashFlowDomain
-	{7351, 401, 24, Unsigned64, DeltaCounter, 1},      // transportOctetDeltaCount
-	{7376, 402, 25, Unsigned64, DeltaCounter, 2},      // transportPacketDeltaCount
-	{7402, 403, 27, IPv4Address, Default, 0},          // originalExporterIPv4Address
-	{7430, 404, 27, IPv6Address, Default, 0},          // originalExporterIPv6Address
-	{7458, 405, 27, Unsigned32, Identifier, 0},        // originalObservationDomainId
-	{7486, 406, 21, Unsigned32, Identifier, 0},        // intermediateProcessId
-	{7508, 407, 27, Unsigned64, TotalCounter, 0},      // ignoredDataRecordTotalCount
-	{7536, 408, 17, Unsigned16, Flags, 0},             // dataLinkFrameType
-	{7554, 409, 13, Unsigned16, Quantity, 0},          // sectionOffset
-	{7568, 410, 21, Unsigned16, Quantity, 0},          // sectionExportedOctets
-	{7590, 411, 23, OctetArray, Default, 0},           // dot1qServiceInstanceTag
-	{7614, 412, 22, Unsigned32, Identifier, 0},        // dot1qServiceInstanceId
-	{7637, 413, 28, Unsigned8, Identifier, 0},         // dot1qServiceInstancePriority
-	{7666, 414, 29, MACAddress, Default, 0},           // dot1qCustomerSourceMacAddress
-	{7696, 415, 34, MACAddress, Default, 0},           // dot1qCustomerDestinationMacAddress
-	{7731, 417, 25, Unsigned64, DeltaCounter, 1},      // postLayer2OctetDeltaCount
-	{7757, 418, 30, Unsigned64, DeltaCounter, 1},      // postMCastLayer2OctetDeltaCount
-	{7788, 420, 25, Unsigned64, TotalCounter, 1},      // postLayer2OctetTotalCount
-	{7814, 421, 30, Unsigned64, TotalCounter, 1},      // postMCastLayer2OctetTotalCount
-	{7845, 422, 24, Unsigned64, Default, 1},           // minimumLayer2TotalLength
-	{7870, 423, 24, Unsigned64, Default, 1},           // maximumLayer2TotalLength
-	{7895, 424, 28, Unsigned64, DeltaCounter, 1},      // droppedLayer2OctetDeltaCount
-	{7924, 425, 28, Unsigned64, TotalCounter, 1},      // droppedLayer2OctetTotalCount
-	{7953, 426, 28, Unsigned64, TotalCounter, 1},      // ignoredLayer2OctetTotalCount
-	{7982, 427, 28, Unsigned64, TotalCounter, 1},      // notSentLayer2OctetTotalCount
-	{8011, 428, 28, Unsigned64, DeltaCounter, 1},      // layer2OctetDeltaSumOfSquares
-	{8040, 429, 28, Unsigned64, TotalCounter, 1},      // layer2OctetTotalSumOfSquares
-	{8069, 430, 21, Unsigned64, DeltaCounter, 14},     // layer2FrameDeltaCount
-	{8091, 431, 21, Unsigned64, TotalCounter, 14},     // layer2FrameTotalCount
-	{8113, 432, 32, IPv4Address, Default, 0},          // pseudoWireDestinationIPv4Address
-	{8146, 433, 28, Unsigned64, TotalCounter, 14},     // ignoredLayer2FrameTotalCount
-	{8175, 434, 21, Signed32, Quantity, 0},            // mibObjectValueInteger
-	{8197, 435, 25, OctetArray, Default, 0},           // mibObjectValueOctetString
-	{8223, 436, 17, OctetArray, Default, 0},           // mibObjectValueOID
-	{8241, 437, 18, OctetArray, Flags, 0},             // mibObjectValueBits
-	{8260, 438, 23, IPv4Address, Default, 0},          // mibObjectValueIPAddress
-	{8284, 439, 21, Unsigned64, SNMPCounter, 0},       // mibObjectValueCounter
-	{8306, 440, 19, Unsigned32, SNMPGauge, 0},         // mibObjectValueGauge
-	{8326, 441, 23, Unsigned32, Quantity, 0},          // mibObjectValueTimeTicks
-	{8350, 442, 22, Unsigned32, Quantity, 0},          // mibObjectValueUnsigned
-	{8373, 443, 19, SubTemplateList, List, 0},         // mibObjectValueTable
-	{8393, 444, 17, SubTemplateList, List, 0},         // mibObjectValueRow
-	{8411, 445, 19, OctetArray, Default, 0},           // mibObjectIdentifier
-	{8431, 446, 16, Unsigned32, Identifier, 0},        // mibSubIdentifier
-	{8448, 447, 17, Unsigned64, Flags, 0},             // mibIndexIndicator
-	{8466, 448, 23, Unsigned8, Identifier, 0},         // mibCaptureTimeSemantics
-	{8490, 449, 18, OctetArray, Default, 0},           // mibContextEngineID
-	{8509, 450, 14, String, Default, 0},               // mibContextName
-	{8524, 451, 13, String, Default, 0},               // mibObjectName
-	{8538, 452, 20, String, Default, 0},               // mibObjectDescription
-	{8559, 453, 15, String, Default, 0},               // mibObjectSyntax
-	{8575, 454, 13, String, Default, 0},               // mibModuleName
-	{8589, 455, 10, String, Default, 0},               // mobileIMSI
-	{8600, 456, 12, String, Default, 0},               // mobileMSISDN
-	{8613, 457, 14, Unsigned16, Identifier, 0},        // httpStatusCode
-	{8628, 458, 25, Unsigned16, Quantity, 15},         // sourceTransportPortsLimit
-	{8654, 459, 17, String, Default, 0},               // httpRequestMethod
-	{8672, 460, 15, String, Default, 0},               // httpRequestHost
-	{8688, 461, 17, String, Default, 0},               // httpRequestTarget
-	{8706, 462, 18, String, Default, 0},               // httpMessageVersion
-	{8725, 463, 13, Unsigned32, Identifier, 0},        // natInstanceID
-	{8739, 464, 20, OctetArray, Identifier, 0},        // internalAddressRealm
-	{8760, 465, 20, OctetArray, Identifier, 0},        // externalAddressRealm
-	{8781, 466, 21, Unsigned32, Identifier, 0},        // natQuotaExceededEvent
-	{8803, 467, 17, Unsigned32, Identifier, 0},        // natThresholdEvent
-	{8821, 468, 13, String, Default, 0},               // httpUserAgent
-	{8835, 469, 15, String, Default, 0},               // httpContentType
-	{8851, 470, 16, String, Default, 0},               // httpReasonPhrase
-	{8868, 471, 17, Unsigned32, Identifier, 0},        // maxSessionEntries
-	{8886, 472, 13, Unsigned32, Identifier, 0},        // maxBIBEntries
-	{8900, 473, 17, Unsigned32, Identifier, 0},        // maxEntriesPerUser
-	{8918, 474, 14, Unsigned32, Identifier, 0},        // maxSubscribers
-	{8933, 475, 29, Unsigned32, Identifier, 0},        // maxFragmentsPendingReassembly
-	{8963, 476, 24, Unsigned32, Identifier, 0},        // addressPoolHighThreshold
-	{8988, 477, 23, Unsigned32, Identifier, 0},        // addressPoolLowThreshold
-	{9012, 478, 31, Unsigned32, Identifier, 0},        // addressPortMappingHighThreshold
-	{9044, 479, 30, Unsigned32, Identifier, 0},        // addressPortMappingLowThreshold
-	{9075, 480, 38, Unsigned32, Identifier, 0},        // addressPortMappingPerUserHighThreshold
-	{9114, 481, 33, Unsigned32, Identifier, 0},        // globalAddressMappingHighThreshold
-	{9148, 482, 13, OctetArray, Default, 0},           // vpnIdentifier
-	{9162, 483, 12, Unsigned32, Identifier, 0},        // bgpCommunity
-	{9175, 484, 22, BasicList, List, 0},               // bgpSourceCommunityList
-	{9198, 485, 27, BasicList, List, 0},               // bgpDestinationCommunityList
-	{9226, 486, 20, OctetArray, Default, 0},           // bgpExtendedCommunity
-	{9247, 487, 30, BasicList, List, 0},               // bgpSourceExtendedCommunityList
-	{9278, 488, 35, BasicList, List, 0},               // bgpDestinationExtendedCommunityList
-	{9314, 489, 17, OctetArray, Default, 0},           // bgpLargeCommunity
-	{9332, 490, 27, BasicList, List, 0},               // bgpSourceLargeCommunityList
-	{9360, 491, 32, BasicList, List, 0},               // bgpDestinationLargeCommunityList
-	{9393, 492, 12, Unsigned8, Flags, 0},              // srhFlagsIPv6
-	{9406, 493, 10, Unsigned16, Identifier, 0},        // srhTagIPv6
-	{9417, 494, 14, IPv6Address, Default, 0},          // srhSegmentIPv6
-	{9432, 495, 20, IPv6Address, Default, 0},          // srhActiveSegmentIPv6
-	{9453, 496, 23, BasicList, List, 0},               // srhSegmentIPv6BasicList
-	{9477, 497, 25, OctetArray, Default, 0},           // srhSegmentIPv6ListSection
-	{9503, 498, 19, Unsigned8, Quantity, 0},           // srhSegmentsIPv6Left
-	{9523, 499, 14, OctetArray, Default, 0},           // srhIPv6Section
-	{9538, 500, 24, Unsigned8, Identifier, 0},         // srhIPv6ActiveSegmentType
-	{9563, 501, 27, Unsigned8, Default, 0},            // srhSegmentIPv6LocatorLength
-	{9591, 502, 30, Unsigned16, Identifier, 0},        // srhSegmentIPv6EndpointBehavior
-	{9622, 503, 17, Unsigned16, Default, 0},           // transportChecksum
-	{9640, 504, 23, OctetArray, Default, 0},           // icmpHeaderPacketSection
-	{9664, 505, 9, Unsigned8, Flags, 0},               // gtpuFlags
-	{9674, 506, 11, Unsigned8, Identifier, 0},         // gtpuMsgType
-	{9686, 507, 8, Unsigned32, Identifier, 0},         // gtpuTEid
-	{9695, 508, 15, Unsigned16, Identifier, 0},        // gtpuSequenceNum
-	{9711, 509, 7, Unsigned8, Identifier, 0},          // gtpuQFI
-	{9719, 510, 11, Unsigned8, Identifier, 0},         // gtpuPduType
-	{9731, 511, 19, BasicList, List, 0},               // bgpSourceAsPathList
-	{9751, 512, 24, BasicList, List, 0},               // bgpDestinationAsPathList
-	{9776, 513, 23, Unsigned8, Identifier, 0},         // ipv6ExtensionHeaderType
-	{9800, 514, 24, Unsigned8, TotalCounter, 0},       // ipv6ExtensionHeaderCount
-	{9825, 515, 24, Unsigned256, Flags, 0},            // ipv6ExtensionHeadersFull
-	{9850, 516, 32, SubTemplateList, List, 0},         // ipv6ExtensionHeaderTypeCountList
-	{9883, 517, 25, Boolean, Default, 0},              // ipv6ExtensionHeadersLimit
-	{9909, 518, 31, Unsigned32, Identifier, 0},        // ipv6ExtensionHeadersChainLength
-	{9941, 519, 34, SubTemplateList, List, 0},         // ipv6ExtensionHeaderChainLengthList
-	{9976, 520, 14, Unsigned256, Flags, 0},            // tcpOptionsFull
-	{9991, 521, 21, Unsigned16, Identifier, 0},        // tcpSharedOptionExID16
-	{10013, 522, 21, Unsigned32, Identifier, 0},       // tcpSharedOptionExID32
-	{10035, 523, 25, BasicList, List, 0},              // tcpSharedOptionExID16List
-	{10061, 524, 25, BasicList, List, 0},              // tcpSharedOptionExID32List
-	{10087, 525, 14, Unsigned256, Flags, 0},           // udpSafeOptions
-	{10102, 526, 16, Unsigned64, Flags, 0},            // udpUnsafeOptions
-	{10119, 527, 7, Unsigned16, Identifier, 0},        // udpExID
-	{10127, 528, 15, BasicList, List, 0},              // udpSafeExIDList
-	{10143, 529, 17, BasicList, List, 0},              // udpUnsafeExIDList
-	{10161, 530, 30, Unsigned32, DeltaCounter, 0},     // pathDelayMeanDeltaMicroseconds
-	{10192, 531, 29, Unsigned32, DeltaCounter, 0},     // pathDelayMinDeltaMicroseconds
-	{10222, 532, 29, Unsigned32, DeltaCounter, 0},     // pathDelayMaxDeltaMicroseconds
-	{10252, 533, 29, Unsigned64, DeltaCounter, 0},     // pathDelaySumDeltaMicroseconds
+	{0, 1, 15, 4, 3, 1},
+	{16, 2, 16, 4, 3, 2},
+	{33, 3, 14, 4, 3, 3},
+	{48, 4, 18, 1, 4, 0},
+	{67, 5, 16, 1, 4, 0},
+	{84, 6, 14, 2, 5, 0},
+	{99, 7, 19, 2, 4, 0},
+	{119, 8, 17, 18, 0, 0},
+	{137, 9, 22, 1, 0, 4},
+	{160, 10, 16, 3, 4, 0},
+	{177, 11, 24, 2, 4, 0},
+	{202, 12, 22, 18, 0, 0},
+	{225, 13, 27, 1, 0, 4},
+	{253, 14, 15, 3, 4, 0},
+	{269, 15, 20, 18, 0, 0},
+	{290, 16, 17, 3, 4, 0},
+	{308, 17, 22, 3, 4, 0},
+	{331, 18, 21, 18, 0, 0},
+	{353, 19, 25, 4, 3, 2},
+	{379, 20, 24, 4, 3, 1},
+	{404, 21, 16, 3, 0, 5},
+	{421, 22, 18, 3, 0, 5},
+	{440, 23, 19, 4, 3, 1},
+	{460, 24, 20, 4, 3, 2},
+	{481, 25, 20, 4, 0, 1},
+	{502, 26, 20, 4, 0, 1},
+	{523, 27, 17, 19, 0, 0},
+	{541, 28, 22, 19, 0, 0},
+	{564, 29, 22, 1, 0, 4},
+	{587, 30, 27, 1, 0, 4},
+	{615, 31, 13, 3, 4, 0},
+	{629, 32, 16, 2, 4, 0},
+	{646, 33, 8, 1, 4, 0},
+	{655, 34, 16, 3, 1, 2},
+	{672, 35, 17, 1, 4, 0},
+	{690, 36, 17, 2, 0, 6},
+	{708, 37, 15, 2, 0, 6},
+	{724, 38, 10, 1, 4, 0},
+	{735, 39, 8, 1, 4, 0},
+	{744, 40, 23, 4, 2, 1},
+	{768, 41, 25, 4, 2, 7},
+	{794, 42, 28, 4, 2, 3},
+	{823, 43, 12, 18, 0, 0},
+	{836, 44, 16, 18, 0, 0},
+	{853, 45, 21, 18, 0, 0},
+	{875, 46, 16, 1, 4, 0},
+	{892, 47, 23, 18, 0, 0},
+	{916, 48, 9, 1, 4, 0},
+	{926, 49, 11, 1, 4, 0},
+	{938, 50, 21, 3, 1, 0},
+	{960, 51, 7, 1, 4, 0},
+	{968, 52, 10, 1, 0, 8},
+	{979, 53, 10, 1, 0, 8},
+	{990, 54, 22, 3, 4, 0},
+	{1013, 55, 20, 1, 4, 0},
+	{1034, 56, 16, 12, 0, 0},
+	{1051, 57, 25, 12, 0, 0},
+	{1077, 58, 6, 2, 4, 0},
+	{1084, 59, 10, 2, 4, 0},
+	{1095, 60, 9, 1, 4, 0},
+	{1105, 61, 13, 1, 4, 0},
+	{1119, 62, 20, 19, 0, 0},
+	{1140, 63, 21, 19, 0, 0},
+	{1162, 64, 20, 3, 5, 0},
+	{1183, 70, 24, 0, 0, 0},
+	{1208, 71, 22, 0, 0, 0},
+	{1231, 72, 22, 0, 0, 0},
+	{1254, 73, 22, 0, 0, 0},
+	{1277, 74, 22, 0, 0, 0},
+	{1300, 75, 22, 0, 0, 0},
+	{1323, 76, 22, 0, 0, 0},
+	{1346, 77, 22, 0, 0, 0},
+	{1369, 78, 22, 0, 0, 0},
+	{1392, 79, 23, 0, 0, 0},
+	{1416, 80, 21, 12, 0, 0},
+	{1438, 81, 20, 12, 0, 0},
+	{1459, 82, 13, 13, 0, 0},
+	{1473, 83, 20, 13, 0, 0},
+	{1494, 84, 11, 13, 0, 0},
+	{1506, 85, 15, 4, 2, 1},
+	{1522, 86, 16, 4, 2, 2},
+	{1539, 87, 17, 3, 4, 0},
+	{1557, 88, 14, 2, 1, 0},
+	{1572, 89, 16, 3, 4, 0},
+	{1589, 90, 25, 0, 0, 0},
+	{1615, 91, 24, 1, 1, 4},
+	{1640, 92, 15, 3, 4, 0},
+	{1656, 93, 15, 3, 4, 0},
+	{1672, 94, 22, 13, 0, 0},
+	{1695, 95, 13, 0, 0, 0},
+	{1709, 96, 15, 13, 0, 0},
+	{1725, 98, 23, 1, 4, 0},
+	{1749, 99, 26, 3, 1, 0},
+	{1776, 100, 9, 13, 0, 0},
+	{1786, 101, 22, 1, 4, 0},
+	{1809, 102, 25, 2, 1, 0},
+	{1835, 103, 23, 2, 1, 0},
+	{1859, 104, 23, 0, 0, 0},
+	{1883, 128, 23, 3, 4, 0},
+	{1907, 129, 23, 3, 4, 0},
+	{1931, 130, 19, 18, 0, 0},
+	{1951, 131, 19, 19, 0, 0},
+	{1971, 132, 22, 4, 3, 1},
+	{1994, 133, 23, 4, 3, 2},
+	{2018, 134, 22, 4, 2, 1},
+	{2041, 135, 23, 4, 2, 2},
+	{2065, 136, 13, 1, 4, 0},
+	{2079, 137, 18, 4, 4, 0},
+	{2098, 138, 18, 4, 4, 0},
+	{2117, 139, 16, 2, 4, 0},
+	{2134, 140, 23, 19, 0, 0},
+	{2158, 141, 10, 3, 4, 0},
+	{2169, 142, 6, 3, 4, 0},
+	{2176, 143, 17, 3, 4, 0},
+	{2194, 144, 18, 3, 4, 0},
+	{2213, 145, 10, 2, 4, 0},
+	{2224, 146, 13, 1, 4, 0},
+	{2238, 147, 8, 13, 0, 0},
+	{2247, 148, 6, 4, 4, 0},
+	{2254, 149, 19, 3, 4, 0},
+	{2274, 150, 16, 14, 0, 6},
+	{2291, 151, 14, 14, 0, 6},
+	{2306, 152, 21, 15, 0, 5},
+	{2328, 153, 19, 15, 0, 5},
+	{2348, 154, 21, 16, 0, 9},
+	{2370, 155, 19, 16, 0, 9},
+	{2390, 156, 20, 17, 0, 10},
+	{2411, 157, 18, 17, 0, 10},
+	{2430, 158, 26, 3, 0, 9},
+	{2457, 159, 24, 3, 0, 9},
+	{2482, 160, 26, 15, 0, 5},
+	{2509, 161, 24, 3, 0, 5},
+	{2534, 162, 24, 3, 0, 9},
+	{2559, 163, 22, 4, 2, 3},
+	{2582, 164, 23, 4, 2, 2},
+	{2606, 165, 22, 4, 2, 1},
+	{2629, 166, 21, 4, 2, 3},
+	{2651, 167, 23, 4, 2, 2},
+	{2675, 168, 22, 4, 2, 1},
+	{2698, 169, 21, 19, 0, 0},
+	{2720, 170, 16, 19, 0, 0},
+	{2737, 171, 19, 4, 2, 1},
+	{2757, 172, 20, 4, 2, 2},
+	{2778, 173, 16, 4, 5, 0},
+	{2795, 174, 25, 4, 2, 2},
+	{2821, 175, 24, 4, 2, 1},
+	{2846, 176, 12, 1, 4, 0},
+	{2859, 177, 12, 1, 4, 0},
+	{2872, 178, 12, 1, 4, 0},
+	{2885, 179, 12, 1, 4, 0},
+	{2898, 180, 13, 2, 4, 0},
+	{2912, 181, 18, 2, 4, 0},
+	{2931, 182, 13, 2, 4, 0},
+	{2945, 183, 18, 2, 4, 0},
+	{2964, 184, 17, 3, 0, 0},
+	{2982, 185, 24, 3, 0, 0},
+	{3007, 186, 13, 2, 0, 0},
+	{3021, 187, 16, 2, 0, 0},
+	{3038, 188, 15, 1, 0, 1},
+	{3054, 189, 14, 1, 0, 1},
+	{3069, 190, 15, 2, 0, 1},
+	{3085, 191, 17, 2, 0, 1},
+	{3103, 192, 5, 1, 0, 8},
+	{3109, 193, 14, 1, 0, 0},
+	{3124, 194, 17, 3, 0, 1},
+	{3142, 195, 19, 1, 4, 0},
+	{3162, 196, 12, 1, 4, 0},
+	{3175, 197, 13, 1, 5, 0},
+	{3189, 198, 22, 4, 0, 0},
+	{3212, 199, 22, 4, 0, 1},
+	{3235, 200, 15, 1, 0, 8},
+	{3251, 201, 20, 3, 0, 1},
+	{3272, 202, 19, 3, 0, 11},
+	{3292, 203, 15, 1, 5, 0},
+	{3308, 204, 15, 3, 0, 1},
+	{3324, 205, 16, 2, 0, 1},
+	{3341, 206, 11, 1, 5, 0},
+	{3353, 207, 7, 1, 0, 12},
+	{3361, 208, 11, 3, 5, 0},
+	{3373, 209, 10, 4, 5, 0},
+	{3384, 210, 13, 0, 0, 0},
+	{3398, 211, 20, 18, 0, 0},
+	{3419, 212, 20, 19, 0, 0},
+	{3440, 213, 15, 3, 4, 0},
+	{3456, 214, 21, 1, 4, 0},
+	{3478, 215, 23, 1, 4, 0},
+	{3502, 216, 22, 2, 4, 0},
+	{3525, 217, 21, 2, 4, 0},
+	{3547, 218, 16, 4, 2, 2},
+	{3564, 219, 16, 4, 2, 2},
+	{3581, 220, 16, 4, 2, 2},
+	{3598, 221, 16, 4, 2, 2},
+	{3615, 222, 16, 4, 2, 2},
+	{3632, 223, 16, 4, 2, 2},
+	{3649, 224, 13, 4, 0, 1},
+	{3663, 225, 24, 18, 0, 0},
+	{3688, 226, 29, 18, 0, 0},
+	{3718, 227, 27, 2, 4, 0},
+	{3746, 228, 32, 2, 4, 0},
+	{3779, 229, 26, 1, 4, 0},
+	{3806, 230, 8, 1, 4, 0},
+	{3815, 231, 15, 4, 3, 1},
+	{3831, 232, 15, 4, 3, 1},
+	{3847, 233, 13, 1, 0, 0},
+	{3861, 234, 12, 3, 0, 0},
+	{3874, 235, 11, 3, 0, 0},
+	{3886, 236, 7, 13, 0, 0},
+	{3894, 237, 19, 1, 5, 0},
+	{3914, 238, 14, 2, 0, 0},
+	{3929, 239, 15, 1, 4, 0},
+	{3945, 240, 20, 1, 1, 1},
+	{3966, 241, 21, 2, 1, 1},
+	{3988, 242, 19, 2, 1, 1},
+	{4008, 243, 11, 2, 4, 0},
+	{4020, 244, 13, 1, 4, 0},
+	{4034, 245, 19, 2, 4, 0},
+	{4054, 246, 21, 1, 4, 0},
+	{4076, 247, 10, 13, 0, 0},
+	{4087, 248, 12, 1, 4, 0},
+	{4100, 249, 12, 3, 4, 0},
+	{4113, 250, 14, 2, 4, 0},
+	{4128, 251, 21, 3, 4, 0},
+	{4150, 252, 24, 3, 4, 0},
+	{4175, 253, 23, 3, 4, 0},
+	{4199, 254, 15, 2, 4, 0},
+	{4215, 255, 23, 2, 4, 0},
+	{4239, 256, 12, 2, 4, 0},
+	{4252, 257, 16, 1, 4, 0},
+	{4269, 258, 26, 15, 0, 5},
+	{4296, 259, 18, 2, 4, 0},
+	{4315, 260, 16, 14, 0, 6},
+	{4332, 261, 17, 14, 0, 6},
+	{4350, 262, 18, 0, 0, 0},
+	{4369, 263, 12, 1, 0, 0},
+	{4382, 264, 16, 14, 0, 6},
+	{4399, 265, 19, 14, 0, 6},
+	{4419, 266, 12, 0, 0, 0},
+	{4432, 267, 12, 1, 0, 0},
+	{4445, 268, 22, 16, 0, 9},
+	{4468, 269, 22, 15, 0, 5},
+	{4491, 270, 21, 17, 0, 10},
+	{4513, 271, 24, 16, 0, 9},
+	{4538, 272, 24, 15, 0, 5},
+	{4563, 273, 23, 17, 0, 10},
+	{4587, 274, 20, 0, 0, 0},
+	{4608, 275, 19, 0, 0, 0},
+	{4628, 276, 22, 11, 0, 0},
+	{4651, 277, 20, 1, 4, 0},
+	{4672, 278, 23, 3, 3, 0},
+	{4696, 279, 28, 4, 0, 6},
+	{4725, 280, 23, 4, 4, 0},
+	{4749, 281, 24, 19, 0, 0},
+	{4774, 282, 29, 19, 0, 0},
+	{4804, 283, 9, 3, 4, 0},
+	{4814, 284, 11, 13, 0, 0},
+	{4826, 285, 18, 2, 5, 0},
+	{4845, 286, 22, 2, 4, 0},
+	{4868, 287, 23, 2, 4, 0},
+	{4892, 288, 13, 13, 0, 0},
+	{4906, 289, 16, 13, 0, 0},
+	{4923, 290, 19, 13, 0, 0},
+	{4943, 291, 9, 20, 6, 0},
+	{4953, 292, 15, 21, 6, 0},
+	{4969, 293, 20, 22, 6, 0},
+	{4990, 294, 16, 1, 4, 0},
+	{5007, 295, 8, 3, 4, 0},
+	{5016, 296, 6, 3, 4, 0},
+	{5023, 297, 7, 1, 4, 0},
+	{5031, 298, 16, 4, 3, 2},
+	{5048, 299, 16, 4, 3, 2},
+	{5065, 300, 21, 13, 0, 0},
+	{5087, 301, 19, 4, 4, 0},
+	{5107, 302, 10, 4, 4, 0},
+	{5118, 303, 20, 2, 4, 0},
+	{5139, 304, 17, 2, 4, 0},
+	{5157, 305, 22, 3, 1, 2},
+	{5180, 306, 19, 3, 1, 2},
+	{5200, 307, 20, 3, 1, 9},
+	{5221, 308, 17, 3, 1, 9},
+	{5239, 309, 12, 3, 1, 2},
+	{5252, 310, 18, 3, 1, 2},
+	{5271, 311, 19, 10, 1, 0},
+	{5291, 312, 17, 2, 1, 0},
+	{5309, 313, 21, 0, 0, 0},
+	{5331, 314, 22, 0, 0, 0},
+	{5354, 315, 20, 0, 0, 0},
+	{5375, 316, 21, 0, 0, 0},
+	{5397, 317, 24, 0, 0, 0},
+	{5422, 318, 27, 4, 2, 2},
+	{5450, 319, 27, 4, 2, 2},
+	{5478, 320, 13, 10, 1, 13},
+	{5492, 321, 13, 10, 1, 0},
+	{5506, 322, 22, 14, 0, 6},
+	{5529, 323, 27, 15, 0, 5},
+	{5557, 324, 27, 16, 0, 9},
+	{5585, 325, 26, 17, 0, 10},
+	{5612, 326, 15, 4, 1, 0},
+	{5628, 327, 19, 4, 1, 0},
+	{5648, 328, 17, 4, 1, 0},
+	{5666, 329, 18, 4, 1, 0},
+	{5685, 330, 18, 4, 1, 0},
+	{5704, 331, 20, 4, 1, 0},
+	{5725, 332, 20, 4, 1, 0},
+	{5746, 333, 16, 11, 0, 0},
+	{5763, 334, 20, 4, 1, 0},
+	{5784, 335, 12, 13, 0, 0},
+	{5797, 336, 12, 10, 1, 0},
+	{5810, 337, 12, 10, 1, 0},
+	{5823, 338, 15, 10, 1, 0},
+	{5839, 339, 26, 1, 0, 0},
+	{5866, 340, 29, 13, 0, 0},
+	{5896, 341, 22, 13, 0, 0},
+	{5919, 342, 28, 4, 1, 0},
+	{5948, 343, 26, 4, 1, 0},
+	{5975, 344, 27, 1, 0, 0},
+	{6003, 345, 23, 2, 0, 0},
+	{6027, 346, 23, 3, 4, 0},
+	{6051, 347, 25, 0, 0, 0},
+	{6077, 348, 27, 13, 0, 0},
+	{6105, 349, 18, 0, 0, 0},
+	{6124, 350, 18, 13, 0, 0},
+	{6143, 351, 15, 4, 4, 0},
+	{6159, 352, 21, 4, 3, 1},
+	{6181, 353, 21, 4, 2, 1},
+	{6203, 354, 30, 4, 2, 2},
+	{6234, 355, 32, 4, 2, 2},
+	{6267, 356, 32, 4, 2, 2},
+	{6300, 357, 29, 4, 2, 2},
+	{6330, 358, 31, 4, 2, 2},
+	{6362, 359, 35, 15, 0, 5},
+	{6398, 360, 33, 15, 0, 5},
+	{6432, 361, 14, 2, 4, 0},
+	{6447, 362, 12, 2, 4, 0},
+	{6460, 363, 17, 2, 4, 0},
+	{6478, 364, 17, 2, 4, 0},
+	{6496, 365, 13, 12, 0, 0},
+	{6510, 366, 14, 18, 0, 0},
+	{6525, 367, 13, 12, 0, 0},
+	{6539, 368, 20, 3, 4, 0},
+	{6560, 369, 19, 3, 4, 0},
+	{6580, 370, 17, 2, 0, 0},
+	{6598, 371, 8, 13, 0, 0},
+	{6607, 372, 23, 13, 0, 0},
+	{6631, 373, 26, 13, 0, 0},
+	{6658, 374, 20, 13, 0, 0},
+	{6679, 375, 20, 4, 3, 3},
+	{6700, 376, 22, 4, 3, 3},
+	{6723, 377, 22, 4, 3, 3},
+	{6746, 378, 30, 4, 2, 0},
+	{6777, 379, 35, 4, 2, 0},
+	{6813, 380, 32, 3, 2, 0},
+	{6846, 381, 37, 3, 2, 0},
+	{6884, 382, 32, 4, 2, 0},
+	{6917, 383, 37, 4, 2, 0},
+	{6955, 384, 23, 1, 0, 0},
+	{6979, 385, 25, 3, 1, 5},
+	{7005, 386, 25, 3, 1, 9},
+	{7031, 387, 24, 3, 1, 10},
+	{7056, 388, 8, 11, 0, 0},
+	{7065, 389, 16, 11, 0, 0},
+	{7082, 390, 21, 2, 4, 0},
+	{7104, 391, 27, 4, 3, 1},
+	{7132, 392, 28, 4, 3, 2},
+	{7161, 393, 26, 4, 3, 3},
+	{7188, 394, 28, 4, 0, 3},
+	{7217, 395, 28, 4, 0, 3},
+	{7246, 396, 20, 4, 0, 3},
+	{7267, 397, 19, 4, 0, 3},
+	{7287, 398, 24, 4, 0, 9},
+	{7312, 399, 23, 4, 0, 9},
+	{7336, 400, 14, 2, 4, 0},
+	{7351, 401, 24, 4, 3, 1},
+	{7376, 402, 25, 4, 3, 2},
+	{7402, 403, 27, 18, 0, 0},
+	{7430, 404, 27, 19, 0, 0},
+	{7458, 405, 27, 3, 4, 0},
+	{7486, 406, 21, 3, 4, 0},
+	{7508, 407, 27, 4, 2, 0},
+	{7536, 408, 17, 2, 5, 0},
+	{7554, 409, 13, 2, 1, 0},
+	{7568, 410, 21, 2, 1, 0},
+	{7590, 411, 23, 0, 0, 0},
+	{7614, 412, 22, 3, 4, 0},
+	{7637, 413, 28, 1, 4, 0},
+	{7666, 414, 29, 12, 0, 0},
+	{7696, 415, 34, 12, 0, 0},
+	{7731, 417, 25, 4, 3, 1},
+	{7757, 418, 30, 4, 3, 1},
+	{7788, 420, 25, 4, 2, 1},
+	{7814, 421, 30, 4, 2, 1},
+	{7845, 422, 24, 4, 0, 1},
+	{7870, 423, 24, 4, 0, 1},
+	{7895, 424, 28, 4, 3, 1},
+	{7924, 425, 28, 4, 2, 1},
+	{7953, 426, 28, 4, 2, 1},
+	{7982, 427, 28, 4, 2, 1},
+	{8011, 428, 28, 4, 3, 1},
+	{8040, 429, 28, 4, 2, 1},
+	{8069, 430, 21, 4, 3, 14},
+	{8091, 431, 21, 4, 2, 14},
+	{8113, 432, 32, 18, 0, 0},
+	{8146, 433, 28, 4, 2, 14},
+	{8175, 434, 21, 7, 1, 0},
+	{8197, 435, 25, 0, 0, 0},
+	{8223, 436, 17, 0, 0, 0},
+	{8241, 437, 18, 0, 5, 0},
+	{8260, 438, 23, 18, 0, 0},
+	{8284, 439, 21, 4, 7, 0},
+	{8306, 440, 19, 3, 8, 0},
+	{8326, 441, 23, 3, 1, 0},
+	{8350, 442, 22, 3, 1, 0},
+	{8373, 443, 19, 21, 6, 0},
+	{8393, 444, 17, 21, 6, 0},
+	{8411, 445, 19, 0, 0, 0},
+	{8431, 446, 16, 3, 4, 0},
+	{8448, 447, 17, 4, 5, 0},
+	{8466, 448, 23, 1, 4, 0},
+	{8490, 449, 18, 0, 0, 0},
+	{8509, 450, 14, 13, 0, 0},
+	{8524, 451, 13, 13, 0, 0},
+	{8538, 452, 20, 13, 0, 0},
+	{8559, 453, 15, 13, 0, 0},
+	{8575, 454, 13, 13, 0, 0},
+	{8589, 455, 10, 13, 0, 0},
+	{8600, 456, 12, 13, 0, 0},
+	{8613, 457, 14, 2, 4, 0},
+	{8628, 458, 25, 2, 1, 15},
+	{8654, 459, 17, 13, 0, 0},
+	{8672, 460, 15, 13, 0, 0},
+	{8688, 461, 17, 13, 0, 0},
+	{8706, 462, 18, 13, 0, 0},
+	{8725, 463, 13, 3, 4, 0},
+	{8739, 464, 20, 0, 4, 0},
+	{8760, 465, 20, 0, 4, 0},
+	{8781, 466, 21, 3, 4, 0},
+	{8803, 467, 17, 3, 4, 0},
+	{8821, 468, 13, 13, 0, 0},
+	{8835, 469, 15, 13, 0, 0},
+	{8851, 470, 16, 13, 0, 0},
+	{8868, 471, 17, 3, 4, 0},
+	{8886, 472, 13, 3, 4, 0},
+	{8900, 473, 17, 3, 4, 0},
+	{8918, 474, 14, 3, 4, 0},
+	{8933, 475, 29, 3, 4, 0},
+	{8963, 476, 24, 3, 4, 0},
+	{8988, 477, 23, 3, 4, 0},
+	{9012, 478, 31, 3, 4, 0},
+	{9044, 479, 30, 3, 4, 0},
+	{9075, 480, 38, 3, 4, 0},
+	{9114, 481, 33, 3, 4, 0},
+	{9148, 482, 13, 0, 0, 0},
+	{9162, 483, 12, 3, 4, 0},
+	{9175, 484, 22, 20, 6, 0},
+	{9198, 485, 27, 20, 6, 0},
+	{9226, 486, 20, 0, 0, 0},
+	{9247, 487, 30, 20, 6, 0},
+	{9278, 488, 35, 20, 6, 0},
+	{9314, 489, 17, 0, 0, 0},
+	{9332, 490, 27, 20, 6, 0},
+	{9360, 491, 32, 20, 6, 0},
+	{9393, 492, 12, 1, 5, 0},
+	{9406, 493, 10, 2, 4, 0},
+	{9417, 494, 14, 19, 0, 0},
+	{9432, 495, 20, 19, 0, 0},
+	{9453, 496, 23, 20, 6, 0},
+	{9477, 497, 25, 0, 0, 0},
+	{9503, 498, 19, 1, 1, 0},
+	{9523, 499, 14, 0, 0, 0},
+	{9538, 500, 24, 1, 4, 0},
+	{9563, 501, 27, 1, 0, 0},
+	{9591, 502, 30, 2, 4, 0},
+	{9622, 503, 17, 2, 0, 0},
+	{9640, 504, 23, 0, 0, 0},
+	{9664, 505, 9, 1, 5, 0},
+	{9674, 506, 11, 1, 4, 0},
+	{9686, 507, 8, 3, 4, 0},
+	{9695, 508, 15, 2, 4, 0},
+	{9711, 509, 7, 1, 4, 0},
+	{9719, 510, 11, 1, 4, 0},
+	{9731, 511, 19, 20, 6, 0},
+	{9751, 512, 24, 20, 6, 0},
+	{9776, 513, 23, 1, 4, 0},
+	{9800, 514, 24, 1, 2, 0},
+	{9825, 515, 24, 23, 5, 0},
+	{9850, 516, 32, 21, 6, 0},
+	{9883, 517, 25, 11, 0, 0},
+	{9909, 518, 31, 3, 4, 0},
+	{9941, 519, 34, 21, 6, 0},
+	{9976, 520, 14, 23, 5, 0},
+	{9991, 521, 21, 2, 4, 0},
+	{10013, 522, 21, 3, 4, 0},
+	{10035, 523, 25, 20, 6, 0},
+	{10061, 524, 25, 20, 6, 0},
+	{10087, 525, 14, 23, 5, 0},
+	{10102, 526, 16, 4, 5, 0},
+	{10119, 527, 7, 2, 4, 0},
+	{10127, 528, 15, 20, 6, 0},
+	{10143, 529, 17, 20, 6, 0},
+	{10161, 530, 30, 3, 3, 0},
+	{10192, 531, 29, 3, 3, 0},
+	{10222, 532, 29, 3, 3, 0},
+	{10252, 533, 29, 4, 3, 0},
+	{10282, 32775, 16, 2, 0, 0},
+	{10299, 32789, 15, 13, 0, 0},
+	{10315, 32790, 14, 13, 0, 0},
+	{10330, 33000, 12, 0, 0, 0},
+	{10343, 33001, 11, 0, 0, 0},
+	{10355, 33002, 21, 2, 0, 0},
+	{10377, 33003, 17, 3, 0, 0},
+	{10395, 33004, 19, 3, 0, 0},
+	{10415, 33005, 18, 3, 0, 0},
+	{10434, 33006, 14, 2, 0, 0},
+	{10449, 33007, 15, 13, 0, 0},
+	{10465, 34000, 18, 13, 0, 0},
+	{10484, 34001, 18, 13, 0, 0},
+	{10503, 34002, 20, 13, 0, 0},
+	{10524, 34003, 20, 13, 0, 0},
+	{10545, 34004, 29, 13, 0, 0},
+	{10575, 35001, 15, 2, 0, 0},
+	{10591, 35004, 19, 3, 0, 0},
+	{10611, 35005, 34, 3, 0, 0},
+	{10646, 35006, 31, 3, 0, 0},
+	{10678, 35007, 17, 3, 0, 0},
+	{10696, 35008, 18, 3, 0, 0},
+	{10715, 35009, 15, 13, 0, 0},
+	{10731, 35010, 20, 13, 0, 0},
+	{10752, 35011, 29, 3, 0, 0},
+	{10782, 35012, 23, 3, 0, 0},
+	{10806, 36000, 17, 3, 0, 0},
+	{10824, 36001, 18, 3, 0, 0},
+	{10843, 36002, 16, 3, 0, 0},
+	{10860, 36003, 17, 3, 0, 0},
+	{10878, 36008, 17, 3, 0, 0},
+	{10896, 36009, 19, 3, 0, 0},
+	{10916, 36010, 20, 3, 0, 0},
+	{10937, 37000, 37, 3, 0, 0},
+	{10975, 37001, 36, 3, 0, 0},
+	{11012, 37004, 21, 3, 0, 0},
+	{11034, 37006, 24, 3, 0, 0},
+	{11059, 37007, 23, 3, 0, 0},
+	{11083, 37009, 26, 3, 0, 0},
+	{11110, 37010, 35, 3, 0, 0},
+	{11146, 37011, 21, 3, 0, 0},
+	{11168, 37012, 23, 3, 0, 0},
+	{11192, 37014, 32, 3, 0, 0},
+	{11225, 37016, 20, 3, 0, 0},
+	{11246, 37017, 31, 3, 0, 0},
+	{11278, 37019, 37, 3, 0, 0},
+	{11316, 37020, 36, 3, 0, 0},
+	{11353, 37021, 31, 3, 0, 0},
+	{11385, 37022, 24, 3, 0, 0},
+	{11410, 37023, 30, 3, 0, 0},
+	{11441, 37024, 29, 3, 0, 0},
+	{11471, 37025, 29, 3, 0, 0},
+	{11501, 37028, 20, 3, 0, 0},
+	{11522, 37029, 18, 3, 0, 0},
+	{11541, 37038, 38, 3, 0, 0},
+	{11580, 37039, 38, 3, 0, 0},
+	{11619, 37040, 25, 3, 0, 0},
+	{11645, 37041, 31, 3, 0, 0},
+	{11677, 37047, 34, 3, 0, 0},
+	{11712, 37048, 34, 3, 0, 0},
+	{11747, 37050, 23, 3, 0, 0},
+	{11771, 37052, 23, 3, 0, 0},
+	{11795, 37053, 23, 3, 0, 0},
+	{11819, 37054, 31, 3, 0, 0},
+	{11851, 37055, 35, 3, 0, 0},
+	{11887, 37056, 25, 3, 0, 0},
+	{11913, 37063, 23, 3, 0, 0},
+	{11937, 37081, 19, 3, 0, 0},
+	{11957, 37083, 16, 3, 4, 1},
+	{11974, 37084, 16, 3, 4, 1},
+	{11991, 37086, 21, 2, 4, 1},
+	{12013, 37092, 16, 4, 4, 1},
+	{12030, 37098, 32, 3, 0, 0},
+	{12063, 37099, 17, 18, 0, 0},
+	{12081, 37100, 17, 18, 0, 0},
+	{12099, 37103, 29, 3, 0, 0},
+	{12129, 37106, 37, 3, 0, 0},
+	{12167, 37108, 39, 3, 0, 0},
+	{12207, 37110, 21, 18, 0, 0},
+	{12229, 37114, 25, 1, 0, 0},
+	{12255, 37118, 15, 3, 0, 0},
+	{12271, 39000, 14, 18, 0, 0},
+	{12286, 39001, 13, 2, 0, 0},
+	{12300, 39002, 16, 3, 0, 0},
+	{12317, 39003, 17, 3, 0, 0},
+	{12335, 39004, 16, 2, 0, 0},
+	{12352, 39006, 19, 3, 0, 0},
+	{12372, 39007, 22, 3, 0, 0},
+	{12395, 39008, 25, 4, 0, 0},
+	{12421, 39009, 21, 2, 0, 0},
+	{12443, 39010, 22, 2, 0, 0},
+	{12466, 39011, 16, 3, 0, 0},
+	{12483, 39012, 18, 2, 0, 0},
+	{12502, 39013, 18, 2, 0, 0},
+	{12521, 39014, 18, 2, 0, 0},
+	{12540, 39015, 18, 2, 0, 0},
+	{12559, 39016, 20, 4, 0, 0},
+	{12580, 39017, 17, 4, 0, 0},
+	{12598, 39018, 20, 4, 0, 0},
+	{12619, 39019, 16, 4, 0, 0},
+	{12636, 39020, 19, 4, 0, 0},
+	{12656, 39021, 23, 4, 0, 0},
+	{12680, 39022, 22, 4, 0, 0},
+	{12703, 39023, 19, 4, 0, 0},
+	{12723, 39024, 21, 13, 0, 0},
+	{12745, 39025, 20, 3, 0, 0},
+	{12766, 39026, 18, 1, 0, 0},
+	{12785, 39028, 30, 2, 0, 0},
+	{12816, 40000, 13, 13, 0, 0},
+	{12830, 40001, 16, 18, 0, 0},
+	{12847, 40002, 16, 18, 0, 0},
+	{12864, 40003, 12, 2, 0, 0},
+	{12877, 40004, 12, 2, 0, 0},
+	{12890, 40005, 7, 1, 0, 0},
+	{12898, 40285, 38, 3, 0, 0},
+	{12937, 40286, 38, 3, 0, 0},
+	{12976, 40288, 38, 3, 0, 0},
+	{13015, 40289, 38, 3, 0, 0},
+	{13054, 41000, 14, 0, 4, 0},
+	{13069, 41105, 19, 4, 0, 0},
+	{13089, 41106, 19, 4, 0, 0},
+	{13109, 42018, 26, 3, 0, 0},
+	{13136, 42020, 19, 1, 4, 0},
+	{13156, 42021, 29, 1, 4, 0},
+	{13186, 42022, 38, 3, 0, 0},
+	{13225, 42023, 38, 3, 0, 0},
+	{13264, 42024, 37, 3, 0, 0},
+	{13302, 42025, 41, 3, 0, 0},
+	{13344, 42026, 42, 3, 0, 0},
+	{13387, 42027, 42, 3, 0, 0},
+	{13430, 42033, 21, 4, 0, 0},
+	{13452, 42034, 21, 4, 0, 0},
+	{13474, 42035, 26, 3, 0, 0},
+	{13501, 42036, 20, 3, 3, 2},
+	{13522, 42037, 26, 3, 0, 0},
+	{13549, 42038, 28, 3, 0, 0},
+	{13578, 42040, 21, 3, 3, 0},
+	{13600, 42041, 18, 3, 0, 5},
+	{13619, 42042, 18, 3, 0, 5},
+	{13638, 42043, 18, 3, 0, 5},
+	{13657, 42060, 18, 3, 3, 0},
+	{13676, 42061, 19, 3, 3, 0},
+	{13696, 42062, 19, 3, 3, 0},
+	{13716, 42063, 19, 3, 3, 0},
+	{13736, 42064, 19, 3, 3, 0},
+	{13756, 42065, 19, 3, 3, 0},
+	{13776, 42066, 19, 3, 3, 0},
+	{13796, 42067, 19, 3, 3, 0},
+	{13816, 42068, 22, 3, 3, 0},
+	{13839, 42071, 11, 3, 0, 5},
+	{13851, 42072, 11, 3, 0, 5},
+	{13863, 42073, 11, 3, 0, 5},
+	{13875, 42074, 17, 3, 0, 5},
+	{13893, 42075, 17, 3, 0, 5},
+	{13911, 42076, 17, 3, 0, 5},
+	{13929, 42077, 16, 3, 0, 5},
+	{13946, 42078, 16, 3, 0, 5},
+	{13963, 42079, 16, 3, 0, 5},
+	{13980, 42081, 10, 3, 0, 5},
+	{13991, 42082, 10, 3, 0, 5},
+	{14002, 42083, 10, 3, 0, 5},
+	{14013, 42084, 16, 3, 0, 5},
+	{14030, 42085, 16, 3, 0, 5},
+	{14047, 42086, 16, 3, 0, 5},
+	{14064, 42087, 16, 3, 0, 5},
+	{14081, 42088, 16, 3, 0, 5},
+	{14098, 42089, 16, 3, 0, 5},
+	{14115, 42115, 23, 3, 0, 0},
+	{14139, 42123, 14, 3, 0, 0},
+	{14154, 42124, 19, 3, 0, 0},
+	{14174, 42125, 23, 13, 0, 0},
+	{14198, 42128, 16, 3, 4, 0},
+	{14215, 42129, 18, 4, 3, 0},
+	{14234, 44940, 14, 13, 0, 0},
+	{14249, 44941, 15, 13, 0, 0},
+	{14265, 44996, 18, 13, 0, 0},
+	{14284, 44997, 16, 13, 0, 0},
+	{14301, 44998, 17, 13, 0, 0},
+	{14319, 44999, 14, 13, 0, 0},
+	{14334, 45000, 19, 13, 0, 0},
+	{14354, 45001, 22, 13, 0, 0},
+	{14377, 45002, 16, 13, 0, 0},
+	{14394, 45003, 19, 13, 0, 0},
+	{14414, 45004, 17, 18, 4, 0},
+	{14432, 45005, 17, 18, 4, 0},
+	{14450, 45006, 17, 19, 4, 0},
+	{14468, 45007, 17, 19, 4, 0},
+	{14486, 45008, 19, 2, 4, 0},
+	{14506, 45009, 19, 2, 4, 0},
+	{14526, 45010, 12, 3, 4, 0},
+	{14539, 45011, 23, 13, 0, 0},
+	{14563, 45012, 28, 13, 0, 0},
+	{14592, 45100, 16, 13, 0, 0},
+	{14609, 45101, 16, 13, 0, 0},
+	{14626, 45102, 18, 13, 0, 0},
+	{14645, 45103, 17, 13, 0, 0},
+	{14663, 45104, 21, 13, 0, 0},
+	{14685, 45105, 19, 13, 0, 0},
+	{14705, 45106, 20, 13, 0, 0},
+	{14726, 45107, 26, 13, 0, 0},
+	{14753, 45108, 16, 13, 0, 0},
+	{14770, 45109, 20, 13, 0, 0},
+	{14791, 45110, 22, 13, 0, 0},
+	{14814, 45111, 26, 13, 0, 0},
+	{14841, 45112, 21, 13, 0, 0},
+	{14863, 45113, 23, 13, 0, 0},
+	{14887, 45114, 21, 4, 0, 0},
+	{14909, 45115, 22, 4, 0, 0},
+	{14932, 45119, 21, 13, 0, 0},
+	{14954, 45120, 22, 13, 0, 0},
+	{14977, 45121, 20, 13, 0, 0},
+	{14998, 45122, 21, 13, 0, 0},
+	{15020, 45123, 24, 3, 0, 0},
+	{15045, 45124, 22, 3, 0, 0},
+	{15068, 45125, 21, 1, 0, 0},
+	{15090, 45126, 21, 13, 0, 0},
+	{15112, 45127, 28, 13, 0, 0},
+	{15141, 45128, 20, 13, 0, 0},
+	{15162, 45129, 24, 2, 0, 0},
+	{15187, 45130, 28, 2, 0, 0},
+	{15216, 45131, 34, 2, 0, 0},
+	{15251, 45200, 30, 3, 0, 0},
+	{15282, 45201, 29, 3, 0, 0},
+	{15312, 45202, 15, 3, 0, 0},
+	{15328, 45203, 27, 3, 0, 0},
+	{15356, 45204, 21, 18, 0, 0},
+	{15378, 45205, 24, 13, 0, 0},
+	{15403, 45206, 22, 18, 0, 0},
+	{15426, 45207, 25, 13, 0, 0},
+	{15452, 45208, 25, 13, 0, 0},
+	{15478, 45209, 22, 4, 0, 0},
+	{15501, 45210, 19, 2, 0, 0},
+	{15521, 45211, 22, 4, 0, 0},
+	{15544, 45212, 19, 1, 0, 0},
+	{15564, 45213, 25, 1, 0, 0},
+	{15590, 45214, 20, 1, 0, 0},
+	{15611, 45215, 24, 13, 0, 0},
+	{15636, 45216, 26, 3, 0, 0},
+	{15663, 45217, 39, 3, 0, 0},
+	{15703, 45218, 39, 3, 0, 0},
+	{15743, 45219, 38, 3, 0, 0},
+	{15782, 45220, 38, 3, 0, 0},
+	{15821, 45221, 29, 3, 0, 0},
+	{15851, 51100, 22, 1, 0, 0},
+	{15874, 51101, 21, 1, 0, 0},
+	{15896, 51102, 21, 18, 0, 0},
+	{15918, 51103, 21, 18, 0, 0},
+	{15940, 51104, 18, 2, 0, 0},
+	{15959, 51105, 18, 2, 0, 0},
+	{15978, 51106, 23, 18, 0, 0},
+	{16002, 51107, 20, 2, 0, 0},
+	{16023, 51108, 22, 3, 0, 0},
+	{16046, 51109, 20, 3, 0, 0},
+	{16067, 51110, 18, 3, 0, 0},
+	{16086, 51111, 14, 1, 0, 0},
+	{16101, 56701, 6, 13, 0, 0},
+	{16108, 56702, 7, 13, 0, 0},
+	{16116, 57550, 18, 1, 0, 0},
+	{16135, 57551, 18, 1, 0, 0},
+	{16154, 57552, 12, 2, 0, 0},
+	{16167, 57553, 12, 2, 0, 0},
+	{16180, 57554, 25, 3, 0, 0},
+	{16206, 57555, 25, 3, 0, 0},
+	{16232, 57556, 25, 3, 0, 0},
+	{16258, 57557, 25, 3, 0, 0},
+	{16284, 57558, 25, 3, 0, 0},
+	{16310, 57559, 25, 3, 0, 0},
+	{16336, 57560, 23, 3, 0, 0},
+	{16360, 57561, 24, 3, 0, 0},
+	{16385, 57562, 24, 3, 0, 0},
+	{16410, 57563, 25, 3, 0, 0},
+	{16436, 57564, 26, 3, 0, 0},
+	{16463, 57565, 24, 3, 0, 0},
+	{16488, 57570, 22, 2, 0, 0},
+	{16511, 57573, 14, 13, 0, 0},
+	{16526, 57574, 11, 13, 0, 0},
+	{16538, 57575, 14, 13, 0, 0},
+	{16553, 57576, 11, 13, 0, 0},
+	{16565, 57577, 17, 2, 0, 0},
+	{16583, 57578, 12, 3, 0, 0},
+	{16596, 57579, 21, 2, 0, 0},
+	{16618, 57580, 22, 2, 0, 0},
+	{16641, 57581, 20, 3, 0, 0},
+	{16662, 57582, 21, 3, 0, 0},
+	{16684, 57583, 20, 3, 0, 0},
+	{16705, 57584, 21, 3, 0, 0},
+	{16727, 57585, 22, 1, 0, 0},
+	{16750, 57586, 25, 18, 0, 0},
+	{16776, 57587, 23, 2, 0, 0},
+	{16800, 57588, 25, 18, 0, 0},
+	{16826, 57589, 23, 2, 0, 0},
+	{16850, 57590, 11, 2, 0, 0},
+	{16862, 57591, 15, 13, 0, 0},
+	{16878, 57592, 21, 3, 0, 0},
+	{16900, 57593, 12, 13, 0, 0},
+	{16913, 57594, 14, 13, 0, 0},
+	{16928, 57595, 21, 3, 0, 0},
+	{16950, 57596, 21, 3, 0, 0},
+	{16972, 57597, 17, 3, 0, 0},
+	{16990, 57598, 10, 13, 0, 0},
+	{17001, 57599, 18, 3, 0, 0},
+	{17020, 57600, 19, 3, 0, 0},
+	{17040, 57602, 13, 13, 0, 0},
+	{17054, 57603, 19, 13, 0, 0},
+	{17074, 57604, 18, 13, 0, 0},
+	{17093, 57605, 16, 13, 0, 0},
+	{17110, 57606, 17, 3, 0, 0},
+	{17128, 57607, 17, 3, 0, 0},
+	{17146, 57608, 18, 3, 0, 0},
+	{17165, 57609, 13, 3, 0, 0},
+	{17179, 57610, 24, 3, 0, 0},
+	{17204, 57611, 14, 3, 0, 0},
+	{17219, 57612, 16, 3, 0, 0},
+	{17236, 57613, 17, 3, 0, 0},
+	{17254, 57614, 19, 3, 0, 0},
+	{17274, 57615, 21, 18, 0, 0},
+	{17296, 57616, 19, 2, 0, 0},
+	{17316, 57617, 21, 18, 0, 0},
+	{17338, 57618, 19, 2, 0, 0},
+	{17358, 57619, 19, 3, 0, 0},
+	{17378, 57620, 18, 3, 0, 0},
+	{17397, 57622, 15, 3, 0, 0},
+	{17413, 57623, 14, 3, 0, 0},
+	{17428, 57624, 14, 3, 0, 0},
+	{17443, 57625, 13, 3, 0, 0},
+	{17457, 57626, 15, 3, 0, 0},
+	{17473, 57627, 16, 3, 0, 0},
+	{17490, 57628, 20, 3, 0, 0},
+	{17511, 57629, 21, 3, 0, 0},
+	{17533, 57630, 21, 1, 0, 0},
+	{17555, 57631, 17, 3, 0, 0},
+	{17573, 57632, 18, 3, 0, 0},
+	{17592, 57633, 20, 1, 0, 0},
+	{17613, 57640, 13, 3, 0, 0},
+	{17627, 57641, 11, 13, 0, 0},
+	{17639, 57652, 11, 13, 0, 0},
+	{17651, 57653, 15, 2, 0, 0},
+	{17667, 57654, 15, 13, 0, 0},
+	{17683, 57655, 10, 13, 0, 0},
+	{17694, 57656, 12, 13, 0, 0},
+	{17707, 57657, 16, 13, 0, 0},
+	{17724, 57658, 14, 13, 0, 0},
+	{17739, 57659, 12, 13, 0, 0},
+	{17752, 57660, 13, 13, 0, 0},
+	{17766, 57661, 18, 13, 0, 0},
+	{17785, 57667, 22, 13, 0, 0},
+	{17808, 57668, 13, 13, 0, 0},
+	{17822, 57669, 11, 13, 0, 0},
+	{17834, 57670, 14, 13, 0, 0},
+	{17849, 57671, 17, 2, 0, 0},
+	{17867, 57672, 14, 13, 0, 0},
+	{17882, 57673, 15, 13, 0, 0},
+	{17898, 57674, 18, 2, 0, 0},
+	{17917, 57675, 20, 13, 0, 0},
+	{17938, 57676, 23, 3, 0, 0},
+	{17962, 57677, 12, 13, 0, 0},
+	{17975, 57678, 14, 2, 0, 0},
+	{17990, 57679, 16, 1, 0, 0},
+	{18007, 57680, 14, 1, 0, 0},
+	{18022, 57681, 14, 1, 0, 0},
+	{18037, 57682, 11, 13, 0, 0},
+	{18049, 57692, 18, 1, 0, 0},
+	{18068, 57693, 19, 1, 0, 0},
+	{18088, 57694, 20, 3, 0, 0},
+	{18109, 57695, 20, 3, 0, 0},
+	{18130, 57696, 20, 3, 0, 0},
+	{18151, 57697, 20, 3, 0, 0},
+	{18172, 57698, 18, 18, 0, 0},
+	{18191, 57699, 20, 13, 0, 0},
+	{18212, 57700, 22, 13, 0, 0},
+	{18235, 57701, 20, 13, 0, 0},
+	{18256, 57702, 12, 13, 0, 0},
+	{18269, 57703, 15, 2, 0, 0},
+	{18285, 57704, 15, 2, 0, 0},
+	{18301, 57705, 19, 2, 0, 0},
+	{18321, 57706, 18, 2, 0, 0},
+	{18340, 57707, 15, 2, 0, 0},
+	{18356, 57708, 16, 1, 0, 0},
+	{18373, 57712, 20, 1, 0, 0},
+	{18394, 57713, 20, 1, 0, 0},
+	{18415, 57714, 14, 13, 0, 0},
+	{18430, 57715, 26, 13, 0, 0},
+	{18457, 57716, 25, 13, 0, 0},
+	{18483, 57717, 15, 18, 0, 0},
+	{18499, 57718, 23, 13, 0, 0},
+	{18523, 57719, 18, 13, 0, 0},
+	{18542, 57720, 18, 13, 0, 0},
+	{18561, 57721, 18, 18, 0, 0},
+	{18580, 57722, 20, 13, 0, 0},
+	{18601, 57723, 24, 13, 0, 0},
+	{18626, 57724, 23, 3, 0, 0},
+	{18650, 57725, 24, 3, 0, 0},
+	{18675, 57726, 23, 3, 0, 0},
+	{18699, 57727, 24, 3, 0, 0},
+	{18724, 57732, 13, 13, 0, 0},
+	{18738, 57742, 19, 1, 0, 0},
+	{18758, 57743, 19, 1, 0, 0},
+	{18778, 57744, 23, 3, 0, 0},
+	{18802, 57745, 21, 18, 0, 0},
+	{18824, 57746, 23, 13, 0, 0},
+	{18848, 57747, 21, 18, 0, 0},
+	{18870, 57748, 20, 13, 0, 0},
+	{18891, 57749, 22, 13, 0, 0},
+	{18914, 57750, 12, 13, 0, 0},
+	{18927, 57751, 15, 2, 0, 0},
+	{18943, 57752, 15, 2, 0, 0},
+	{18959, 57753, 19, 2, 0, 0},
+	{18979, 57754, 18, 3, 0, 0},
+	{18998, 57755, 16, 1, 0, 0},
+	{19015, 57756, 14, 18, 0, 0},
+	{19030, 57757, 20, 13, 0, 0},
+	{19051, 57762, 14, 3, 0, 0},
+	{19066, 57763, 14, 3, 0, 0},
+	{19081, 57764, 14, 3, 0, 0},
+	{19096, 57765, 14, 3, 0, 0},
+	{19111, 57766, 14, 3, 0, 0},
+	{19126, 57767, 14, 3, 0, 0},
+	{19141, 57768, 14, 3, 0, 0},
+	{19156, 57769, 14, 3, 0, 0},
+	{19171, 57770, 14, 3, 0, 0},
+	{19186, 57771, 15, 3, 0, 0},
+	{19202, 57772, 14, 3, 0, 0},
+	{19217, 57773, 14, 3, 0, 0},
+	{19232, 57774, 14, 3, 0, 0},
+	{19247, 57775, 14, 3, 0, 0},
+	{19262, 57776, 14, 3, 0, 0},
+	{19277, 57777, 14, 3, 0, 0},
+	{19292, 57778, 14, 3, 0, 0},
+	{19307, 57779, 14, 3, 0, 0},
+	{19322, 57780, 14, 3, 0, 0},
+	{19337, 57781, 15, 3, 0, 0},
+	{19353, 57788, 10, 13, 0, 0},
+	{19364, 57789, 10, 13, 0, 0},
+	{19375, 57792, 24, 3, 0, 0},
+	{19400, 57793, 19, 1, 0, 0},
+	{19420, 57794, 19, 1, 0, 0},
+	{19440, 57795, 12, 4, 0, 0},
+	{19453, 57796, 18, 18, 0, 0},
+	{19472, 57797, 22, 13, 0, 0},
+	{19495, 57798, 12, 13, 0, 0},
+	{19508, 57799, 15, 2, 0, 0},
+	{19524, 57800, 15, 2, 0, 0},
+	{19540, 57801, 19, 2, 0, 0},
+	{19560, 57802, 19, 2, 0, 0},
+	{19580, 57803, 18, 1, 0, 0},
+	{19599, 57804, 18, 1, 0, 0},
+	{19618, 57805, 18, 1, 0, 0},
+	{19637, 57806, 17, 3, 0, 0},
+	{19655, 57807, 18, 3, 0, 0},
+	{19674, 57808, 18, 3, 0, 0},
+	{19693, 57809, 19, 3, 0, 0},
+	{19713, 57810, 20, 3, 0, 0},
+	{19734, 57811, 20, 3, 0, 0},
+	{19755, 57812, 20, 3, 0, 0},
+	{19776, 57813, 20, 3, 0, 0},
+	{19797, 57814, 15, 2, 0, 0},
+	{19813, 57815, 15, 1, 0, 0},
+	{19829, 57816, 15, 2, 0, 0},
+	{19845, 57817, 15, 3, 0, 0},
+	{19861, 57818, 16, 3, 0, 0},
+	{19878, 57819, 17, 3, 0, 0},
+	{19896, 57820, 16, 13, 0, 0},
+	{19913, 57821, 15, 13, 0, 0},
+	{19929, 57822, 16, 13, 0, 0},
+	{19946, 57823, 18, 13, 0, 0},
+	{19965, 57824, 16, 3, 0, 0},
+	{19982, 57825, 17, 12, 0, 0},
+	{20000, 57826, 16, 18, 0, 0},
+	{20017, 57827, 14, 13, 0, 0},
+	{20032, 57828, 12, 13, 0, 0},
+	{20045, 57829, 15, 13, 0, 0},
+	{20061, 57830, 14, 13, 0, 0},
+	{20076, 57831, 21, 2, 0, 0},
+	{20098, 57832, 14, 13, 0, 0},
+	{20113, 57833, 12, 13, 0, 0},
+	{20126, 57834, 10, 13, 0, 0},
+	{20137, 57835, 16, 13, 0, 0},
+	{20154, 57842, 12, 3, 0, 0},
+	{20167, 57843, 16, 3, 0, 0},
+	{20184, 57844, 15, 13, 0, 0},
+	{20200, 57845, 20, 3, 0, 0},
+	{20221, 57846, 17, 13, 0, 0},
+	{20239, 57847, 14, 3, 0, 0},
+	{20254, 57848, 11, 13, 0, 0},
+	{20266, 57849, 15, 13, 0, 0},
+	{20282, 57850, 20, 3, 0, 0},
+	{20303, 57851, 17, 13, 0, 0},
+	{20321, 57852, 10, 3, 0, 0},
+	{20332, 57853, 16, 3, 0, 0},
+	{20349, 57854, 17, 3, 0, 0},
+	{20367, 57855, 23, 3, 0, 0},
+	{20391, 57856, 21, 3, 0, 0},
+	{20413, 57857, 21, 3, 0, 0},
+	{20435, 57858, 21, 3, 0, 0},
+	{20457, 57859, 23, 3, 0, 0},
+	{20481, 57860, 21, 3, 0, 0},
+	{20503, 57861, 21, 3, 0, 0},
+	{20525, 57862, 21, 3, 0, 0},
+	{20547, 57863, 14, 3, 0, 0},
+	{20562, 57864, 15, 3, 0, 0},
+	{20578, 57865, 21, 3, 0, 0},
+	{20600, 57866, 21, 3, 0, 0},
+	{20622, 57867, 16, 13, 0, 0},
+	{20639, 57868, 25, 19, 0, 0},
+	{20665, 57869, 25, 19, 0, 0},
+	{20691, 57870, 15, 13, 0, 0},
+	{20707, 57871, 22, 3, 0, 0},
+	{20730, 57872, 22, 3, 0, 0},
+	{20753, 57873, 25, 13, 0, 0},
+	{20779, 57874, 25, 13, 0, 0},
+	{20805, 57875, 19, 13, 0, 0},
+	{20825, 57876, 25, 3, 0, 0},
+	{20851, 57877, 26, 3, 0, 0},
+	{20878, 57878, 28, 3, 0, 0},
+	{20907, 57879, 19, 3, 0, 0},
+	{20927, 57880, 19, 3, 0, 0},
+	{20947, 57881, 26, 1, 0, 0},
+	{20974, 57882, 26, 1, 0, 0},
+	{21001, 57883, 26, 1, 0, 0},
+	{21028, 57884, 26, 1, 0, 0},
+	{21055, 57885, 21, 1, 0, 0},
+	{21077, 57886, 29, 1, 0, 0},
+	{21107, 57887, 15, 2, 0, 0},
+	{21123, 57888, 15, 2, 0, 0},
+	{21139, 57889, 15, 2, 0, 0},
+	{21155, 57890, 17, 1, 0, 0},
+	{21173, 57891, 16, 2, 0, 0},
+	{21190, 57892, 16, 2, 0, 0},
+	{21207, 57893, 16, 2, 0, 0},
+	{21224, 57894, 18, 1, 0, 0},
+	{21243, 57895, 16, 13, 0, 0},
+	{21260, 57896, 20, 13, 0, 0},
+	{21281, 57897, 14, 3, 0, 0},
+	{21296, 57898, 14, 3, 0, 0},
+	{21311, 57899, 7, 13, 0, 0},
+	{21319, 57900, 8, 13, 0, 0},
+	{21328, 57901, 19, 13, 0, 0},
+	{21348, 57902, 20, 3, 0, 0},
+	{21369, 57903, 21, 3, 0, 0},
+	{21391, 57904, 13, 3, 0, 0},
+	{21405, 57905, 17, 3, 0, 0},
+	{21423, 57906, 10, 3, 0, 0},
+	{21434, 57907, 21, 13, 0, 0},
+	{21456, 57908, 14, 3, 0, 0},
+	{21471, 57909, 11, 3, 0, 0},
+	{21483, 57910, 15, 3, 0, 0},
+	{21499, 57911, 24, 3, 0, 0},
+	{21524, 57912, 24, 3, 0, 0},
+	{21549, 57913, 22, 18, 0, 0},
+	{21572, 57914, 22, 18, 0, 0},
+	{21595, 57915, 12, 13, 0, 0},
+	{21608, 57916, 12, 13, 0, 0},
+	{21621, 57917, 22, 3, 0, 0},
+	{21644, 57918, 18, 2, 0, 0},
+	{21663, 57919, 20, 3, 0, 0},
+	{21684, 57920, 11, 9, 0, 0},
+	{21696, 57921, 10, 9, 0, 0},
+	{21707, 57922, 11, 9, 0, 0},
+	{21719, 57923, 10, 9, 0, 0},
+	{21730, 57924, 25, 3, 0, 0},
+	{21756, 57925, 20, 3, 0, 0},
+	{21777, 57926, 22, 18, 0, 0},
+	{21800, 57927, 22, 18, 0, 0},
+	{21823, 57928, 27, 3, 0, 0},
+	{21851, 57929, 27, 3, 0, 0},
+	{21879, 57930, 25, 18, 0, 0},
+	{21905, 57931, 25, 18, 0, 0},
+	{21931, 57932, 21, 13, 0, 0},
+	{21953, 57933, 11, 13, 0, 0},
+	{21965, 57934, 12, 13, 0, 0},
+	{21978, 57935, 11, 13, 0, 0},
+	{21990, 57936, 20, 13, 0, 0},
+	{22011, 57937, 20, 13, 0, 0},
+	{22032, 57938, 19, 13, 0, 0},
+	{22052, 57939, 18, 13, 0, 0},
+	{22071, 57940, 14, 13, 0, 0},
+	{22086, 57941, 12, 13, 0, 0},
+	{22099, 57942, 14, 13, 0, 0},
+	{22114, 57943, 18, 18, 0, 0},
+	{22133, 57944, 23, 4, 0, 0},
+	{22157, 57945, 23, 4, 0, 0},
+	{22181, 57952, 16, 13, 0, 0},
+	{22198, 57953, 20, 13, 0, 0},
+	{22219, 57954, 17, 13, 0, 0},
+	{22237, 57955, 21, 13, 0, 0},
+	{22259, 57956, 24, 13, 0, 0},
+	{22284, 57957, 27, 13, 0, 0},
+	{22312, 57958, 20, 13, 0, 0},
+	{22333, 57959, 21, 13, 0, 0},
+	{22355, 57960, 18, 13, 0, 0},
+	{22374, 57961, 17, 13, 0, 0},
+	{22392, 57962, 17, 13, 0, 0},
+	{22410, 57963, 20, 13, 0, 0},
+	{22431, 57964, 20, 13, 0, 0},
+	{22452, 57965, 13, 2, 0, 0},
+	{22466, 57966, 19, 1, 0, 0},
+	{22486, 57967, 14, 2, 0, 0},
+	{22501, 58500, 15, 13, 0, 0},
+	{22517, 58503, 16, 13, 0, 0},
+	{22534, 58507, 16, 13, 0, 0},
+	{22551, 58508, 16, 13, 0, 0},
+	{22568, 58509, 19, 13, 0, 0},
+	{22588, 1232, 18, 13, 0, 0},
+	{22607, 1233, 18, 13, 0, 0},
+	{22626, 1234, 20, 13, 0, 0},
+	{22647, 1235, 20, 13, 0, 0},
+	{22668, 1236, 29, 13, 0, 0},
+	{22698, 2881, 15, 13, 0, 0},
+	{22714, 2891, 18, 13, 0, 0},
+	{22733, 2901, 19, 13, 0, 0},
+	{22753, 4232, 37, 3, 0, 0},
+	{22791, 4233, 36, 3, 0, 0},
+	{22828, 4236, 21, 3, 0, 0},
+	{22850, 4238, 24, 3, 0, 0},
+	{22875, 4239, 23, 3, 0, 0},
+	{22899, 4241, 26, 3, 0, 0},
+	{22926, 4242, 35, 3, 0, 0},
+	{22962, 4243, 21, 3, 0, 0},
+	{22984, 4244, 23, 3, 0, 0},
+	{23008, 4246, 32, 3, 0, 0},
+	{23041, 4248, 20, 3, 0, 0},
+	{23062, 4249, 31, 3, 0, 0},
+	{23094, 4251, 37, 3, 0, 0},
+	{23132, 4252, 36, 3, 0, 0},
+	{23169, 4253, 31, 3, 0, 0},
+	{23201, 4254, 24, 3, 0, 0},
+	{23226, 4255, 30, 3, 0, 0},
+	{23257, 4256, 29, 3, 0, 0},
+	{23287, 4257, 29, 3, 0, 0},
+	{23317, 4260, 20, 3, 0, 0},
+	{23338, 4261, 18, 3, 0, 0},
+	{23357, 4270, 38, 3, 0, 0},
+	{23396, 4271, 38, 3, 0, 0},
+	{23435, 4272, 25, 3, 0, 0},
+	{23461, 4273, 31, 3, 0, 0},
+	{23493, 4279, 34, 3, 0, 0},
+	{23528, 4280, 34, 3, 0, 0},
+	{23563, 4282, 23, 3, 0, 0},
+	{23587, 4284, 23, 3, 0, 0},
+	{23611, 4285, 23, 3, 0, 0},
+	{23635, 4286, 31, 3, 0, 0},
+	{23667, 4287, 35, 3, 0, 0},
+	{23703, 4288, 25, 3, 0, 0},
+	{23729, 4295, 23, 3, 0, 0},
+	{23753, 4313, 19, 3, 0, 0},
+	{23773, 4315, 16, 3, 4, 1},
+	{23790, 4316, 16, 3, 4, 1},
+	{23807, 4318, 21, 2, 4, 1},
+	{23829, 4324, 16, 4, 4, 1},
+	{23846, 4330, 32, 3, 0, 0},
+	{23879, 4331, 17, 18, 0, 0},
+	{23897, 4332, 17, 18, 0, 0},
+	{23915, 4335, 29, 3, 0, 0},
+	{23945, 4338, 37, 3, 0, 0},
+	{23983, 4340, 39, 3, 0, 0},
+	{24023, 4342, 21, 18, 0, 0},
+	{24045, 4346, 25, 1, 0, 0},
+	{24071, 4350, 15, 3, 0, 0},
+	{24087, 6901, 20, 18, 0, 0},
+	{24108, 6902, 19, 13, 0, 0},
+	{24128, 6903, 19, 18, 0, 0},
+	{24148, 6904, 18, 13, 0, 0},
+	{24167, 6905, 20, 3, 0, 0},
+	{24188, 6906, 21, 3, 0, 0},
+	{24210, 6911, 19, 3, 0, 0},
+	{24230, 6912, 22, 3, 0, 0},
+	{24253, 6913, 19, 3, 0, 0},
+	{24273, 8232, 14, 0, 4, 0},
+	{24288, 8337, 18, 4, 0, 1},
+	{24307, 8338, 18, 4, 0, 1},
+	{24326, 9252, 19, 1, 4, 0},
+	{24346, 9253, 29, 1, 4, 0},
+	{24376, 9265, 21, 4, 0, 0},
+	{24398, 9266, 21, 4, 0, 0},
+	{24420, 9267, 18, 3, 3, 1},
+	{24439, 9268, 20, 3, 3, 2},
+	{24460, 9269, 18, 3, 3, 1},
+	{24479, 9270, 20, 3, 3, 2},
+	{24500, 9272, 21, 3, 3, 0},
+	{24522, 9273, 18, 3, 0, 5},
+	{24541, 9274, 18, 3, 0, 5},
+	{24560, 9275, 18, 3, 0, 5},
+	{24579, 9292, 18, 3, 3, 0},
+	{24598, 9293, 19, 3, 3, 0},
+	{24618, 9294, 19, 3, 3, 0},
+	{24638, 9295, 19, 3, 3, 0},
+	{24658, 9296, 19, 3, 3, 0},
+	{24678, 9297, 19, 3, 3, 0},
+	{24698, 9298, 19, 3, 3, 0},
+	{24718, 9299, 19, 3, 3, 0},
+	{24738, 9300, 22, 3, 3, 0},
+	{24761, 9303, 11, 3, 0, 5},
+	{24773, 9304, 11, 3, 0, 5},
+	{24785, 9305, 11, 3, 0, 5},
+	{24797, 9306, 17, 3, 0, 5},
+	{24815, 9307, 17, 3, 0, 5},
+	{24833, 9308, 17, 3, 0, 5},
+	{24851, 9309, 16, 3, 0, 5},
+	{24868, 9310, 16, 3, 0, 5},
+	{24885, 9311, 16, 3, 0, 5},
+	{24902, 9313, 10, 3, 0, 5},
+	{24913, 9314, 10, 3, 0, 5},
+	{24924, 9315, 10, 3, 0, 5},
+	{24935, 9316, 16, 3, 0, 5},
+	{24952, 9317, 16, 3, 0, 5},
+	{24969, 9318, 16, 3, 0, 5},
+	{24986, 9319, 16, 3, 0, 5},
+	{25003, 9320, 16, 3, 0, 5},
+	{25020, 9321, 16, 3, 0, 5},
+	{25037, 9347, 23, 3, 0, 0},
+	{25061, 9355, 14, 3, 0, 0},
+	{25076, 9356, 19, 3, 0, 0},
+	{25096, 9357, 20, 13, 0, 0},
+	{25117, 9360, 16, 3, 4, 0},
+	{25134, 9361, 18, 4, 3, 0},
+	{25153, 12230, 17, 13, 0, 0},
+	{25171, 12231, 14, 13, 0, 0},
+	{25186, 12232, 15, 13, 0, 0},
+	{25202, 12233, 18, 13, 0, 0},
+	{25221, 12234, 12, 13, 0, 0},
+	{25234, 12235, 11, 13, 0, 0},
+	{25246, 12236, 17, 18, 4, 0},
+	{25264, 12237, 17, 18, 4, 0},
+	{25282, 12238, 17, 19, 4, 0},
+	{25300, 12239, 17, 19, 4, 0},
+	{25318, 12240, 19, 2, 4, 0},
+	{25338, 12241, 19, 2, 4, 0},
+	{25358, 12242, 12, 3, 4, 0},
+	{25371, 12243, 23, 13, 0, 0},
+	{25395, 12244, 11, 13, 0, 0},
+	{25407, 12332, 16, 0, 0, 0},
+	{25424, 12333, 16, 13, 0, 0},
+	{25441, 12334, 18, 13, 0, 0},
+	{25460, 12335, 17, 13, 0, 0},
+	{25478, 12336, 21, 13, 0, 0},
+	{25500, 12337, 19, 13, 0, 0},
+	{25520, 12338, 20, 13, 0, 0},
+	{25541, 12339, 26, 13, 0, 0},
+	{25568, 12340, 16, 13, 0, 0},
+	{25585, 12341, 20, 0, 0, 0},
+	{25606, 12342, 22, 13, 0, 0},
+	{25629, 12343, 26, 0, 0, 0},
+	{25656, 12344, 21, 13, 0, 0},
+	{25678, 12345, 23, 13, 0, 0},
+	{25702, 12346, 21, 4, 0, 0},
+	{25724, 12347, 22, 4, 0, 0},
+	{25747, 12351, 21, 13, 0, 0},
+	{25769, 12352, 22, 13, 0, 0},
+	{25792, 12353, 20, 13, 0, 0},
+	{25813, 12354, 21, 13, 0, 0},
+	{25835, 12355, 24, 3, 0, 0},
+	{25860, 12356, 22, 3, 0, 0},
+	{25883, 12357, 21, 1, 0, 0},
+	{25905, 12358, 21, 13, 0, 0},
+	{25927, 12359, 28, 13, 0, 0},
+	{25956, 12360, 20, 13, 0, 0},
+	{25977, 12361, 24, 2, 0, 0},
+	{26002, 12362, 28, 2, 0, 0},
+	{26031, 12363, 34, 2, 0, 0},
+	{26066, 12432, 30, 3, 0, 0},
+	{26097, 12433, 29, 3, 0, 0},
+	{26127, 12434, 15, 3, 0, 0},
+	{26143, 12435, 27, 3, 0, 0},
+	{26171, 12436, 21, 18, 0, 0},
+	{26193, 12437, 24, 13, 0, 0},
+	{26218, 12438, 22, 18, 0, 0},
+	{26241, 12439, 25, 13, 0, 0},
+	{26267, 12440, 25, 13, 0, 0},
+	{26293, 12441, 22, 4, 0, 0},
+	{26316, 12442, 19, 2, 0, 0},
+	{26336, 12443, 22, 4, 0, 0},
+	{26359, 12444, 19, 1, 0, 0},
+	{26379, 12445, 25, 1, 0, 0},
+	{26405, 12446, 20, 1, 0, 0},
+	{26426, 12447, 24, 13, 0, 0},
+	{26451, 12448, 26, 3, 0, 0},
+	{26478, 12449, 39, 3, 0, 0},
+	{26518, 12450, 39, 3, 0, 0},
+	{26558, 12451, 38, 3, 0, 0},
+	{26597, 12452, 38, 3, 0, 0},
+	{26636, 12453, 29, 3, 0, 0},
+	{26666, 15901, 25, 18, 0, 0},
+	{26692, 15902, 25, 2, 0, 0},
+	{26718, 15903, 25, 18, 0, 0},
+	{26744, 15904, 25, 2, 0, 0},
+	{26770, 16386, 14, 0, 0, 0},
+	{26785, 16387, 15, 0, 0, 0},
+	{26801, 20000, 11, 2, 0, 0},
+	{26813, 29844, 24, 13, 0, 0},
+	{26838, 29845, 24, 13, 0, 0},
+	{26863, 29846, 24, 13, 0, 0},
+	{26888, 29847, 30, 13, 0, 0},
+	{26919, 29848, 30, 13, 0, 0},
+	{26950, 29849, 30, 13, 0, 0},
+	{26981, 91, 18, 2, 4, 0},
+	{27000, 92, 19, 2, 4, 0},
+	{27020, 93, 15, 13, 4, 0},
+	{27036, 1, 20, 2, 4, 0},
+	{27057, 2, 19, 2, 4, 0},
+	{27077, 110, 11, 3, 0, 0},
+	{27089, 111, 13, 13, 0, 0},
+	{27103, 120, 18, 13, 0, 0},
+	{27122, 121, 18, 13, 0, 0},
+	{27141, 122, 17, 13, 0, 0},
+	{27159, 123, 17, 13, 0, 0},
+	{27177, 125, 15, 13, 0, 0},
+	{27193, 126, 15, 9, 0, 0},
+	{27209, 127, 16, 9, 0, 0},
+	{27226, 140, 18, 13, 0, 0},
+	{27245, 141, 18, 13, 0, 0},
+	{27264, 142, 17, 13, 0, 0},
+	{27282, 143, 17, 13, 0, 0},
+	{27300, 145, 15, 13, 0, 0},
+	{27316, 146, 15, 9, 0, 0},
+	{27332, 147, 16, 9, 0, 0},
+	{27349, 160, 12, 1, 0, 0},
+	{27362, 161, 14, 13, 0, 0},
+	{27377, 162, 13, 1, 0, 0},
+	{27391, 163, 15, 13, 0, 0},
+	{27407, 176, 22, 4, 0, 0},
+	{27430, 177, 23, 4, 0, 0},
+	{27454, 178, 15, 13, 0, 0},
+	{27470, 179, 17, 13, 0, 0},
+	{27488, 180, 20, 2, 0, 0},
+	{27509, 181, 18, 13, 0, 0},
+	{27528, 182, 17, 13, 0, 0},
+	{27546, 183, 16, 13, 0, 0},
+	{27563, 184, 11, 13, 0, 0},
+	{27575, 185, 16, 13, 0, 0},
+	{27592, 186, 13, 13, 0, 0},
+	{27606, 187, 13, 13, 0, 0},
+	{27620, 188, 11, 3, 0, 0},
+	{27632, 189, 12, 13, 0, 0},
+	{27645, 190, 13, 13, 0, 0},
+	{27659, 191, 14, 13, 0, 0},
+	{27674, 192, 14, 13, 0, 0},
+	{27689, 193, 14, 18, 0, 0},
+	{27704, 194, 14, 18, 0, 0},
+	{27719, 1, 11, 14, 0, 6},
+	{27731, 2, 9, 14, 0, 6},
+	{27741, 3, 18, 2, 4, 0},
+	{27760, 4, 29, 2, 4, 0},
+	{27790, 5, 6, 13, 0, 0},
+	{27797, 6, 10, 13, 0, 0},
+	{27808, 7, 26, 13, 0, 0},
+	{27835, 8, 20, 13, 0, 0},
+	{27856, 9, 19, 13, 0, 0},
+	{27876, 10, 27, 13, 0, 0},
+	{27904, 11, 26, 13, 0, 0},
+	{27931, 12, 14, 13, 0, 0},
+	{27946, 13, 13, 13, 0, 0},
+	{27960, 14, 32, 0, 0, 0},
+	{27993, 15, 31, 0, 0, 0},
+	{28025, 16, 14, 11, 0, 0},
+	{28040, 128, 13, 3, 1, 5},
+	{28054, 129, 13, 3, 4, 0},
+	{28068, 130, 10, 13, 0, 0},
+	{28079, 131, 13, 13, 0, 0},
+	{28093, 132, 9, 4, 5, 0},
+	{28103, 133, 12, 3, 4, 0},
+	{28116, 134, 14, 1, 4, 0},
+	{28131, 135, 13, 13, 0, 0},
+	{28145, 136, 15, 15, 0, 0},
+	{28161, 140, 14, 13, 0, 0},
+	{28176, 141, 13, 13, 0, 0},
+	{28190, 142, 11, 13, 0, 0},
+	{28202, 143, 16, 13, 0, 0},
+	{28219, 144, 13, 2, 4, 0},
+	{28233, 145, 10, 4, 1, 0},
+	{28244, 146, 10, 4, 1, 9},
+	{28255, 147, 10, 4, 1, 9},
+	{28266, 150, 24, 3, 4, 0},
+	{28291, 151, 12, 3, 4, 0},
+	{28304, 152, 7, 13, 0, 0},
+	{28312, 153, 12, 16, 0, 0},
+	{28325, 156, 13, 16, 0, 0},
+	{28339, 157, 12, 16, 0, 0},
+	{28352, 158, 13, 16, 0, 0},
+	{28366, 159, 12, 16, 0, 0},
+	{28379, 160, 13, 16, 0, 0},
+	{28393, 161, 10, 3, 4, 0},
+	{28404, 162, 14, 3, 4, 0},
+	{28419, 163, 30, 13, 0, 0},
+	{28450, 164, 23, 13, 0, 0},
+	{28474, 165, 25, 13, 0, 0},
+	{28500, 167, 15, 13, 0, 0},
+	{28516, 168, 28, 13, 0, 0},
+	{28545, 169, 12, 16, 0, 0},
+	{28558, 170, 13, 16, 0, 0},
+	{28572, 171, 16, 3, 4, 0},
+	{28589, 172, 12, 3, 5, 0},
+	{28602, 173, 9, 1, 4, 0},
+	{28612, 174, 14, 1, 4, 0},
+	{28627, 175, 10, 13, 0, 0},
+	{28638, 176, 14, 13, 0, 0},
+	{28653, 177, 13, 13, 0, 0},
+	{28667, 178, 11, 13, 0, 0},
+	{28679, 179, 18, 13, 0, 0},
+	{28698, 180, 12, 4, 4, 0},
+	{28711, 181, 12, 4, 1, 0},
+	{28724, 182, 9, 3, 1, 0},
+	{28734, 183, 24, 13, 0, 0},
+	{28759, 185, 20, 13, 0, 0},
+	{28780, 186, 10, 13, 0, 0},
+	{28791, 187, 15, 13, 0, 0},
+	{28807, 188, 16, 13, 0, 0},
+	{28824, 189, 17, 13, 0, 0},
+	{28842, 190, 20, 13, 0, 0},
+	{28863, 192, 17, 0, 4, 0},
+	{28881, 193, 23, 1, 1, 0},
+	{28905, 200, 14, 0, 4, 0},
+	{28920, 201, 16, 13, 0, 0},
+	{28937, 202, 13, 2, 4, 0},
+	{28951, 203, 11, 18, 0, 0},
+	{28963, 204, 17, 13, 0, 0},
+	{28981, 205, 11, 13, 0, 0},
+	{28993, 207, 13, 13, 0, 0},
+	{29007, 208, 17, 2, 4, 0},
+	{29025, 209, 19, 14, 0, 0},
+	{29045, 210, 13, 13, 0, 0},
+	{29059, 214, 20, 1, 3, 0},
+	{29080, 215, 6, 3, 1, 0},
+	{29087, 216, 20, 3, 3, 0},
+	{29108, 217, 20, 3, 3, 0},
+	{29129, 219, 30, 2, 3, 0},
+	{29160, 220, 30, 2, 3, 0},
+	{29191, 221, 16, 3, 1, 0},
+	{29208, 222, 16, 3, 1, 0},
+	{29225, 223, 24, 14, 0, 0},
+	{29250, 224, 22, 14, 0, 0},
+	{29273, 225, 13, 3, 4, 0},
+	{29287, 226, 18, 3, 4, 0},
+	{29306, 227, 13, 3, 4, 0},
+	{29320, 228, 18, 3, 4, 0},
+	{29339, 229, 13, 3, 4, 0},
+	{29353, 230, 18, 3, 4, 0},
+	{29372, 231, 13, 3, 4, 0},
+	{29386, 232, 18, 3, 4, 0},
+	{29405, 233, 13, 3, 4, 0},
+	{29419, 234, 18, 3, 4, 0},
+	{29438, 235, 21, 2, 4, 0},
+	{29460, 236, 26, 3, 1, 0},
+	{29487, 237, 18, 2, 4, 0},
+	{29506, 238, 18, 13, 0, 0},
+	{29525, 239, 22, 14, 0, 0},
+	{29548, 240, 29, 2, 4, 0},
+	{29578, 241, 29, 14, 0, 0},
+	{29608, 242, 17, 14, 0, 0},
+	{29626, 243, 19, 3, 1, 0},
+	{29646, 244, 19, 3, 1, 0},
+	{29666, 245, 15, 3, 4, 0},
+	{29682, 246, 16, 13, 0, 0},
+	{29699, 247, 17, 3, 4, 0},
+	{29717, 248, 15, 0, 4, 0},
+	{29733, 249, 8, 4, 5, 0},
+	{29742, 250, 11, 13, 0, 0},
+	{29754, 251, 11, 1, 4, 0},
+	{29766, 252, 15, 4, 1, 0},
+	{29782, 253, 22, 4, 1, 0},
+	{29805, 254, 25, 14, 0, 0},
+	{29831, 255, 23, 14, 0, 0},
+	{29855, 256, 17, 3, 1, 0},
+	{29873, 257, 17, 3, 1, 0},
+	{29891, 258, 18, 3, 1, 0},
+	{29910, 259, 18, 3, 1, 0},
+	{29929, 260, 12, 3, 1, 0},
+	{29942, 261, 23, 2, 1, 0},
+	{29966, 262, 23, 2, 1, 0},
+	{29990, 263, 21, 2, 3, 0},
+	{30012, 264, 21, 2, 3, 0},
+	{30034, 265, 18, 3, 1, 0},
+	{30053, 266, 18, 3, 1, 0},
+	{30072, 267, 14, 13, 0, 0},
+	{30087, 268, 32, 3, 4, 0},
+	{30120, 269, 39, 3, 4, 0},
+	{30160, 1, 13, 13, 0, 0},
+	{30174, 2, 10, 3, 0, 0},
+	{30185, 3, 9, 3, 0, 0},
+	{30195, 4, 9, 13, 0, 0},
+	{30205, 7, 10, 13, 0, 0},
+	{30216, 8, 10, 3, 0, 0},
+	{30227, 9, 10, 3, 0, 0},
+	{30238, 10, 15, 3, 0, 0},
+	{30254, 12, 13, 13, 0, 0},
+	{30268, 20, 16, 13, 0, 0},
+	{30285, 21, 14, 3, 0, 0},
+	{30300, 22, 14, 3, 0, 0},
+	{30315, 23, 12, 3, 0, 0},
+	{30328, 24, 16, 3, 0, 0},
+	{30345, 25, 12, 1, 0, 0},
+	{30358, 26, 10, 13, 0, 0},
+	{30369, 99, 18, 13, 0, 0},
+	{30388, 102, 18, 13, 0, 0},
+	{30407, 103, 18, 13, 0, 0},
+	{30426, 104, 19, 13, 0, 0},
+	{30446, 105, 21, 13, 0, 0},
+	{30468, 106, 17, 13, 0, 0},
+	{30486, 107, 18, 13, 0, 0},
+	{30505, 108, 16, 13, 0, 0},
+	{30522, 109, 16, 13, 0, 0},
+	{30539, 110, 24, 13, 0, 0},
+	{30564, 111, 23, 13, 0, 0},
+	{30588, 112, 22, 13, 0, 0},
+	{30611, 113, 23, 13, 0, 0},
+	{30635, 114, 19, 13, 0, 0},
+	{30655, 115, 19, 13, 0, 0},
+	{30675, 116, 25, 13, 0, 0},
+	{30701, 117, 27, 13, 0, 0},
+	{30729, 118, 20, 13, 0, 0},
+	{30750, 119, 22, 13, 0, 0},
+	{30773, 120, 21, 13, 0, 0},
+	{30795, 121, 22, 13, 0, 0},
+	{30818, 122, 25, 13, 0, 0},
+	{30844, 123, 23, 13, 0, 0},
+	{30868, 130, 25, 13, 0, 0},
+	{30894, 131, 20, 13, 0, 0},
+	{30915, 200, 13, 4, 0, 0},
+	{30929, 201, 11, 4, 0, 0},
+	{30941, 202, 15, 4, 0, 0},
+	{30957, 203, 13, 4, 0, 0},
+	{30971, 204, 13, 4, 0, 0},
+	{30985, 205, 11, 4, 0, 0},
+	{30997, 206, 15, 4, 0, 0},
+	{31013, 207, 13, 4, 0, 0},
+	{31027, 208, 19, 4, 0, 0},
+	{31047, 209, 21, 4, 0, 0},
+	{31069, 210, 28, 3, 0, 0},
+	{31098, 211, 29, 3, 0, 0},
+	{31128, 212, 29, 3, 0, 0},
+	{31158, 213, 30, 3, 0, 0},
+	{31189, 214, 19, 4, 0, 0},
+	{31209, 215, 20, 4, 0, 0},
+	{31230, 216, 17, 4, 0, 0},
+	{31248, 217, 17, 4, 0, 0},
+	{31266, 218, 18, 4, 0, 0},
+	{31285, 219, 15, 4, 0, 0},
+	{31301, 220, 26, 4, 0, 0},
+	{31328, 221, 24, 4, 0, 0},
+	{31353, 222, 19, 4, 0, 0},
+	{31373, 223, 20, 4, 0, 0},
+	{31394, 224, 17, 4, 0, 0},
+	{31412, 225, 18, 4, 0, 0},
+	{31431, 230, 21, 5, 0, 0},
+	{31453, 231, 19, 6, 0, 0},
+	{31473, 232, 27, 7, 0, 0},
+	{31501, 233, 21, 2, 0, 0},
+	{31523, 234, 16, 6, 0, 0},
+	{31540, 235, 19, 1, 0, 0},
+	{31560, 240, 22, 3, 0, 0},
+	{31583, 241, 25, 3, 0, 0},
+	{31609, 242, 25, 3, 0, 0},
+	{31635, 243, 23, 3, 0, 0},
+	{31659, 244, 31, 3, 0, 0},
+	{31691, 245, 27, 3, 0, 0},
+	{31719, 246, 31, 3, 0, 0},
+	{31751, 247, 30, 3, 0, 0},
+	{31782, 248, 34, 3, 0, 0},
+	{31817, 249, 36, 3, 0, 0},
+	{31854, 250, 30, 3, 0, 0},
+	{31885, 251, 19, 3, 0, 0},
+	{31905, 252, 24, 3, 0, 0},
+	{31930, 253, 25, 3, 0, 0},
+	{31956, 254, 33, 3, 0, 0},
+	{31990, 255, 29, 3, 0, 0},
+	{32020, 256, 32, 3, 0, 0},
+	{32053, 257, 36, 3, 0, 0},
+	{32090, 258, 38, 3, 0, 0},
+	{32129, 259, 32, 3, 0, 0},
+	{32162, 260, 21, 3, 0, 0},
+	{32184, 270, 14, 4, 0, 0},
+	{32199, 271, 23, 3, 0, 0},
+	{32223, 272, 18, 3, 0, 0},
+	{32242, 273, 17, 3, 0, 0},
+	{32260, 274, 23, 4, 0, 0},
+	{32284, 275, 23, 4, 0, 0},
+	{32308, 276, 20, 3, 0, 0},
+	{32329, 277, 22, 3, 0, 0},
+	{32352, 278, 15, 3, 0, 0},
+	{32368, 279, 22, 3, 0, 0},
+	{32391, 280, 25, 4, 0, 0},
+	{32417, 281, 25, 4, 0, 0},
+	{32443, 282, 22, 3, 0, 0},
+	{32466, 283, 19, 3, 0, 0},
+	{32486, 284, 23, 4, 0, 0},
+	{32510, 285, 20, 4, 0, 0},
+	{32531, 286, 29, 4, 0, 0},
+	{32561, 287, 29, 4, 0, 0},
+	{32591, 288, 27, 4, 0, 0},
+	{32619, 289, 30, 4, 0, 0},
+	{32650, 290, 28, 4, 0, 0},
+	{32679, 291, 29, 4, 0, 0},
+	{32709, 292, 29, 4, 0, 0},
+	{32739, 293, 32, 4, 0, 0},
+	{32772, 294, 33, 4, 0, 0},
+	{32806, 295, 33, 4, 0, 0},
+	{32840, 296, 34, 4, 0, 0},
+	{32875, 297, 35, 4, 0, 0},
+	{32911, 298, 25, 4, 0, 0},
+	{32937, 299, 22, 4, 0, 0},
+	{32960, 300, 31, 4, 0, 0},
+	{32992, 301, 31, 4, 0, 0},
+	{33024, 302, 29, 4, 0, 0},
+	{33054, 303, 32, 4, 0, 0},
+	{33087, 304, 30, 4, 0, 0},
+	{33118, 305, 31, 4, 0, 0},
+	{33150, 307, 22, 4, 0, 0},
+	{33173, 308, 28, 4, 0, 0},
+	{33202, 309, 24, 4, 0, 0},
+	{33227, 310, 30, 4, 0, 0},
+	{33258, 311, 27, 4, 0, 0},
+	{33286, 320, 30, 3, 0, 0},
+	{33317, 321, 31, 3, 0, 0},
+	{33349, 322, 23, 4, 0, 0},
+	{33373, 323, 25, 4, 0, 0},
+	{33399, 324, 24, 4, 0, 0},
+	{33424, 330, 18, 13, 0, 0},
+	{33443, 331, 15, 1, 0, 0},
+	{33459, 332, 13, 4, 0, 0},
+	{33473, 333, 14, 4, 0, 0},
+	{33488, 334, 17, 4, 0, 0},
+	{33506, 335, 18, 4, 0, 0},
+	{33525, 340, 25, 3, 0, 0},
+	{33551, 341, 21, 4, 0, 0},
+	{33573, 342, 25, 1, 0, 0},
+	{33599, 343, 24, 3, 0, 0},
+	{33624, 344, 20, 4, 0, 0},
+	{33645, 345, 24, 1, 0, 0},
+	{33670, 400, 16, 4, 0, 0},
+	{33687, 401, 19, 4, 0, 0},
+	{33707, 402, 19, 4, 0, 0},
+	{33727, 403, 22, 4, 0, 0},
+	{33750, 404, 27, 4, 0, 0},
+	{33778, 405, 29, 4, 0, 0},
+	{33808, 406, 27, 4, 0, 0},
+	{33836, 407, 28, 4, 0, 0},
+	{33865, 408, 19, 4, 0, 0},
+	{33885, 409, 16, 4, 0, 0},
+	{33902, 410, 16, 4, 0, 0},
+	{33919, 411, 19, 4, 0, 0},
+	{33939, 412, 19, 4, 0, 0},
+	{33959, 413, 16, 4, 0, 0},
+	{33976, 414, 19, 4, 0, 0},
+	{33996, 415, 16, 4, 0, 0},
+	{34013, 416, 16, 4, 0, 0},
+	{34030, 417, 19, 4, 0, 0},
+	{34050, 418, 19, 4, 0, 0},
+	{34070, 419, 16, 4, 0, 0},
+	{34087, 420, 16, 4, 0, 0},
+	{34104, 421, 19, 4, 0, 0},
+	{34124, 422, 19, 4, 0, 0},
+	{34144, 423, 16, 4, 0, 0},
+	{34161, 424, 16, 4, 0, 0},
+	{34178, 425, 19, 4, 0, 0},
+	{34198, 426, 18, 4, 0, 0},
+	{34217, 427, 19, 4, 0, 0},
+	{34237, 428, 16, 4, 0, 0},
+	{34254, 429, 16, 4, 0, 0},
+	{34271, 430, 19, 4, 0, 0},
+	{34291, 431, 26, 4, 0, 0},
+	{34318, 432, 23, 4, 0, 0},
+	{34342, 450, 21, 4, 0, 0},
+	{34364, 451, 24, 4, 0, 0},
+	{34389, 452, 21, 4, 0, 0},
+	{34411, 453, 22, 4, 0, 0},
+	{34434, 454, 24, 4, 0, 0},
+	{34459, 455, 21, 4, 0, 0},
+	{34481, 456, 24, 4, 0, 0},
+	{34506, 457, 21, 4, 0, 0},
+	{34528, 458, 22, 4, 0, 0},
+	{34551, 459, 24, 4, 0, 0},
+	{34576, 500, 15, 3, 0, 0},
+	{34592, 502, 16, 3, 0, 0},
+	{34609, 504, 24, 3, 0, 0},
+	{34634, 505, 24, 3, 0, 0},
+	{34659, 506, 24, 3, 0, 0},
+	{34684, 507, 25, 3, 0, 0},
+	{34710, 508, 25, 3, 0, 0},
+	{34736, 509, 25, 3, 0, 0},
+	{34762, 510, 26, 3, 0, 0},
+	{34789, 511, 26, 3, 0, 0},
+	{34816, 512, 26, 3, 0, 0},
+	{34843, 513, 38, 3, 0, 0},
+	{34882, 514, 38, 3, 0, 0},
+	{34921, 515, 38, 3, 0, 0},
+	{34960, 516, 39, 3, 0, 0},
+	{35000, 517, 39, 3, 0, 0},
+	{35040, 518, 39, 3, 0, 0},
+	{35080, 519, 40, 3, 0, 0},
+	{35121, 520, 40, 3, 0, 0},
+	{35162, 521, 40, 3, 0, 0},
+	{35203, 522, 29, 3, 0, 0},
+	{35233, 523, 29, 3, 0, 0},
+	{35263, 524, 30, 3, 0, 0},
+	{35294, 525, 30, 3, 0, 0},
+	{35325, 526, 31, 3, 0, 0},
+	{35357, 527, 31, 3, 0, 0},
+	{35389, 528, 15, 3, 0, 0},
+	{35405, 529, 14, 3, 0, 0},
+	{35420, 554, 29, 3, 0, 0},
+	{35450, 555, 26, 3, 0, 0},
+	{35477, 556, 29, 3, 0, 0},
+	{35507, 557, 29, 3, 0, 0},
+	{35537, 558, 29, 3, 0, 0},
+	{35567, 559, 30, 3, 0, 0},
+	{35598, 560, 27, 3, 0, 0},
+	{35626, 561, 30, 3, 0, 0},
+	{35657, 562, 30, 3, 0, 0},
+	{35688, 563, 30, 3, 0, 0},
+	{35719, 579, 29, 3, 0, 0},
+	{35749, 580, 30, 3, 0, 0},
+	{35780, 581, 40, 3, 0, 0},
+	{35821, 582, 41, 3, 0, 0},
+	{35863, 583, 31, 3, 0, 0},
+	{35895, 584, 32, 3, 0, 0},
+	{35928, 585, 33, 3, 0, 0},
+	{35962, 586, 34, 3, 0, 0},
+	{35997, 600, 12, 4, 0, 0},
+	{36010, 601, 15, 4, 0, 0},
+	{36026, 602, 10, 4, 0, 0},
+	{36037, 603, 9, 4, 0, 0},
+	{36047, 604, 18, 4, 0, 0},
+	{36066, 605, 18, 4, 0, 0},
+	{36085, 606, 19, 4, 0, 0},
+	{36105, 607, 18, 4, 0, 0},
+	{36124, 608, 17, 4, 0, 0},
+	{36142, 609, 14, 4, 0, 0},
+	{36157, 610, 18, 4, 0, 0},
+	{36176, 611, 21, 4, 0, 0},
+	{36198, 612, 22, 4, 0, 0},
+	{36221, 613, 22, 4, 0, 0},
+	{36244, 614, 23, 4, 0, 0},
+	{36268, 615, 24, 4, 0, 0},
+	{36293, 616, 24, 4, 0, 0},
+	{36318, 617, 24, 4, 0, 0},
+	{36343, 618, 24, 4, 0, 0},
+	{36368, 619, 25, 4, 0, 0},
+	{36394, 620, 18, 4, 0, 0},
+	{36413, 621, 20, 4, 0, 0},
+	{36434, 622, 20, 4, 0, 0},
+	{36455, 623, 18, 4, 0, 0},
+	{36474, 624, 20, 4, 0, 0},
+	{36495, 625, 18, 4, 0, 0},
+	{36514, 626, 20, 4, 0, 0},
+	{36535, 627, 20, 4, 0, 0},
+	{36556, 628, 18, 4, 0, 0},
+	{36575, 629, 16, 4, 0, 0},
+	{36592, 630, 12, 4, 0, 0},
+	{36605, 631, 18, 3, 0, 0},
+	{36624, 632, 18, 3, 0, 0},
+	{36643, 633, 10, 3, 0, 0},
+	{36654, 634, 10, 3, 0, 0},
+	{36665, 635, 10, 3, 0, 0},
+	{36676, 636, 10, 3, 0, 0},
+	{36687, 643, 9, 13, 0, 0},
+	{36697, 699, 15, 13, 0, 0},
+	{36713, 800, 13, 13, 0, 0},
+	{36727, 801, 23, 4, 0, 0},
+	{36751, 802, 18, 4, 0, 0},
+	{36770, 803, 17, 4, 0, 0},
+	{36788, 804, 14, 4, 0, 0},
+	{36803, 805, 14, 4, 0, 0},
+	{36818, 806, 14, 4, 0, 0},
+	{36833, 807, 15, 4, 0, 0},
+	{36849, 808, 19, 4, 0, 0},
+	{36869, 809, 20, 4, 0, 0},
+	{36890, 810, 21, 4, 0, 0},
+	{36912, 811, 20, 4, 0, 0},
+	{36933, 812, 18, 4, 0, 0},
+	{36952, 813, 23, 4, 0, 0},
+	{36976, 814, 23, 4, 0, 0},
+	{37000, 820, 33, 4, 0, 0},
+	{37034, 821, 21, 4, 0, 0},
+	{37056, 822, 29, 4, 0, 0},
+	{37086, 823, 32, 4, 0, 0},
+	{37119, 824, 32, 4, 0, 0},
+	{37152, 825, 32, 4, 0, 0},
+	{37185, 830, 32, 4, 0, 0},
+	{37218, 831, 20, 4, 0, 0},
+	{37239, 832, 28, 4, 0, 0},
+	{37268, 833, 31, 4, 0, 0},
+	{37300, 834, 31, 4, 0, 0},
+	{37332, 835, 31, 4, 0, 0},
+	{37364, 840, 11, 4, 0, 0},
+	{37376, 841, 11, 4, 0, 0},
+	{37388, 842, 11, 4, 0, 0},
+	{37400, 843, 11, 4, 0, 0},
+	{37412, 844, 10, 4, 0, 0},
+	{37423, 845, 10, 4, 0, 0},
+	{37434, 846, 25, 4, 0, 0},
+	{37460, 847, 22, 4, 0, 0},
+	{37483, 848, 41, 4, 0, 0},
+	{37525, 849, 37, 4, 0, 0},
+	{37563, 850, 44, 4, 0, 0},
+	{37608, 860, 27, 4, 0, 0},
+	{37636, 861, 31, 4, 0, 0},
+	{37668, 862, 15, 4, 0, 0},
+	{37684, 870, 31, 4, 0, 0},
+	{37716, 871, 32, 4, 0, 0},
+	{37749, 872, 31, 4, 0, 0},
+	{37781, 873, 13, 4, 0, 0},
+	{37795, 874, 14, 4, 0, 0},
+	{37810, 875, 21, 4, 0, 0},
+	{37832, 876, 23, 13, 0, 0},
+	{37856, 880, 10, 4, 0, 0},
+	{37867, 881, 10, 4, 0, 0},
+	{37878, 882, 11, 4, 0, 0},
+	{37890, 883, 15, 4, 0, 0},
+	{37906, 884, 11, 4, 0, 0},
+	{37918, 885, 13, 4, 0, 0},
+	{37932, 886, 26, 4, 0, 0},
+	{37959, 887, 19, 4, 0, 0},
+	{37979, 888, 21, 13, 0, 0},
+	{38001, 890, 22, 4, 0, 0},
+	{38024, 891, 24, 4, 0, 0},
+	{38049, 892, 21, 4, 0, 0},
+	{38071, 893, 23, 4, 0, 0},
+	{38095, 894, 25, 4, 0, 0},
+	{38121, 895, 22, 4, 0, 0},
+	{38144, 896, 28, 4, 0, 0},
+	{38173, 897, 28, 4, 0, 0},
+	{38202, 899, 26, 4, 0, 0},
+	{38229, 901, 28, 4, 0, 0},
+	{38258, 903, 18, 13, 0, 0},
+	{38277, 904, 18, 4, 0, 0},
+	{38296, 905, 20, 4, 0, 0},
+	{38317, 906, 23, 3, 0, 0},
+	{38341, 907, 25, 3, 0, 0},
+	{38367, 12, 30, 4, 2, 0},
+	{38398, 13, 31, 4, 2, 0},
+	{38430, 14, 15, 2, 5, 0},
+	{38446, 15, 13, 2, 5, 0},
+	{38460, 16, 30, 1, 5, 0},
+	{38491, 17, 28, 1, 5, 0},
+	{38520, 18, 7, 0, 0, 0},
+	{38528, 19, 22, 0, 0, 0},
+	{38551, 20, 32, 3, 0, 0},
+	{38584, 21, 28, 3, 1, 5},
+	{38613, 29, 21, 2, 4, 0},
+	{38635, 30, 12, 1, 4, 0},
+	{38648, 31, 14, 2, 4, 0},
+	{38663, 32, 12, 1, 5, 0},
+	{38676, 33, 12, 2, 4, 0},
+	{38689, 35, 14, 1, 0, 0},
+	{38704, 36, 6, 13, 0, 0},
+	{38711, 37, 9, 13, 0, 0},
+	{38721, 38, 17, 0, 0, 0},
+	{38739, 39, 18, 0, 0, 0},
+	{38758, 40, 14, 2, 5, 0},
+	{38773, 100, 20, 3, 2, 2},
+	{38794, 101, 22, 3, 2, 2},
+	{38817, 102, 12, 3, 0, 3},
+	{38830, 103, 14, 3, 0, 2},
+	{38845, 104, 24, 3, 2, 3},
+	{38870, 105, 18, 3, 0, 3},
+	{38889, 106, 14, 3, 4, 0},
+	{38904, 107, 13, 13, 0, 0},
+	{38918, 110, 16, 13, 0, 0},
+	{38935, 111, 17, 13, 0, 0},
+	{38953, 112, 7, 13, 0, 0},
+	{38961, 113, 14, 13, 0, 0},
+	{38976, 114, 11, 13, 0, 0},
+	{38988, 115, 11, 13, 0, 0},
+	{39000, 116, 12, 13, 0, 0},
+	{39013, 117, 8, 13, 0, 0},
+	{39022, 118, 17, 13, 0, 0},
+	{39040, 119, 7, 13, 0, 0},
+	{39048, 120, 10, 13, 0, 0},
+	{39059, 121, 18, 13, 0, 0},
+	{39078, 122, 19, 13, 0, 0},
+	{39098, 123, 12, 13, 0, 0},
+	{39111, 124, 15, 13, 0, 0},
+	{39127, 125, 14, 13, 0, 0},
+	{39142, 126, 12, 13, 0, 0},
+	{39155, 127, 8, 13, 0, 0},
+	{39164, 128, 10, 1, 0, 0},
+	{39175, 129, 14, 1, 0, 0},
+	{39190, 130, 9, 13, 0, 0},
+	{39200, 131, 9, 13, 0, 0},
+	{39210, 132, 7, 13, 0, 0},
+	{39218, 133, 7, 13, 0, 0},
+	{39226, 134, 7, 13, 0, 0},
+	{39234, 135, 11, 13, 0, 0},
+	{39246, 136, 14, 13, 0, 0},
+	{39261, 137, 9, 13, 0, 0},
+	{39271, 138, 12, 13, 0, 0},
+	{39284, 139, 16, 13, 0, 0},
+	{39301, 140, 11, 13, 0, 0},
+	{39313, 141, 10, 13, 0, 0},
+	{39324, 142, 10, 13, 0, 0},
+	{39335, 143, 7, 13, 0, 0},
+	{39343, 144, 11, 13, 0, 0},
+	{39355, 145, 14, 13, 0, 0},
+	{39370, 146, 17, 13, 0, 0},
+	{39388, 147, 11, 13, 0, 0},
+	{39400, 148, 15, 13, 0, 0},
+	{39416, 149, 13, 13, 0, 0},
+	{39430, 150, 8, 13, 0, 0},
+	{39439, 151, 12, 13, 0, 0},
+	{39452, 152, 19, 13, 0, 0},
+	{39472, 153, 13, 13, 0, 0},
+	{39486, 154, 10, 13, 0, 0},
+	{39497, 155, 9, 13, 0, 0},
+	{39507, 156, 10, 13, 0, 0},
+	{39518, 157, 6, 13, 0, 0},
+	{39525, 158, 14, 13, 0, 0},
+	{39540, 159, 10, 13, 0, 0},
+	{39551, 160, 16, 13, 0, 0},
+	{39568, 161, 12, 13, 0, 0},
+	{39581, 162, 9, 13, 0, 0},
+	{39591, 163, 8, 13, 0, 0},
+	{39600, 164, 6, 13, 0, 0},
+	{39607, 165, 15, 13, 0, 0},
+	{39623, 166, 11, 13, 0, 0},
+	{39635, 167, 12, 13, 0, 0},
+	{39648, 168, 22, 13, 0, 0},
+	{39671, 169, 12, 13, 0, 0},
+	{39684, 170, 12, 13, 0, 0},
+	{39697, 171, 10, 13, 0, 0},
+	{39708, 172, 12, 13, 0, 0},
+	{39721, 173, 11, 13, 0, 0},
+	{39733, 174, 16, 1, 0, 0},
+	{39750, 175, 9, 2, 0, 0},
+	{39760, 176, 16, 1, 0, 0},
+	{39777, 177, 11, 1, 0, 0},
+	{39789, 178, 12, 1, 0, 0},
+	{39802, 179, 8, 13, 0, 0},
+	{39811, 180, 8, 13, 0, 0},
+	{39820, 181, 15, 2, 0, 0},
+	{39836, 182, 13, 13, 0, 0},
+	{39850, 183, 10, 13, 0, 0},
+	{39861, 184, 11, 13, 0, 0},
+	{39873, 185, 9, 3, 0, 0},
+	{39883, 186, 16, 1, 0, 0},
+	{39900, 187, 15, 3, 0, 0},
+	{39916, 188, 20, 1, 0, 0},
+	{39937, 189, 14, 1, 0, 0},
+	{39952, 190, 16, 0, 0, 0},
+	{39969, 191, 24, 13, 0, 0},
+	{39994, 192, 20, 13, 0, 0},
+	{40015, 193, 24, 13, 0, 0},
+	{40040, 194, 20, 13, 0, 0},
+	{40061, 195, 18, 13, 0, 0},
+	{40080, 196, 23, 13, 0, 0},
+	{40104, 197, 25, 13, 0, 0},
+	{40130, 198, 26, 13, 0, 0},
+	{40157, 199, 6, 3, 0, 0},
+	{40164, 200, 21, 13, 0, 0},
+	{40186, 201, 17, 13, 0, 0},
+	{40204, 202, 21, 13, 0, 0},
+	{40226, 203, 17, 13, 0, 0},
+	{40244, 204, 15, 13, 0, 0},
+	{40260, 205, 20, 13, 0, 0},
+	{40281, 206, 22, 13, 0, 0},
+	{40304, 207, 23, 13, 0, 0},
+	{40328, 208, 10, 13, 0, 0},
+	{40339, 209, 12, 3, 0, 0},
+	{40352, 210, 13, 3, 0, 0},
+	{40366, 211, 11, 3, 0, 0},
+	{40378, 212, 12, 3, 0, 0},
+	{40391, 213, 13, 3, 0, 0},
+	{40405, 214, 11, 13, 0, 0},
+	{40417, 215, 11, 13, 0, 0},
+	{40429, 216, 14, 2, 0, 0},
+	{40444, 217, 12, 2, 0, 0},
+	{40457, 218, 10, 2, 0, 0},
+	{40468, 219, 12, 13, 0, 0},
+	{40481, 220, 10, 13, 0, 0},
+	{40492, 221, 13, 13, 0, 0},
+	{40506, 222, 8, 13, 0, 0},
+	{40515, 223, 13, 13, 0, 0},
+	{40529, 224, 16, 1, 0, 0},
+	{40546, 225, 16, 13, 0, 0},
+	{40563, 226, 5, 2, 0, 0},
+	{40569, 227, 12, 1, 0, 0},
+	{40582, 228, 9, 2, 0, 0},
+	{40592, 229, 9, 13, 0, 0},
+	{40602, 230, 12, 0, 0, 0},
+	{40615, 231, 9, 0, 0, 0},
+	{40625, 232, 12, 0, 0, 0},
+	{40638, 233, 7, 0, 0, 0},
+	{40646, 234, 11, 0, 0, 0},
+	{40658, 235, 13, 2, 0, 0},
+	{40672, 236, 22, 3, 0, 0},
+	{40695, 237, 21, 3, 0, 0},
+	{40717, 238, 13, 1, 0, 0},
+	{40731, 239, 9, 1, 0, 0},
+	{40741, 240, 14, 2, 0, 0},
+	{40756, 241, 8, 2, 5, 0},
+	{40765, 242, 15, 13, 0, 0},
+	{40781, 243, 14, 13, 0, 0},
+	{40796, 244, 19, 0, 0, 0},
+	{40816, 245, 13, 1, 0, 0},
+	{40830, 246, 14, 0, 0, 0},
+	{40845, 247, 24, 13, 0, 0},
+	{40870, 248, 23, 13, 0, 0},
+	{40894, 249, 21, 0, 0, 0},
+	{40916, 250, 18, 2, 0, 0},
+	{40935, 251, 8, 13, 0, 0},
+	{40944, 252, 17, 13, 0, 0},
+	{40962, 253, 7, 13, 0, 0},
+	{40970, 254, 19, 13, 0, 0},
+	{40990, 255, 11, 13, 0, 0},
+	{41002, 256, 11, 13, 0, 0},
+	{41014, 257, 8, 13, 0, 0},
+	{41023, 258, 8, 13, 0, 0},
+	{41032, 259, 10, 13, 0, 0},
+	{41043, 260, 14, 13, 0, 0},
+	{41058, 261, 17, 13, 0, 0},
+	{41076, 262, 18, 13, 0, 0},
+	{41095, 263, 9, 13, 0, 0},
+	{41105, 264, 8, 13, 0, 0},
+	{41114, 265, 10, 13, 0, 0},
+	{41125, 266, 8, 13, 0, 0},
+	{41134, 267, 23, 13, 0, 0},
+	{41158, 268, 11, 13, 0, 0},
+	{41170, 269, 11, 13, 0, 0},
+	{41182, 270, 7, 13, 0, 0},
+	{41190, 271, 21, 13, 0, 0},
+	{41212, 272, 20, 13, 0, 0},
+	{41233, 273, 22, 13, 0, 0},
+	{41256, 274, 14, 13, 0, 0},
+	{41271, 275, 13, 13, 0, 0},
+	{41285, 276, 16, 13, 0, 0},
+	{41302, 277, 19, 13, 0, 0},
+	{41322, 278, 19, 13, 0, 0},
+	{41342, 279, 19, 13, 0, 0},
+	{41362, 280, 19, 13, 0, 0},
+	{41382, 281, 17, 2, 0, 0},
+	{41400, 282, 22, 2, 0, 0},
+	{41423, 283, 12, 1, 0, 0},
+	{41436, 284, 14, 0, 0, 0},
+	{41451, 285, 10, 0, 0, 0},
+	{41462, 286, 14, 0, 0, 0},
+	{41477, 287, 14, 1, 0, 0},
+	{41492, 288, 16, 2, 0, 0},
+	{41509, 289, 30, 4, 0, 0},
+	{41540, 290, 18, 3, 4, 0},
+	{41559, 291, 23, 2, 0, 0},
+	{41583, 292, 14, 1, 4, 0},
+	{41598, 293, 10, 1, 5, 0},
+	{41609, 294, 13, 13, 0, 0},
+	{41623, 295, 18, 0, 0, 0},
+	{41642, 296, 14, 0, 0, 0},
+	{41657, 297, 10, 1, 0, 0},
+	{41668, 298, 18, 0, 0, 0},
+	{41687, 299, 17, 0, 0, 0},
+	{41705, 300, 14, 2, 4, 0},
+	{41720, 301, 17, 2, 4, 0},
+	{41738, 302, 6, 18, 0, 0},
+	{41745, 303, 6, 19, 0, 0},
+	{41752, 304, 25, 1, 0, 0},
+	{41778, 305, 12, 21, 6, 0},
+	{41791, 306, 15, 21, 6, 0},
+	{41807, 307, 19, 21, 6, 0},
+	{41827, 308, 18, 13, 0, 0},
+	{41846, 309, 15, 13, 0, 0},
+	{41862, 310, 17, 13, 0, 0},
+	{41880, 311, 14, 13, 0, 0},
+	{41895, 312, 25, 13, 0, 0},
+	{41921, 313, 22, 13, 0, 0},
+	{41944, 314, 28, 13, 0, 0},
+	{41973, 315, 25, 13, 0, 0},
+	{41999, 316, 25, 0, 0, 0},
+	{42025, 317, 18, 0, 0, 0},
+	{42044, 318, 28, 0, 0, 0},
+	{42073, 319, 24, 0, 0, 0},
+	{42098, 320, 23, 0, 0, 0},
+	{42122, 321, 20, 0, 0, 0},
+	{42143, 322, 25, 0, 0, 0},
+	{42169, 323, 22, 0, 0, 0},
+	{42192, 324, 27, 0, 0, 0},
+	{42220, 325, 26, 0, 0, 0},
+	{42247, 326, 12, 1, 0, 0},
+	{42260, 327, 7, 13, 0, 0},
+	{42268, 328, 9, 13, 0, 0},
+	{42278, 329, 7, 13, 0, 0},
+	{42286, 330, 15, 3, 0, 0},
+	{42302, 331, 16, 20, 0, 0},
+	{42319, 332, 10, 20, 0, 0},
+	{42330, 333, 12, 20, 0, 0},
+	{42343, 334, 16, 20, 0, 0},
+	{42360, 335, 11, 20, 0, 0},
+	{42372, 336, 15, 21, 6, 0},
+	{42388, 337, 14, 21, 6, 0},
+	{42403, 500, 16, 3, 2, 2},
+	{42420, 501, 19, 3, 2, 2},
+	{42440, 502, 13, 4, 2, 1},
+	{42454, 503, 23, 4, 0, 5},
+	{42478, 504, 33, 4, 0, 5},
+	{42512, 505, 23, 2, 1, 1},
+	{42536, 506, 13, 2, 1, 1},
+	{42550, 507, 34, 1, 5, 0},
+	{42585, 508, 30, 2, 0, 1},
+	{42616, 509, 14, 3, 2, 2},
+	{42631, 510, 16, 3, 2, 2},
+	{42648, 550, 11, 3, 4, 0},
+	{42660, 551, 20, 2, 4, 0},
+	{42681, 552, 16, 2, 4, 0},
+	{42698, 553, 10, 3, 4, 0},
+	{42709, 554, 19, 21, 6, 0},
+	{42729, 927, 8, 13, 0, 0},
+	{42738, 928, 11, 2, 0, 0},
+	{42750, 929, 22, 4, 2, 0},
+	{42773, 930, 12, 0, 0, 0},
+	{42786, 1000, 12, 13, 0, 0},
+	{42799, 1001, 19, 13, 0, 0},
+	{42819, 16398, 22, 2, 5, 0},
+	{42842, 16399, 20, 2, 5, 0},
+	{42863, 16402, 14, 0, 0, 0},
+	{42878, 16419, 21, 1, 0, 0},
+	{42900, 16420, 13, 13, 0, 0},
+	{42914, 16421, 16, 13, 0, 0},
+	{42931, 16422, 24, 0, 0, 0},
+	{42956, 16423, 25, 0, 0, 0},
+	{42982, 16424, 21, 2, 5, 0},
+	{43004, 16491, 20, 13, 0, 0},
+	{43025, 16626, 22, 13, 0, 0},
+	{43048, 16627, 21, 13, 0, 0},
+	{43070, 16671, 21, 1, 0, 0},
+	{43092, 16884, 23, 3, 2, 2},
+	{43116, 16885, 26, 3, 2, 2},
+	{43143, 16886, 20, 4, 2, 1},
+	{43164, 16887, 30, 4, 0, 5},
+	{43195, 16888, 40, 4, 0, 5},
+	{43236, 16889, 30, 2, 1, 1},
+	{43267, 16890, 20, 2, 1, 1},
+	{43288, 16891, 41, 1, 5, 0},
+	{43330, 16892, 37, 2, 0, 1},
+	{43368, 16893, 21, 3, 2, 2},
+	{43390, 16894, 23, 3, 2, 2},
+	{43414, 880, 14, 1, 4, 0},
+	{43429, 881, 16, 18, 0, 0},
+	{43446, 882, 14, 18, 0, 0},
+	{43461, 883, 16, 19, 0, 0},
+	{43478, 884, 14, 19, 0, 0},
+	{43493, 886, 16, 2, 4, 0},
+	{43510, 887, 14, 2, 4, 0},
+	{43525, 888, 19, 2, 4, 0},
+	{43545, 889, 15, 1, 4, 0},
+	{43561, 890, 20, 2, 4, 0},
+	{43582, 891, 16, 1, 0, 0},
+	{43599, 892, 15, 0, 0, 0},
+	{43615, 893, 23, 18, 0, 0},
+	{43639, 894, 23, 18, 0, 0},
+	{43663, 895, 22, 1, 0, 0},
+	{43686, 896, 28, 2, 0, 0},
+	{43715, 897, 28, 2, 0, 0},
+	{43744, 898, 12, 13, 0, 0},
+	{43757, 950, 6, 3, 4, 0},
+	{43764, 951, 6, 13, 0, 0},
+	{43771, 952, 9, 3, 4, 0},
+	{43781, 953, 12, 1, 4, 0},
+	{43794, 954, 19, 1, 4, 0},
+	{43814, 955, 16, 4, 4, 0},
+	{43831, 956, 7, 1, 4, 0},
+	{43839, 957, 11, 1, 4, 0},
+	{43851, 958, 14, 3, 0, 9},
+	{43866, 959, 19, 3, 0, 0},
+	{43886, 960, 7, 0, 0, 0},
+	{43894, 961, 5, 13, 0, 0},
+	{43900, 1, 8, 1, 0, 0},
+	{43909, 2, 7, 13, 0, 0},
+	{43917, 3, 8, 2, 0, 0},
+	{43926, 4, 8, 2, 0, 0},
+	{43935, 5, 8, 3, 0, 0},
+	{43944, 6, 14, 2, 0, 0},
+	{43959, 7, 8, 13, 0, 0},
+	{43968, 8, 8, 2, 0, 0},
+	{43977, 9, 6, 1, 0, 0},
+	{43984, 10, 16, 2, 0, 0},
+	{44001, 11, 8, 2, 0, 0},
+	{44010, 14, 10, 2, 0, 0},
+	{44021, 18, 7, 1, 0, 0},
+	{44029, 19, 10, 1, 0, 0},
+	{44040, 20, 7, 1, 0, 0},
+	{44048, 21, 10, 1, 0, 0},
+	{44059, 22, 7, 1, 0, 0},
+	{44067, 23, 12, 1, 0, 0},
+	{44080, 24, 8, 3, 0, 0},
+	{44089, 25, 13, 3, 0, 0},
+	{44103, 26, 8, 13, 0, 0},
+	{44112, 27, 6, 13, 0, 0},
+	{44119, 28, 7, 13, 0, 0},
+	{44127, 29, 7, 13, 0, 0},
+	{44135, 30, 7, 13, 0, 0},
+	{44143, 31, 11, 2, 0, 0},
+	{44155, 32, 11, 2, 0, 0},
+	{44167, 33, 9, 2, 0, 0},
+	{44177, 34, 8, 13, 0, 0},
+	{44186, 35, 8, 13, 0, 0},
+	{44195, 36, 8, 13, 0, 0},
+	{44204, 37, 8, 13, 0, 0},
+	{44213, 100, 10, 2, 0, 0},
+	{44224, 101, 13, 2, 0, 0},
+	{44238, 102, 9, 13, 0, 0},
+	{44248, 103, 15, 13, 0, 0},
+	{44264, 104, 14, 13, 0, 0},
+	{44279, 105, 6, 13, 0, 0},
+	{44286, 106, 12, 13, 0, 0},
+	{44299, 107, 13, 13, 0, 0},
+	{44313, 108, 7, 13, 0, 0},
+	{44321, 200, 10, 13, 0, 0},
+	{44332, 201, 10, 13, 0, 0},
+	{44343, 202, 15, 13, 0, 0},
+	{44359, 802, 15, 2, 0, 0},
+	{44375, 803, 14, 2, 0, 0},
+	{44390, 804, 12, 2, 0, 1},
+	{44403, 805, 17, 15, 0, 5},
+	{44421, 806, 17, 5, 0, 0},
+	{44439, 807, 12, 1, 0, 0},
+	{44452, 808, 6, 13, 0, 0},
+	{44459, 810, 12, 3, 0, 0},
+	{44472, 811, 13, 3, 0, 0},
+	{44486, 812, 13, 3, 0, 0},
+	{44500, 813, 10, 13, 0, 0},
+	{44511, 814, 13, 13, 0, 0},
+	{44525, 815, 15, 3, 0, 0},
+	{44541, 816, 16, 3, 0, 0},
+	{44558, 817, 16, 3, 0, 0},
+	{44575, 818, 16, 3, 0, 0},
+	{44592, 819, 16, 3, 0, 0},
+	{44609, 820, 10, 13, 0, 0},
+	{44620, 821, 16, 2, 0, 0},
+	{44637, 822, 10, 13, 0, 0},
+	{44648, 823, 13, 13, 0, 0},
+	{44662, 824, 6, 13, 0, 0},
+	{44669, 825, 6, 13, 0, 0},
+	{44676, 826, 12, 13, 0, 0},
+	{44689, 827, 14, 13, 0, 0},
+	{44704, 828, 13, 1, 0, 0},
+	{44718, 831, 6, 13, 0, 0},
+	{44725, 832, 8, 1, 0, 0},
+	{44734, 850, 10, 0, 0, 0},
+	{44745, 851, 13, 0, 0, 0},
+	{44759, 852, 18, 13, 0, 0},
+	{44778, 853, 15, 13, 0, 0},
+	{44794, 854, 13, 13, 0, 0},
+	{44808, 855, 14, 2, 0, 0},
+	{44823, 856, 14, 2, 0, 0},
+	{44838, 857, 14, 13, 0, 0},
+	{44853, 858, 17, 13, 0, 0},
+	{44871, 859, 21, 13, 0, 0},
+	{44893, 860, 13, 13, 0, 0},
+	{44907, 861, 20, 13, 0, 0},
+	{44928, 862, 21, 13, 0, 0},
+	{44950, 883, 10, 0, 0, 0},
+	{44961, 884, 13, 2, 0, 0},
+	{44975, 885, 14, 2, 0, 0},
+	{44990, 886, 12, 1, 0, 0},
+	{45003, 887, 14, 2, 0, 0},
+	{45018, 888, 11, 1, 0, 0},
+	{45030, 889, 11, 1, 0, 0},
+	{45042, 890, 7, 13, 0, 0},
+	{45050, 891, 13, 13, 0, 0},
+	{45064, 892, 11, 3, 0, 0},
+	{45076, 893, 17, 3, 0, 0},
+	{45094, 894, 15, 4, 0, 0},
+	{45110, 895, 9, 0, 0, 0},
+	{45120, 896, 9, 0, 0, 0},
+	{45130, 897, 8, 0, 0, 0},
+	{45139, 898, 13, 0, 0, 0},
+	{45153, 899, 15, 1, 0, 0},
+	{45169, 900, 6, 3, 0, 0},
+	{45176, 901, 9, 3, 0, 0},
+	{45186, 902, 10, 2, 0, 0},
+	{45197, 903, 12, 1, 0, 0},
+	{45210, 1013, 12, 6, 0, 1},
+	{45223, 1014, 10, 15, 0, 5},
+	{45234, 1015, 10, 1, 5, 0},
+	{45245, 1016, 15, 5, 0, 0},
+	{45261, 1020, 20, 9, 0, 0},
+	{45282, 1021, 19, 2, 0, 0},
+	{45302, 1022, 19, 2, 0, 0},
+	{45322, 1023, 21, 9, 0, 0},
+	{45344, 1024, 24, 9, 0, 0},
+	{45369, 1025, 30, 9, 0, 0},
+	{45400, 1026, 33, 9, 0, 0},
+	{45434, 1027, 17, 9, 0, 0},
+	{45452, 1028, 16, 9, 0, 0},
+	{45469, 1029, 15, 9, 0, 0},
+	{45485, 1030, 15, 9, 0, 0},
+	{45501, 1031, 19, 9, 0, 0},
+	{45521, 1032, 17, 9, 0, 0},
+	{45539, 1050, 15, 2, 0, 2},
+	{45555, 1051, 13, 2, 0, 1},
+	{45569, 1052, 17, 15, 0, 5},
+	{45587, 1053, 16, 15, 0, 5},
+	{45604, 1054, 15, 2, 0, 2},
+	{45620, 1055, 13, 2, 0, 1},
+	{45634, 1056, 17, 15, 0, 5},
+	{45652, 1057, 16, 15, 0, 5},
+	{45669, 1060, 13, 3, 0, 0},
+	{45683, 1061, 23, 3, 0, 0},
+	{45707, 1062, 13, 3, 0, 0},
+	{45721, 1063, 23, 3, 0, 0},
+	{45745, 1100, 11, 1, 0, 0},
+	{45757, 1101, 9, 3, 0, 0},
+	{45767, 1102, 9, 3, 0, 0},
+	{45777, 1200, 18, 2, 0, 0},
+	{45796, 1201, 19, 1, 0, 0},
+	{45816, 1, 14, 3, 0, 0},
+	{45831, 2, 11, 3, 0, 0},
+	{45843, 3, 19, 12, 0, 0},
+	{45863, 4, 19, 12, 0, 0},
+	{45883, 5, 16, 18, 0, 0},
+	{45900, 6, 16, 18, 0, 0},
+	{45917, 7, 18, 18, 0, 0},
+	{45936, 8, 18, 18, 0, 0},
+	{45955, 9, 19, 3, 0, 0},
+	{45975, 10, 19, 3, 0, 0},
+	{45995, 11, 18, 2, 0, 0},
+	{46014, 12, 18, 2, 0, 0},
+	{46033, 13, 22, 3, 0, 0},
+	{46056, 14, 20, 3, 0, 0},
+	{46077, 15, 22, 3, 0, 0},
+	{46100, 16, 20, 3, 0, 0},
+	{46121, 17, 18, 3, 0, 0},
+	{46140, 18, 16, 3, 0, 0},
+	{46157, 19, 18, 2, 0, 0},
+	{46176, 20, 17, 1, 0, 0},
+	{46194, 22, 18, 3, 0, 0},
+	{46213, 23, 11, 4, 0, 0},
+	{46225, 25, 10, 3, 0, 0},
+	{46236, 26, 12, 3, 0, 0},
+	{46249, 27, 14, 3, 0, 0},
+	{46264, 28, 15, 3, 0, 0},
+	{46280, 29, 10, 13, 0, 0},
+	{46291, 30, 13, 3, 0, 0},
+	{46305, 31, 11, 13, 0, 0},
+	{46317, 32, 15, 3, 0, 0},
+	{46333, 33, 26, 3, 0, 0},
+	{46360, 34, 14, 4, 0, 0},
+	{46375, 35, 9, 13, 0, 0},
+	{46385, 37, 15, 13, 0, 0},
+	{46401, 38, 17, 3, 0, 0},
+	{46419, 39, 13, 3, 0, 0},
+	{46433, 40, 10, 3, 0, 0},
+	{46444, 41, 8, 13, 0, 0},
+	{46453, 42, 13, 3, 0, 0},
+	{46467, 43, 11, 13, 0, 0},
+	{46479, 44, 13, 3, 0, 0},
+	{46493, 45, 13, 3, 0, 0},
+	{46507, 46, 8, 13, 0, 0},
+	{46516, 47, 13, 3, 0, 0},
+	{46530, 48, 13, 3, 0, 0},
+	{46544, 49, 8, 13, 0, 0},
+	{46553, 50, 13, 3, 0, 0},
+	{46567, 51, 11, 13, 0, 0},
+	{46579, 52, 13, 3, 0, 0},
+	{46593, 53, 14, 3, 0, 0},
+	{46608, 54, 9, 13, 0, 0},
+	{46618, 55, 15, 3, 0, 0},
+	{46634, 56, 13, 13, 0, 0},
+	{46648, 57, 14, 3, 0, 0},
+	{46663, 59, 8, 13, 0, 0},
+	{46672, 60, 10, 18, 0, 0},
+	{46683, 62, 16, 3, 0, 0},
+	{46700, 63, 11, 13, 0, 0},
+	{46712, 64, 13, 3, 0, 0},
+	{46726, 65, 14, 3, 0, 0},
+	{46741, 66, 12, 13, 0, 0},
+	{46754, 67, 11, 13, 0, 0},
+	{46766, 68, 15, 18, 0, 0},
+	{46782, 69, 21, 3, 0, 0},
+	{46804, 70, 19, 13, 0, 0},
+	{46824, 101, 16, 3, 0, 0},
+	{46841, 102, 24, 3, 0, 0},
+	{46866, 103, 25, 3, 0, 0},
+	{46892, 104, 22, 3, 0, 0},
+	{46915, 105, 23, 3, 0, 0},
+	{46939, 106, 23, 3, 0, 0},
+	{46963, 107, 24, 3, 0, 0},
+	{46988, 108, 19, 3, 0, 0},
+	{47008, 111, 22, 3, 0, 0},
+	{47031, 112, 22, 3, 0, 0},
+	{47054, 113, 23, 3, 0, 0},
+	{47078, 114, 23, 3, 0, 0},
+	{47102, 115, 23, 3, 0, 0},
+	{47126, 116, 23, 3, 0, 0},
+	{47150, 117, 17, 13, 0, 0},
+	{47168, 118, 17, 1, 0, 0},
+	{47186, 119, 18, 3, 0, 0},
+	{47205, 120, 18, 1, 0, 0},
+	{47224, 121, 16, 2, 0, 0},
+	{47241, 122, 17, 1, 0, 0},
+	{47259, 123, 14, 3, 0, 0},
+	{47274, 124, 14, 3, 0, 0},
+	{47289, 126, 19, 2, 0, 0},
+	{47309, 127, 21, 2, 0, 0},
+	{47331, 128, 15, 3, 0, 0},
+	{47347, 129, 15, 3, 0, 0},
+	{47363, 130, 19, 13, 0, 0},
+	{47383, 131, 19, 13, 0, 0},
+	{47403, 132, 14, 1, 0, 0},
+	{47418, 133, 18, 1, 0, 0},
+	{47437, 134, 12, 13, 0, 0},
+	{47450, 135, 18, 1, 0, 0},
+	{47469, 136, 21, 2, 0, 0},
+	{47491, 137, 19, 2, 0, 0},
+	{47511, 138, 15, 4, 0, 0},
+	{47527, 139, 15, 3, 0, 0},
+	{47543, 140, 15, 3, 0, 0},
+	{47559, 141, 16, 1, 0, 0},
+	{47576, 142, 13, 1, 0, 0},
+	{47590, 143, 16, 13, 0, 0},
+	{47607, 144, 18, 13, 0, 0},
+	{47626, 145, 16, 3, 0, 0},
+	{47643, 146, 16, 3, 0, 0},
+	{47660, 147, 15, 3, 0, 0},
+	{47676, 148, 13, 3, 0, 0},
+	{47690, 149, 13, 3, 0, 0},
+	{47704, 150, 15, 3, 0, 0},
+	{47720, 151, 15, 3, 0, 0},
+	{47736, 152, 10, 18, 0, 0},
+	{47747, 153, 11, 12, 0, 0},
+	{47759, 154, 12, 13, 0, 0},
+	{47772, 155, 15, 4, 0, 0},
+	{47788, 156, 16, 4, 0, 0},
+	{47805, 157, 14, 13, 0, 0},
+	{47820, 158, 15, 18, 0, 0},
+	{47836, 159, 16, 18, 0, 0},
+	{47853, 160, 21, 3, 0, 0},
+	{47875, 161, 18, 1, 0, 0},
+	{47894, 162, 20, 1, 0, 0},
+	{47915, 163, 19, 1, 0, 0},
+	{47935, 164, 16, 1, 0, 0},
+	{47952, 165, 17, 3, 0, 0},
+	{47970, 166, 15, 3, 0, 0},
+	{47986, 167, 18, 4, 0, 0},
+	{48005, 168, 18, 4, 0, 0},
+	{48024, 169, 27, 3, 0, 0},
+	{48052, 170, 25, 3, 0, 0},
+	{48078, 171, 27, 3, 0, 0},
+	{48106, 172, 25, 3, 0, 0},
+	{48132, 173, 20, 1, 0, 0},
+	{48153, 174, 14, 12, 0, 0},
+	{48168, 175, 13, 18, 0, 0},
+	{48182, 176, 23, 1, 0, 0},
+	{48206, 177, 15, 13, 0, 0},
+	{48222, 178, 11, 18, 0, 0},
+	{48234, 179, 18, 1, 0, 0},
+	{48253, 180, 18, 1, 0, 0},
+	{48272, 181, 18, 1, 0, 0},
+	{48291, 182, 18, 1, 0, 0},
+	{48310, 183, 15, 1, 0, 0},
+	{48326, 184, 30, 3, 0, 0},
+	{48357, 185, 30, 3, 0, 0},
+	{48388, 186, 29, 3, 0, 0},
+	{48418, 187, 29, 3, 0, 0},
+	{48448, 188, 29, 3, 0, 0},
+	{48478, 189, 29, 3, 0, 0},
+	{48508, 190, 19, 1, 0, 0},
+	{48528, 191, 15, 3, 0, 0},
+	{48544, 192, 16, 1, 0, 0},
+	{48561, 193, 16, 2, 0, 0},
+	{48578, 194, 19, 3, 0, 0},
+	{48598, 195, 17, 3, 0, 0},
+	{48616, 196, 19, 13, 0, 0},
+	{48636, 197, 16, 3, 0, 0},
+	{48653, 1, 11, 2, 0, 0},
+	{48665, 2, 15, 13, 0, 0},
+	{48681, 4, 19, 1, 0, 0},
+	{48701, 1, 9, 3, 0, 0},
+	{48711, 2, 5, 1, 0, 0},
+	{48717, 3, 11, 1, 0, 0},
+	{48729, 4, 6, 13, 0, 0},
+	{48736, 5, 11, 13, 0, 0},
+	{48748, 6, 6, 3, 0, 0},
+	{48755, 7, 10, 13, 0, 0},
+	{48766, 8, 15, 18, 0, 0},
+	{48782, 9, 17, 2, 0, 0},
+	{48800, 10, 15, 18, 0, 0},
+	{48816, 11, 17, 2, 0, 0},
+	{48834, 12, 12, 3, 0, 0},
+	{48847, 1, 8, 1, 0, 0},
+	{48856, 2, 11, 13, 0, 0},
+	{48868, 3, 8, 4, 0, 0},
+	{48877, 4, 15, 3, 0, 0},
+	{48893, 5, 19, 18, 0, 0},
+	{48913, 6, 19, 19, 0, 0},
+	{48933, 7, 11, 13, 0, 0},
+	{48945, 8, 14, 13, 0, 0},
+	{48960, 9, 13, 13, 0, 0},
+	{48974, 10, 15, 13, 0, 0},
+	{48990, 11, 14, 13, 0, 0},
+	{49005, 12, 15, 13, 0, 0},
+	{49021, 13, 11, 13, 0, 0},
+	{49033, 14, 5, 13, 0, 0},
+	{49039, 15, 6, 13, 0, 0},
+	{49046, 16, 12, 3, 0, 0},
+	{49059, 20, 10, 3, 0, 0},
+	{49070, 21, 8, 13, 0, 0},
+	{49079, 22, 13, 3, 0, 0},
+	{49093, 23, 13, 3, 0, 0},
+	{49107, 24, 13, 13, 0, 0},
+	{49121, 25, 15, 13, 0, 0},
+	{49137, 26, 11, 13, 0, 0},
+	{49149, 27, 14, 1, 0, 0},
+	{49164, 28, 18, 18, 0, 0},
+	{49183, 29, 18, 19, 0, 0},
+	{49202, 30, 14, 2, 0, 0},
+	{49217, 31, 18, 18, 0, 0},
+	{49236, 32, 18, 19, 0, 0},
+	{49255, 33, 14, 2, 0, 0},
+	{49270, 34, 11, 13, 0, 0},
+	{49282, 35, 18, 3, 0, 0},
+	{49301, 36, 13, 13, 0, 0},
+	{49315, 37, 13, 13, 0, 0},
+	{49329, 38, 9, 13, 0, 0},
+	{49339, 39, 8, 13, 0, 0},
+	{49348, 40, 12, 13, 0, 0},
+	{49361, 41, 13, 13, 0, 0},
+	{49375, 42, 19, 13, 0, 0},
+	{49395, 43, 16, 13, 0, 0},
+	{49412, 44, 11, 13, 0, 0},
+	{49424, 45, 19, 13, 0, 0},
+	{49444, 46, 12, 13, 0, 0},
+	{49457, 48, 13, 2, 0, 0},
+	{49471, 49, 16, 13, 0, 0},
+	{49488, 50, 17, 2, 0, 0},
+	{49506, 51, 15, 4, 0, 0},
+	{49522, 52, 16, 2, 0, 0},
+	{49539, 53, 14, 4, 0, 0},
+	{49554, 54, 12, 1, 0, 0},
+	{49567, 55, 10, 3, 0, 0},
+	{49578, 56, 11, 13, 0, 0},
+	{49590, 57, 12, 13, 0, 0},
+	{49603, 59, 17, 2, 0, 0},
+	{49621, 60, 14, 2, 0, 0},
+	{49636, 63, 16, 4, 0, 0},
+	{49653, 64, 10, 2, 0, 0},
+	{49664, 66, 14, 1, 0, 0},
+	{49679, 68, 18, 3, 0, 0},
+	{49698, 69, 17, 2, 0, 0},
+	{49716, 71, 14, 13, 0, 0},
+	{49731, 72, 18, 13, 0, 0},
+	{49750, 73, 16, 2, 0, 0},
+	{49767, 74, 14, 13, 0, 0},
+	{49782, 75, 19, 1, 0, 0},
+	{49802, 76, 14, 2, 0, 0},
+	{49817, 77, 9, 13, 0, 0},
+	{49827, 78, 14, 1, 0, 0},
+	{49842, 79, 15, 13, 0, 0},
+	{49858, 80, 20, 1, 0, 0},
+	{49879, 81, 11, 2, 0, 0},
+	{49891, 82, 18, 2, 0, 0},
+	{49910, 83, 21, 2, 0, 0},
+	{49932, 84, 19, 4, 0, 0},
+	{49952, 85, 20, 2, 0, 0},
+	{49973, 86, 18, 4, 0, 0},
+	{49992, 87, 13, 2, 0, 0},
+	{50006, 88, 16, 4, 0, 0},
+	{50023, 89, 14, 4, 0, 0},
+	{50038, 90, 21, 4, 0, 0},
+	{50060, 91, 17, 2, 0, 0},
+	{50078, 92, 8, 2, 0, 0},
+	{50087, 93, 12, 13, 0, 0},
+	{50100, 95, 12, 13, 0, 0},
+	{50113, 96, 13, 3, 0, 0},
+	{50127, 97, 12, 13, 0, 0},
+	{50140, 98, 9, 13, 0, 0},
+	{50150, 99, 9, 13, 0, 0},
+	{50160, 1, 9, 3, 0, 0},
+	{50170, 2, 5, 1, 0, 0},
+	{50176, 3, 11, 1, 0, 0},
+	{50188, 4, 6, 13, 0, 0},
+	{50195, 5, 11, 13, 0, 0},
+	{50207, 6, 6, 3, 0, 0},
+	{50214, 7, 10, 13, 0, 0},
+	{50225, 8, 15, 18, 0, 0},
+	{50241, 9, 17, 2, 0, 0},
+	{50259, 10, 15, 18, 0, 0},
+	{50275, 11, 17, 2, 0, 0},
+	{50293, 12, 12, 3, 0, 0},
+	{50306, 100, 20, 18, 0, 0},
+	{50327, 101, 20, 13, 0, 0},
+	{50348, 102, 13, 13, 0, 0},
+	{50362, 103, 20, 13, 0, 0},
+	{50383, 104, 20, 18, 0, 0},
+	{50404, 105, 19, 13, 0, 0},
+	{50424, 106, 13, 3, 0, 0},
+	{50438, 107, 11, 13, 0, 0},
+	{50450, 108, 14, 3, 0, 0},
+	{50465, 109, 27, 3, 0, 0},
+	{50493, 110, 16, 3, 0, 0},
+	{50510, 111, 21, 3, 0, 0},
+	{50532, 112, 16, 3, 0, 0},
+	{50549, 113, 16, 13, 0, 0},
+	{50566, 114, 17, 13, 0, 0},
+	{50584, 115, 16, 13, 0, 0},
+	{50601, 116, 16, 13, 0, 0},
+	{50618, 117, 14, 3, 0, 0},
+	{50633, 118, 16, 19, 0, 0},
+	{50650, 119, 16, 19, 0, 0},
+	{50667, 1, 14, 13, 0, 0},
+	{50682, 2, 18, 13, 0, 0},
+	{50701, 3, 21, 4, 0, 0},
+	{50723, 4, 21, 4, 0, 0},
+	{50745, 5, 22, 4, 0, 0},
+	{50768, 6, 22, 4, 0, 0},
+	{50791, 7, 29, 2, 0, 0},
+	{50821, 8, 29, 2, 0, 0},
+	{50851, 9, 27, 3, 0, 0},
+	{50879, 10, 27, 3, 0, 0},
+	{50907, 11, 18, 7, 0, 0},
+	{50926, 12, 18, 7, 0, 0},
+	{50945, 15, 19, 13, 0, 0},
+	{50965, 16, 24, 13, 0, 0},
+	{50990, 17, 15, 13, 0, 0},
+	{51006, 18, 21, 13, 0, 0},
+	{51028, 19, 24, 13, 0, 0},
+	{51053, 20, 20, 13, 0, 0},
+	{51074, 21, 22, 13, 0, 0},
+	{51097, 22, 14, 13, 0, 0},
+	{51112, 23, 18, 13, 0, 0},
+	{51131, 24, 25, 2, 0, 0},
+	{51157, 25, 21, 3, 0, 0},
+	{51179, 26, 19, 13, 0, 0},
+	{51199, 27, 19, 13, 0, 0},
+	{51219, 28, 27, 13, 0, 0},
+	{51247, 29, 13, 4, 0, 0},
+	{51261, 30, 11, 4, 0, 0},
+	{51273, 31, 10, 13, 0, 0},
+	{51284, 32, 15, 4, 0, 0},
+	{51300, 33, 11, 13, 0, 0},
+	{51312, 34, 10, 2, 0, 0},
+	{51323, 35, 10, 13, 0, 0},
+	{51334, 36, 30, 13, 0, 0},
+	{51365, 37, 11, 13, 0, 0},
+	{51377, 38, 26, 9, 0, 0},
+	{51404, 39, 26, 9, 0, 0},
+	{51431, 40, 26, 9, 0, 0},
+	{51458, 41, 26, 9, 0, 0},
+	{51485, 42, 20, 18, 0, 0},
+	{51506, 43, 20, 19, 0, 0},
+	{51527, 44, 21, 18, 0, 0},
+	{51549, 45, 21, 19, 0, 0},
+	{51571, 46, 25, 13, 0, 0},
+	{51597, 47, 19, 13, 0, 0},
+	{51617, 49, 19, 1, 0, 0},
+	{51637, 50, 19, 1, 0, 0},
+	{51657, 51, 32, 2, 0, 0},
+	{51690, 52, 32, 2, 0, 0},
+	{51723, 53, 32, 2, 0, 0},
+	{51756, 54, 32, 2, 0, 0},
+	{51789, 55, 32, 2, 0, 0},
+	{51822, 56, 32, 2, 0, 0},
+	{51855, 57, 32, 2, 0, 0},
+	{51888, 58, 32, 2, 0, 0},
+	{51921, 59, 34, 5, 0, 0},
+	{51956, 60, 34, 5, 0, 0},
+	{51991, 61, 34, 5, 0, 0},
+	{52026, 62, 34, 5, 0, 0},
+	{52061, 63, 34, 5, 0, 0},
+	{52096, 64, 34, 5, 0, 0},
+	{52131, 65, 34, 5, 0, 0},
+	{52166, 66, 34, 5, 0, 0},
+	{52201, 67, 21, 7, 0, 0},
+	{52223, 69, 20, 13, 0, 0},
+	{52244, 70, 18, 13, 0, 0},
+	{52263, 0, 9, 1, 0, 0},
+	{52273, 1, 14, 1, 0, 0},
+	{52288, 100, 13, 1, 0, 0},
+	{52302, 101, 10, 1, 0, 0},
+	{52313, 102, 10, 13, 0, 0},
+	{52324, 103, 11, 13, 0, 0},
+	{52336, 104, 15, 1, 0, 0},
+	{52352, 105, 7, 13, 0, 0},
+	{52360, 106, 10, 2, 4, 0},
+	{52371, 107, 15, 2, 4, 0},
+	{52387, 200, 6, 3, 4, 0},
+	{52394, 201, 7, 13, 4, 0},
+	{52402, 202, 6, 3, 4, 0},
+	{52409, 203, 13, 1, 4, 0},
+	{52423, 400, 13, 19, 4, 0},
+	{52437, 401, 13, 19, 4, 0},
+	{52451, 402, 13, 2, 4, 0},
+	{52465, 403, 13, 2, 4, 0},
+	{52479, 404, 14, 1, 4, 0},
+	{52494, 405, 10, 1, 4, 0},
+	{52505, 406, 14, 1, 4, 0},
+	{52520, 407, 14, 2, 4, 0},
+	{52535, 408, 19, 1, 4, 0},
+	{52555, 409, 20, 1, 4, 0},
+	{52576, 410, 15, 13, 4, 0},
+	{52592, 411, 20, 13, 4, 0},
+	{52613, 412, 20, 13, 4, 0},
+	{52634, 413, 25, 13, 4, 0},
+	{52660, 414, 14, 1, 4, 0},
+	{52675, 500, 15, 3, 0, 0},
+	{52691, 501, 15, 13, 0, 0},
+	{52707, 502, 14, 13, 0, 0},
+	{52722, 503, 18, 3, 0, 0},
+	{52741, 504, 16, 13, 0, 0},
+	{52758, 505, 18, 13, 0, 0},
+	{52777, 506, 16, 3, 0, 0},
+	{52794, 507, 16, 13, 0, 0},
+	{52811, 508, 16, 3, 0, 0},
+	{52828, 800, 9, 2, 0, 0},
+	{52838, 801, 9, 2, 0, 0},
+	{52848, 802, 10, 2, 0, 0},
+	{52859, 803, 10, 0, 0, 0},
+	{52870, 804, 14, 13, 0, 0},
+	{52885, 805, 13, 13, 0, 0},
+	{52899, 806, 16, 4, 0, 0},
+	{52916, 807, 14, 4, 0, 0},
+	{52931, 808, 13, 2, 0, 0},
+	{52945, 809, 15, 3, 0, 0},
+	{52961, 810, 16, 13, 0, 0},
+	{52978, 811, 13, 13, 0, 0},
+	{52992, 4, 4, 3, 0, 0},
+	{52997, 6, 11, 3, 0, 0},
+	{53009, 1, 17, 13, 0, 0},
+	{53027, 2, 21, 2, 0, 0},
+	{53049, 3, 20, 13, 0, 0},
+	{53070, 101, 13, 13, 0, 0},
+	{53084, 102, 24, 13, 0, 0},
+	{53109, 103, 20, 13, 0, 0},
+	{53130, 104, 18, 13, 0, 0},
+	{53149, 105, 20, 13, 0, 0},
+	{53170, 106, 19, 13, 0, 0},
+	{53190, 107, 15, 13, 0, 0},
+	{53206, 108, 21, 0, 0, 0},
+	{53228, 109, 25, 0, 0, 0},
+	{53254, 110, 28, 2, 0, 0},
+	{53283, 111, 25, 13, 0, 0},
+	{53309, 112, 13, 13, 0, 0},
+	{53323, 113, 19, 2, 0, 0},
+	{53343, 114, 22, 2, 0, 0},
+	{53366, 115, 30, 1, 0, 0},
+	{53397, 116, 22, 0, 0, 0},
+	{53420, 201, 12, 2, 0, 0},
+	{53433, 202, 16, 1, 0, 0},
+	{53450, 203, 18, 1, 0, 0},
+	{53469, 204, 15, 13, 0, 0},
+	{53485, 205, 14, 13, 0, 0},
+	{53500, 206, 17, 3, 0, 0},
+	{53518, 207, 22, 18, 0, 0},
+	{53541, 208, 22, 19, 0, 0},
+	{53564, 209, 14, 13, 0, 0},
+	{53579, 210, 17, 2, 0, 0},
+	{53597, 211, 17, 2, 0, 0},
+	{53615, 212, 17, 2, 0, 0},
+	{53633, 213, 17, 2, 0, 0},
+	{53651, 214, 19, 2, 0, 0},
+	{53671, 215, 20, 2, 0, 0},
+	{53692, 216, 18, 2, 0, 0},
+	{53711, 217, 19, 2, 0, 0},
+	{53731, 218, 19, 2, 0, 0},
+	{53751, 219, 19, 13, 0, 0},
+	{53771, 220, 18, 13, 0, 0},
+	{53790, 221, 18, 2, 0, 0},
+	{53809, 222, 19, 2, 0, 0},
+	{53829, 223, 17, 3, 0, 0},
+	{53847, 224, 19, 2, 0, 0},
+	{53867, 225, 24, 13, 0, 0},
+	{53892, 226, 18, 13, 0, 0},
+	{53911, 227, 18, 2, 0, 0},
+	{53930, 228, 19, 2, 0, 0},
+	{53950, 229, 17, 3, 0, 0},
+	{53968, 230, 19, 2, 0, 0},
+	{53988, 231, 19, 13, 0, 0},
+	{54008, 1958, 8, 13, 0, 0},
+	{54017, 2228, 14, 13, 0, 0},
+	{54032, 2237, 11, 13, 0, 0},
+	{54044, 2238, 13, 13, 0, 0},
+	{54058, 2250, 14, 13, 0, 0},
+	{54073, 2531, 27, 3, 0, 0},
+	{54101, 2532, 14, 3, 0, 0},
+	{54116, 2533, 16, 3, 0, 0},
+	{54133, 2535, 27, 3, 0, 0},
+	{54161, 2539, 16, 13, 0, 0},
+	{54178, 2545, 9, 13, 0, 0},
+	{54188, 4676, 8, 13, 0, 0},
+	{54197, 4681, 10, 13, 0, 0},
+	{54208, 4702, 15, 13, 0, 0},
+	{54224, 4721, 11, 13, 0, 0},
+	{54236, 4745, 7, 13, 0, 0},
+	{54244, 0, 17, 18, 0, 0},
+	{54262, 1, 18, 18, 0, 0},
+	{54281, 2, 17, 19, 0, 0},
+	{54299, 3, 18, 19, 0, 0},
+	{54318, 4, 15, 2, 0, 0},
+	{54334, 5, 16, 2, 0, 0},
+	{54351, 6, 15, 2, 0, 0},
+	{54367, 7, 15, 2, 0, 0},
+	{54383, 8, 19, 3, 0, 0},
+	{54403, 9, 15, 3, 0, 0},
+	{54419, 10, 17, 13, 0, 0},
+	{54437, 11, 20, 13, 0, 0},
+	{54458, 78, 18, 1, 0, 0},
+	{54477, 79, 18, 1, 0, 0},
+	{54496, 80, 16, 2, 0, 0},
+	{54513, 81, 16, 2, 0, 0},
+	{54530, 82, 25, 3, 0, 0},
+	{54556, 83, 25, 3, 0, 0},
+	{54582, 84, 25, 3, 0, 0},
+	{54608, 85, 25, 3, 0, 0},
+	{54634, 86, 25, 3, 0, 0},
+	{54660, 87, 25, 3, 0, 0},
+	{54686, 88, 20, 3, 0, 0},
+	{54707, 89, 21, 3, 0, 0},
+	{54729, 90, 21, 3, 0, 0},
+	{54751, 91, 22, 3, 0, 0},
+	{54774, 92, 23, 3, 0, 0},
+	{54798, 93, 21, 3, 0, 0},
+	{54820, 98, 22, 2, 0, 0},
+	{54843, 101, 16, 13, 0, 0},
+	{54860, 102, 13, 13, 0, 0},
+	{54874, 103, 16, 13, 0, 0},
+	{54891, 104, 13, 13, 0, 0},
+	{54905, 105, 17, 2, 0, 0},
+	{54923, 106, 20, 3, 0, 0},
+	{54944, 107, 18, 2, 0, 0},
+	{54963, 108, 19, 2, 0, 0},
+	{54983, 109, 23, 3, 0, 0},
+	{55007, 110, 24, 3, 0, 0},
+	{55032, 111, 17, 3, 0, 0},
+	{55050, 112, 18, 3, 0, 0},
+	{55069, 113, 22, 1, 0, 0},
+	{55092, 114, 25, 18, 0, 0},
+	{55118, 115, 23, 2, 0, 0},
+	{55142, 116, 25, 18, 0, 0},
+	{55168, 117, 23, 2, 0, 0},
+	{55192, 118, 11, 2, 0, 0},
+	{55204, 119, 15, 13, 0, 0},
+	{55220, 120, 22, 3, 0, 0},
+	{55243, 121, 16, 13, 0, 0},
+	{55260, 122, 18, 13, 0, 0},
+	{55279, 123, 21, 3, 0, 0},
+	{55301, 124, 21, 3, 0, 0},
+	{55323, 125, 16, 3, 0, 0},
+	{55340, 126, 14, 13, 0, 0},
+	{55355, 127, 24, 3, 0, 0},
+	{55380, 128, 25, 3, 0, 0},
+	{55406, 130, 13, 13, 0, 0},
+	{55420, 131, 19, 13, 0, 0},
+	{55440, 132, 18, 13, 0, 0},
+	{55459, 133, 16, 13, 0, 0},
+	{55476, 134, 17, 3, 0, 0},
+	{55494, 135, 17, 3, 0, 0},
+	{55512, 136, 18, 3, 0, 0},
+	{55531, 137, 13, 3, 0, 0},
+	{55545, 138, 24, 3, 0, 0},
+	{55570, 139, 14, 3, 0, 0},
+	{55585, 140, 16, 3, 0, 0},
+	{55602, 141, 17, 3, 0, 0},
+	{55620, 142, 19, 3, 0, 0},
+	{55640, 143, 21, 18, 0, 0},
+	{55662, 144, 19, 2, 0, 0},
+	{55682, 145, 21, 18, 0, 0},
+	{55704, 146, 19, 2, 0, 0},
+	{55724, 147, 15, 3, 0, 0},
+	{55740, 148, 18, 3, 0, 0},
+	{55759, 150, 15, 3, 0, 0},
+	{55775, 151, 14, 3, 0, 0},
+	{55790, 152, 14, 3, 0, 0},
+	{55805, 153, 13, 3, 0, 0},
+	{55819, 154, 15, 3, 0, 0},
+	{55835, 155, 16, 3, 0, 0},
+	{55852, 156, 20, 3, 0, 0},
+	{55873, 157, 21, 3, 0, 0},
+	{55895, 158, 21, 1, 0, 0},
+	{55917, 159, 17, 3, 0, 0},
+	{55935, 160, 18, 3, 0, 0},
+	{55954, 161, 20, 1, 0, 0},
+	{55975, 168, 13, 3, 0, 0},
+	{55989, 169, 11, 13, 0, 0},
+	{56001, 180, 11, 13, 0, 0},
+	{56013, 181, 15, 2, 0, 0},
+	{56029, 182, 16, 13, 0, 0},
+	{56046, 183, 17, 13, 0, 0},
+	{56064, 184, 12, 13, 0, 0},
+	{56077, 185, 16, 13, 0, 0},
+	{56094, 186, 14, 13, 0, 0},
+	{56109, 187, 12, 13, 0, 0},
+	{56122, 188, 17, 13, 0, 0},
+	{56140, 189, 18, 13, 0, 0},
+	{56159, 195, 18, 13, 0, 0},
+	{56178, 196, 13, 13, 0, 0},
+	{56192, 197, 11, 13, 0, 0},
+	{56204, 198, 14, 13, 0, 0},
+	{56219, 199, 13, 2, 0, 0},
+	{56233, 200, 14, 13, 0, 0},
+	{56248, 201, 15, 13, 0, 0},
+	{56264, 202, 18, 2, 0, 0},
+	{56283, 203, 20, 13, 0, 0},
+	{56304, 204, 23, 3, 0, 0},
+	{56328, 205, 12, 13, 0, 0},
+	{56341, 206, 14, 2, 0, 0},
+	{56356, 207, 16, 1, 0, 0},
+	{56373, 208, 14, 1, 0, 0},
+	{56388, 209, 14, 1, 0, 0},
+	{56403, 210, 11, 13, 0, 0},
+	{56415, 220, 19, 1, 0, 0},
+	{56435, 221, 20, 1, 0, 0},
+	{56456, 222, 20, 3, 0, 0},
+	{56477, 223, 20, 3, 0, 0},
+	{56498, 224, 20, 3, 0, 0},
+	{56519, 225, 20, 3, 0, 0},
+	{56540, 226, 18, 18, 0, 0},
+	{56559, 227, 20, 13, 0, 0},
+	{56580, 228, 22, 13, 0, 0},
+	{56603, 229, 20, 13, 0, 0},
+	{56624, 230, 12, 13, 0, 0},
+	{56637, 231, 15, 2, 0, 0},
+	{56653, 232, 15, 2, 0, 0},
+	{56669, 233, 19, 2, 0, 0},
+	{56689, 234, 18, 2, 0, 0},
+	{56708, 235, 15, 2, 0, 0},
+	{56724, 236, 16, 1, 0, 0},
+	{56741, 240, 20, 1, 0, 0},
+	{56762, 241, 21, 1, 0, 0},
+	{56784, 242, 14, 13, 0, 0},
+	{56799, 243, 26, 13, 0, 0},
+	{56826, 244, 25, 13, 0, 0},
+	{56852, 245, 15, 18, 0, 0},
+	{56868, 246, 15, 13, 0, 0},
+	{56884, 247, 18, 13, 0, 0},
+	{56903, 248, 18, 13, 0, 0},
+	{56922, 249, 18, 18, 0, 0},
+	{56941, 250, 20, 13, 0, 0},
+	{56962, 251, 24, 13, 0, 0},
+	{56987, 252, 22, 3, 0, 0},
+	{57010, 253, 23, 3, 0, 0},
+	{57034, 254, 23, 3, 0, 0},
+	{57058, 255, 24, 3, 0, 0},
+	{57083, 260, 13, 13, 0, 0},
+	{57097, 270, 19, 1, 0, 0},
+	{57117, 271, 20, 1, 0, 0},
+	{57138, 272, 23, 3, 0, 0},
+	{57162, 273, 21, 18, 0, 0},
+	{57184, 274, 23, 13, 0, 0},
+	{57208, 275, 21, 18, 0, 0},
+	{57230, 276, 20, 13, 0, 0},
+	{57251, 277, 22, 13, 0, 0},
+	{57274, 278, 12, 13, 0, 0},
+	{57287, 279, 15, 2, 0, 0},
+	{57303, 280, 15, 2, 0, 0},
+	{57319, 281, 19, 2, 0, 0},
+	{57339, 282, 18, 3, 0, 0},
+	{57358, 283, 16, 1, 0, 0},
+	{57375, 284, 14, 18, 0, 0},
+	{57390, 285, 20, 13, 0, 0},
+	{57411, 290, 14, 3, 0, 0},
+	{57426, 291, 14, 3, 0, 0},
+	{57441, 292, 14, 3, 0, 0},
+	{57456, 293, 14, 3, 0, 0},
+	{57471, 294, 14, 3, 0, 0},
+	{57486, 295, 14, 3, 0, 0},
+	{57501, 296, 14, 3, 0, 0},
+	{57516, 297, 14, 3, 0, 0},
+	{57531, 298, 14, 3, 0, 0},
+	{57546, 299, 15, 3, 0, 0},
+	{57562, 300, 14, 3, 0, 0},
+	{57577, 301, 14, 3, 0, 0},
+	{57592, 302, 14, 3, 0, 0},
+	{57607, 303, 14, 3, 0, 0},
+	{57622, 304, 14, 3, 0, 0},
+	{57637, 305, 14, 3, 0, 0},
+	{57652, 306, 14, 3, 0, 0},
+	{57667, 307, 14, 3, 0, 0},
+	{57682, 308, 14, 3, 0, 0},
+	{57697, 309, 15, 3, 0, 0},
+	{57713, 316, 10, 13, 0, 0},
+	{57724, 317, 10, 13, 0, 0},
+	{57735, 320, 24, 3, 0, 0},
+	{57760, 321, 19, 1, 0, 0},
+	{57780, 322, 20, 1, 0, 0},
+	{57801, 323, 12, 4, 0, 0},
+	{57814, 324, 18, 18, 0, 0},
+	{57833, 325, 22, 13, 0, 0},
+	{57856, 326, 12, 13, 0, 0},
+	{57869, 327, 15, 2, 0, 0},
+	{57885, 328, 15, 2, 0, 0},
+	{57901, 329, 19, 2, 0, 0},
+	{57921, 330, 19, 2, 0, 0},
+	{57941, 331, 18, 1, 0, 0},
+	{57960, 332, 18, 1, 0, 0},
+	{57979, 333, 18, 1, 0, 0},
+	{57998, 334, 14, 3, 0, 0},
+	{58013, 335, 15, 3, 0, 0},
+	{58029, 336, 15, 3, 0, 0},
+	{58045, 337, 16, 3, 0, 0},
+	{58062, 338, 17, 3, 0, 0},
+	{58080, 339, 17, 3, 0, 0},
+	{58098, 340, 17, 3, 0, 0},
+	{58116, 341, 17, 3, 0, 0},
+	{58134, 342, 15, 2, 0, 0},
+	{58150, 343, 15, 1, 0, 0},
+	{58166, 344, 15, 2, 0, 0},
+	{58182, 345, 15, 3, 0, 0},
+	{58198, 346, 13, 3, 0, 0},
+	{58212, 347, 14, 3, 0, 0},
+	{58227, 348, 16, 13, 0, 0},
+	{58244, 349, 15, 0, 0, 0},
+	{58260, 350, 16, 0, 0, 0},
+	{58277, 351, 18, 13, 0, 0},
+	{58296, 352, 16, 3, 0, 0},
+	{58313, 353, 17, 12, 0, 0},
+	{58331, 354, 16, 18, 0, 0},
+	{58348, 355, 14, 13, 0, 0},
+	{58363, 356, 12, 13, 0, 0},
+	{58376, 357, 15, 13, 0, 0},
+	{58392, 358, 14, 13, 0, 0},
+	{58407, 359, 21, 2, 0, 0},
+	{58429, 360, 14, 13, 0, 0},
+	{58444, 361, 12, 13, 0, 0},
+	{58457, 362, 10, 18, 0, 0},
+	{58468, 363, 16, 13, 0, 0},
+	{58485, 370, 12, 3, 0, 0},
+	{58498, 371, 16, 3, 0, 0},
+	{58515, 372, 15, 13, 0, 0},
+	{58531, 373, 20, 3, 0, 0},
+	{58552, 374, 17, 13, 0, 0},
+	{58570, 375, 14, 3, 0, 0},
+	{58585, 376, 11, 13, 0, 0},
+	{58597, 377, 15, 13, 0, 0},
+	{58613, 378, 20, 3, 0, 0},
+	{58634, 379, 17, 13, 0, 0},
+	{58652, 380, 10, 3, 0, 0},
+	{58663, 381, 16, 3, 0, 0},
+	{58680, 382, 17, 3, 0, 0},
+	{58698, 383, 23, 3, 0, 0},
+	{58722, 384, 21, 3, 0, 0},
+	{58744, 385, 21, 3, 0, 0},
+	{58766, 386, 21, 3, 0, 0},
+	{58788, 387, 23, 3, 0, 0},
+	{58812, 388, 21, 3, 0, 0},
+	{58834, 389, 21, 3, 0, 0},
+	{58856, 390, 21, 3, 0, 0},
+	{58878, 391, 14, 3, 0, 0},
+	{58893, 392, 15, 3, 0, 0},
+	{58909, 393, 21, 3, 0, 0},
+	{58931, 394, 21, 3, 0, 0},
+	{58953, 395, 16, 13, 0, 0},
+	{58970, 396, 25, 19, 0, 0},
+	{58996, 397, 25, 19, 0, 0},
+	{59022, 398, 11, 13, 0, 0},
+	{59034, 399, 22, 3, 0, 0},
+	{59057, 400, 23, 3, 0, 0},
+	{59081, 401, 25, 13, 0, 0},
+	{59107, 402, 26, 13, 0, 0},
+	{59134, 403, 19, 13, 0, 0},
+	{59154, 404, 26, 3, 0, 0},
+	{59181, 405, 26, 3, 0, 0},
+	{59208, 406, 28, 3, 0, 0},
+	{59237, 407, 19, 3, 0, 0},
+	{59257, 408, 19, 3, 0, 0},
+	{59277, 409, 26, 1, 0, 0},
+	{59304, 410, 26, 1, 0, 0},
+	{59331, 411, 26, 1, 0, 0},
+	{59358, 412, 26, 1, 0, 0},
+	{59385, 413, 21, 1, 0, 0},
+	{59407, 414, 29, 1, 0, 0},
+	{59437, 415, 15, 2, 0, 0},
+	{59453, 416, 15, 2, 0, 0},
+	{59469, 417, 15, 2, 0, 0},
+	{59485, 418, 17, 1, 0, 0},
+	{59503, 419, 16, 2, 0, 0},
+	{59520, 420, 16, 2, 0, 0},
+	{59537, 421, 16, 2, 0, 0},
+	{59554, 422, 18, 1, 0, 0},
+	{59573, 423, 16, 13, 0, 0},
+	{59590, 424, 20, 13, 0, 0},
+	{59611, 425, 14, 3, 0, 0},
+	{59626, 426, 14, 3, 0, 0},
+	{59641, 427, 15, 13, 0, 0},
+	{59657, 428, 8, 13, 0, 0},
+	{59666, 429, 19, 13, 0, 0},
+	{59686, 430, 20, 3, 0, 0},
+	{59707, 431, 21, 3, 0, 0},
+	{59729, 432, 13, 3, 0, 0},
+	{59743, 433, 17, 3, 0, 0},
+	{59761, 434, 10, 3, 0, 0},
+	{59772, 435, 21, 13, 0, 0},
+	{59794, 436, 14, 3, 0, 0},
+	{59809, 437, 11, 3, 0, 0},
+	{59821, 438, 15, 3, 0, 0},
+	{59837, 439, 24, 3, 0, 0},
+	{59862, 440, 24, 3, 0, 0},
+	{59887, 441, 22, 18, 0, 0},
+	{59910, 442, 22, 18, 0, 0},
+	{59933, 443, 13, 13, 0, 0},
+	{59947, 444, 13, 13, 0, 0},
+	{59961, 445, 22, 3, 0, 0},
+	{59984, 446, 21, 2, 0, 0},
+	{60006, 447, 23, 3, 0, 0},
+	{60030, 448, 13, 9, 0, 0},
+	{60044, 449, 12, 9, 0, 0},
+	{60057, 450, 13, 9, 0, 0},
+	{60071, 451, 12, 9, 0, 0},
+	{60084, 452, 25, 3, 0, 0},
+	{60110, 453, 20, 3, 0, 0},
+	{60131, 454, 22, 18, 0, 0},
+	{60154, 455, 22, 18, 0, 0},
+	{60177, 456, 27, 3, 0, 0},
+	{60205, 457, 27, 3, 0, 0},
+	{60233, 458, 25, 18, 0, 0},
+	{60259, 459, 25, 18, 0, 0},
+	{60285, 460, 21, 13, 0, 0},
+	{60307, 461, 11, 13, 0, 0},
+	{60319, 462, 12, 13, 0, 0},
+	{60332, 463, 11, 13, 0, 0},
+	{60344, 464, 16, 13, 0, 0},
+	{60361, 465, 20, 13, 0, 0},
+	{60382, 466, 15, 13, 0, 0},
+	{60398, 467, 18, 13, 0, 0},
+	{60417, 468, 14, 13, 0, 0},
+	{60432, 469, 12, 13, 0, 0},
+	{60445, 470, 14, 13, 0, 0},
+	{60460, 471, 21, 18, 0, 0},
+	{60482, 472, 23, 4, 0, 0},
+	{60506, 473, 23, 4, 0, 0},
+	{60530, 480, 16, 13, 0, 0},
+	{60547, 481, 20, 13, 0, 0},
+	{60568, 482, 17, 13, 0, 0},
+	{60586, 483, 21, 13, 0, 0},
+	{60608, 484, 24, 13, 0, 0},
+	{60633, 485, 27, 13, 0, 0},
+	{60661, 486, 20, 13, 0, 0},
+	{60682, 487, 21, 13, 0, 0},
+	{60704, 488, 18, 13, 0, 0},
+	{60723, 489, 12, 13, 0, 0},
+	{60736, 490, 12, 13, 0, 0},
+	{60749, 491, 15, 13, 0, 0},
+	{60765, 492, 15, 13, 0, 0},
+	{60781, 493, 13, 2, 0, 0},
+	{60795, 494, 19, 1, 0, 0},
+	{60815, 495, 14, 2, 0, 0},
+	{60830, 1028, 16, 13, 0, 0},
+	{60847, 1031, 17, 13, 0, 0},
+	{60865, 1035, 17, 13, 0, 0},
+	{60883, 1036, 13, 13, 0, 0},
+	{60897, 1037, 17, 13, 0, 0},
+	{60915, 1, 8, 13, 0, 0},
+	{60924, 2, 7, 13, 0, 0},
+	{60932, 3, 11, 13, 0, 0},
+	{60944, 4, 14, 2, 0, 0},
+	{60959, 10, 22, 13, 0, 0},
+	{60982, 11, 13, 13, 0, 0},
+	{60996, 12, 21, 2, 0, 0},
+	{61018, 20, 20, 13, 0, 0},
+	{61039, 21, 15, 3, 0, 0},
+	{61055, 22, 8, 2, 0, 0},
+	{61064, 23, 11, 2, 0, 0},
+	{61076, 24, 11, 2, 0, 0},
+	{61088, 25, 11, 2, 0, 0},
+	{61100, 26, 9, 2, 0, 0},
+	{61110, 27, 12, 2, 0, 0},
+	{61123, 28, 12, 2, 0, 0},
+	{61136, 29, 12, 2, 0, 0},
+	{61149, 32, 14, 1, 0, 0},
+	{61164, 33, 9, 13, 0, 0},
+	{61174, 34, 15, 13, 0, 0},
+	{61190, 35, 14, 13, 0, 0},
+	{61205, 36, 6, 13, 0, 0},
+	{61212, 37, 20, 4, 0, 0},
+	{61233, 38, 9, 4, 0, 0},
+	{61243, 39, 10, 4, 0, 0},
+	{61254, 40, 9, 18, 0, 0},
+	{61264, 41, 9, 19, 0, 0},
+	{61274, 42, 11, 2, 0, 0},
+	{61286, 43, 11, 2, 0, 0},
+	{61298, 44, 8, 0, 0, 0},
+	{61307, 45, 8, 1, 0, 0},
+	{61316, 46, 9, 3, 0, 0},
+	{61326, 47, 8, 3, 0, 0},
+	{61335, 48, 11, 4, 0, 0},
+	{61347, 49, 10, 4, 0, 0},
+	{61358, 50, 15, 1, 0, 0},
+	{61374, 51, 19, 13, 0, 0},
+	{61394, 52, 16, 13, 0, 0},
+	{61411, 53, 14, 13, 0, 0},
+	{61426, 61, 12, 3, 0, 0},
+	{61439, 62, 12, 3, 0, 0},
+	{61452, 63, 12, 3, 0, 0},
+	{61465, 64, 12, 3, 0, 0},
+	{61478, 65, 11, 3, 0, 0},
+	{61490, 66, 11, 3, 0, 0},
+	{61502, 67, 11, 3, 0, 0},
+	{61514, 68, 11, 3, 0, 0},
+	{61526, 69, 16, 3, 0, 0},
+	{61543, 70, 21, 3, 0, 0},
+	{61565, 71, 20, 3, 0, 0},
+	{61586, 72, 16, 3, 0, 0},
+	{61603, 80, 10, 1, 0, 0},
+	{61614, 81, 9, 1, 0, 0},
+	{61624, 110, 5, 2, 0, 0},
+	{61630, 111, 13, 2, 0, 0},
+	{61644, 112, 16, 2, 0, 0},
+	{61661, 113, 15, 2, 0, 0},
+	{61677, 114, 15, 2, 0, 0},
+	{61693, 115, 15, 2, 0, 0},
+	{61709, 116, 10, 13, 0, 0},
+	{61720, 117, 10, 2, 0, 0},
+	{61731, 118, 11, 2, 0, 0},
+	{61743, 119, 9, 3, 0, 0},
+	{61753, 120, 11, 0, 0, 0},
+	{61765, 121, 8, 13, 0, 0},
+	{61774, 122, 8, 2, 0, 0},
+	{61783, 123, 9, 2, 0, 0},
+	{61793, 124, 14, 2, 0, 0},
+	{61808, 150, 6, 3, 0, 0},
+	{61815, 151, 7, 0, 0, 0},
+	{61823, 152, 7, 0, 0, 0},
+	{61831, 153, 11, 1, 0, 0},
+	{61843, 154, 5, 1, 0, 0},
+	{61849, 190, 6, 2, 0, 0},
+	{61856, 191, 5, 2, 0, 0},
+	{61862, 200, 13, 18, 0, 0},
+	{61876, 201, 15, 12, 0, 0},
+	{61892, 202, 8, 1, 0, 0},
+	{61901, 203, 15, 3, 0, 0},
+	{61917, 204, 12, 18, 0, 0},
+	{61930, 205, 14, 13, 0, 0},
+	{61945, 206, 12, 13, 0, 0},
+	{61958, 207, 13, 18, 0, 0},
+	{61972, 210, 14, 1, 0, 0},
+	{61987, 211, 10, 3, 0, 0},
+	{61998, 212, 16, 3, 0, 0},
+	{62015, 213, 16, 3, 0, 0},
+	{62032, 214, 11, 0, 0, 0},
+	{62044, 215, 11, 0, 0, 0},
+	{62056, 216, 11, 0, 0, 0},
+	{62068, 217, 15, 1, 0, 0},
+	{62084, 218, 8, 1, 0, 0},
+	{62093, 219, 10, 2, 0, 0},
+	{62104, 220, 12, 3, 0, 0},
+	{62117, 221, 16, 1, 0, 0},
+	{62134, 222, 11, 0, 0, 0},
+	{62146, 223, 10, 0, 0, 0},
+	{62157, 224, 13, 0, 0, 0},
+	{62171, 232, 12, 0, 0, 0},
+	{62184, 233, 11, 0, 0, 0},
+	{62196, 234, 10, 2, 0, 0},
+	{62207, 250, 12, 13, 0, 0},
+	{62220, 251, 12, 13, 0, 0},
+	{62233, 252, 12, 13, 0, 0},
+	{62246, 253, 29, 5, 0, 0},
+	{62276, 254, 15, 5, 0, 0},
+	{62292, 290, 20, 1, 0, 0},
+	{62313, 291, 18, 13, 0, 0},
+	{62332, 292, 22, 1, 0, 0},
+	{62355, 293, 13, 13, 0, 0},
+	{62369, 294, 19, 13, 0, 0},
+	{62389, 295, 13, 13, 0, 0},
+	{62403, 296, 23, 3, 0, 0},
+	{62427, 297, 23, 3, 0, 0},
+	{62451, 298, 14, 2, 0, 0},
+	{62466, 299, 12, 1, 0, 0},
+	{62479, 300, 10, 13, 0, 0},
+	{62490, 310, 20, 3, 0, 0},
+	{62511, 311, 18, 3, 0, 0},
+	{62530, 312, 15, 1, 0, 0},
+	{62546, 313, 13, 13, 0, 0},
+	{62560, 314, 13, 13, 0, 0},
+	{62574, 315, 18, 0, 0, 0},
+	{62593, 316, 18, 1, 0, 0},
+	{62612, 317, 13, 13, 0, 0},
+	{62626, 318, 18, 3, 0, 0},
+	{62645, 319, 18, 3, 0, 0},
+	{62664, 330, 14, 1, 0, 0},
+	{62679, 331, 16, 3, 0, 0},
+	{62696, 332, 12, 4, 0, 0},
+	{62709, 333, 16, 2, 0, 0},
+	{62726, 334, 15, 0, 0, 0},
+	{62742, 335, 18, 0, 0, 0},
+	{62761, 336, 14, 2, 0, 0},
+	{62776, 337, 7, 13, 0, 0},
+	{62784, 338, 6, 13, 0, 0},
+	{62791, 339, 12, 2, 0, 0},
+	{62804, 340, 16, 2, 0, 0},
+	{62821, 341, 15, 0, 0, 0},
+	{62837, 342, 15, 0, 0, 0},
+	{62853, 343, 18, 0, 0, 0},
+	{62872, 344, 17, 0, 0, 0},
+	{62890, 345, 19, 0, 0, 0},
+	{62910, 346, 17, 0, 0, 0},
+	{62928, 347, 17, 0, 0, 0},
+	{62946, 348, 18, 7, 0, 0},
+	{62965, 349, 11, 13, 0, 0},
+	{62977, 350, 12, 13, 0, 0},
+	{62990, 351, 12, 13, 0, 0},
+	{63003, 352, 20, 8, 0, 0},
+	{63024, 353, 19, 8, 0, 0},
+	{63044, 354, 15, 2, 0, 0},
+	{63060, 355, 15, 2, 0, 0},
+	{63076, 356, 18, 7, 0, 0},
+	{63095, 357, 17, 0, 0, 0},
+	{63113, 370, 15, 1, 0, 0},
+	{63129, 371, 14, 1, 0, 0},
+	{63144, 372, 14, 1, 0, 0},
+	{63159, 373, 18, 1, 0, 0},
+	{63178, 374, 13, 1, 0, 0},
+	{63192, 375, 13, 1, 0, 0},
+	{63206, 376, 17, 2, 0, 0},
+	{63224, 390, 11, 1, 0, 0},
+	{63236, 391, 7, 2, 0, 0},
+	{63244, 392, 8, 1, 0, 0},
+	{63253, 393, 16, 2, 0, 0},
+	{63270, 394, 8, 1, 0, 0},
+	{63279, 395, 10, 2, 0, 0},
+	{63290, 396, 17, 2, 0, 0},
+	{63308, 397, 15, 1, 0, 0},
+	{63324, 398, 9, 0, 0, 0},
+	{63334, 399, 11, 13, 0, 0},
+	{63346, 400, 11, 13, 0, 0},
+	{63358, 401, 12, 13, 0, 0},
+	{63371, 410, 10, 2, 0, 0},
+	{63382, 411, 10, 13, 0, 0},
+	{63393, 412, 12, 13, 0, 0},
+	{63406, 413, 7, 13, 0, 0},
+	{63414, 414, 10, 3, 0, 0},
+	{63425, 420, 7, 1, 0, 0},
+	{63433, 421, 17, 1, 0, 0},
+	{63451, 422, 18, 1, 0, 0},
+	{63470, 423, 16, 1, 0, 0},
+	{63487, 430, 8, 1, 0, 0},
+	{63496, 431, 11, 2, 0, 0},
+	{63508, 432, 11, 2, 0, 0},
+	{63520, 433, 8, 13, 0, 0},
+	{63529, 434, 16, 1, 0, 0},
+	{63546, 435, 12, 1, 0, 0},
+	{63559, 436, 14, 2, 0, 0},
+	{63574, 437, 20, 1, 0, 0},
+	{63595, 438, 17, 1, 0, 0},
+	{63613, 450, 8, 3, 0, 0},
+	{63622, 570, 10, 13, 0, 0},
+	{63633, 571, 13, 13, 0, 0},
+	{63647, 580, 16, 2, 0, 0},
+	{63664, 581, 6, 13, 0, 0},
+	{63671, 582, 6, 13, 0, 0},
+	{63678, 583, 10, 13, 0, 0},
+	{63689, 584, 13, 13, 0, 0},
+	{63703, 7232, 8, 13, 0, 0},
+	{63712, 7233, 16, 18, 0, 0},
+	{63729, 7234, 16, 18, 0, 0},
+	{63746, 7235, 12, 2, 0, 0},
+	{63759, 7236, 12, 2, 0, 0},
+	{63772, 4321, 12, 4, 0, 0},
+	{63785, 1, 10, 4, 0, 0},
+	{63796, 2, 10, 4, 0, 0},
+	{63807, 3, 10, 4, 0, 0},
+	{63818, 4, 10, 4, 0, 0},
+	{63829, 257, 13, 1, 0, 0},
+	{63843, 258, 9, 3, 0, 0},
+	{63853, 259, 15, 3, 0, 0},
+	{63869, 261, 15, 13, 0, 0},
+	{63885, 263, 14, 13, 0, 0},
+	{63900, 264, 14, 13, 0, 0},
+	{63915, 266, 15, 13, 0, 0},
+	{63931, 267, 14, 13, 0, 0},
+	{63946, 279, 13, 13, 0, 0},
+	{63960, 280, 17, 13, 0, 0},
+	{63978, 283, 21, 13, 0, 0},
+	{64000, 296, 13, 13, 0, 0},
+	{64014, 297, 21, 13, 0, 0},
+	{64036, 298, 19, 13, 0, 0},
+	{64056, 299, 12, 3, 0, 0},
+	{64069, 300, 17, 3, 0, 0},
+	{64087, 301, 13, 13, 0, 0},
+	{64101, 20, 20, 13, 0, 0},
+	{64122, 12232, 22, 1, 0, 0},
+	{64145, 12233, 14, 0, 0, 0},
+	{64160, 12234, 19, 1, 0, 0},
+	{64180, 12235, 24, 1, 0, 0},
+	{64205, 12236, 29, 1, 0, 0},
+	{64235, 12237, 26, 1, 0, 0},
+	{64262, 12239, 17, 1, 0, 0},
+	{64280, 12240, 23, 0, 0, 0},
+	{64304, 12241, 25, 4, 0, 0},
+	{64330, 12242, 26, 4, 0, 0},
+	{64357, 12243, 19, 4, 0, 0},
+	{64377, 12244, 26, 4, 0, 0},
+	{64404, 12245, 20, 18, 0, 0},
+	{64425, 12290, 20, 3, 0, 0},
+	{64446, 12292, 21, 3, 0, 0},
+	{64468, 12293, 19, 3, 0, 0},
+	{64488, 12295, 20, 3, 0, 0},
+	{64509, 12299, 15, 0, 0, 0},
+	{64525, 12310, 17, 13, 0, 0},
+	{64543, 12311, 20, 4, 0, 0},
+	{64564, 12312, 21, 0, 0, 0},
+	{64586, 12313, 29, 0, 0, 0},
+	{64616, 12314, 23, 0, 0, 0},
+	{64640, 12317, 23, 9, 0, 0},
+	{64664, 12318, 22, 9, 0, 0},
+	{64687, 1, 19, 4, 0, 0},
 }
 
 var units = [...]string{"", "octets", "packets", "flows", "bits", "milliseconds", "seconds", "messages", "hops", "microseconds", "nanoseconds", "entries", "4-octet words", "inferred", "frames", "ports"}
 
 var byName = [...]uint16{
-	265, 206, 290, 444, 445, 446, 447, 448, 255, 256, 342, 88, 344, 89, 90, 343,
-	261, 451, 16, 480, 453, 456, 459, 454, 457, 98, 17, 62, 99, 15, 479, 452,
-	455, 458, 264, 209, 50, 93, 94, 228, 244, 181, 182, 186, 107, 308, 249, 250,
-	285, 282, 378, 246, 2, 11, 44, 12, 27, 139, 29, 74, 10, 296, 349, 351,
-	353, 348, 350, 352, 359, 385, 216, 384, 215, 358, 214, 382, 383, 381, 213, 392,
-	393, 102, 104, 103, 105, 87, 328, 13, 339, 223, 327, 205, 260, 38, 37, 210,
-	211, 212, 226, 183, 184, 229, 185, 41, 40, 39, 245, 100, 101, 187, 114, 433,
-	203, 81, 35, 60, 132, 131, 129, 125, 123, 127, 106, 121, 20, 118, 36, 143,
-	30, 368, 369, 363, 361, 362, 360, 128, 124, 122, 126, 120, 21, 83, 167, 53,
-	82, 449, 266, 473, 474, 478, 477, 476, 475, 303, 370, 297, 298, 304, 300, 299,
-	302, 301, 437, 430, 438, 428, 427, 429, 425, 436, 147, 149, 472, 31, 109, 146,
-	148, 32, 377, 401, 394, 135, 134, 309, 310, 273, 257, 311, 312, 313, 314, 315,
-	326, 9, 338, 325, 222, 324, 204, 201, 268, 77, 76, 376, 432, 4, 165, 159,
-	283, 14, 61, 174, 284, 166, 162, 194, 59, 177, 178, 42, 487, 482, 481, 484,
-	63, 486, 483, 485, 176, 398, 399, 322, 396, 323, 397, 321, 97, 95, 96, 111,
-	307, 440, 441, 230, 238, 239, 240, 231, 443, 439, 442, 25, 391, 52, 232, 233,
-	113, 217, 218, 416, 417, 418, 415, 422, 420, 413, 419, 421, 405, 407, 408, 406,
-	402, 404, 403, 412, 411, 409, 410, 414, 234, 241, 242, 243, 235, 24, 390, 51,
-	423, 424, 330, 329, 172, 171, 286, 73, 65, 66, 67, 68, 69, 70, 71, 72,
-	164, 287, 173, 46, 110, 85, 64, 170, 45, 84, 92, 200, 431, 199, 253, 254,
-	434, 435, 267, 248, 163, 136, 395, 138, 137, 119, 270, 108, 247, 294, 293, 295,
-	292, 133, 0, 168, 79, 169, 236, 373, 374, 347, 346, 345, 375, 258, 1, 80,
-	180, 500, 498, 499, 501, 161, 112, 332, 334, 331, 333, 56, 225, 224, 54, 91,
-	227, 386, 388, 387, 389, 19, 145, 18, 144, 207, 198, 197, 196, 252, 195, 251,
-	22, 141, 23, 142, 75, 58, 316, 3, 221, 400, 219, 220, 291, 202, 269, 356,
-	355, 357, 340, 47, 48, 78, 49, 34, 366, 367, 33, 275, 276, 280, 281, 279,
-	277, 278, 380, 379, 271, 274, 364, 365, 272, 288, 289, 305, 237, 7, 43, 8,
-	26, 140, 28, 55, 6, 426, 86, 463, 460, 468, 467, 462, 464, 470, 465, 469,
-	466, 461, 336, 335, 262, 263, 130, 192, 155, 5, 153, 189, 158, 179, 488, 191,
-	190, 154, 489, 491, 490, 492, 152, 188, 193, 157, 208, 156, 115, 160, 471, 371,
-	372, 259, 151, 495, 175, 496, 493, 150, 497, 494, 306, 341, 354, 317, 318, 320,
-	319, 57, 450, 116, 117, 337,
+	2192, 2193, 2187, 2189, 2188, 2190, 2191, 2475, 2575, 2471, 2571, 2472, 2572, 2473, 2573, 2474,
+	2574, 3328, 3324, 3322, 3327, 3326, 3325, 3323, 3321, 3320, 2172, 2173, 2165, 2052, 2163, 2169,
+	2164, 2162, 2170, 2168, 2167, 2166, 2229, 3330, 3331, 2230, 2171, 2054, 2053, 2055, 2467, 2567,
+	3311, 3312, 3313, 3314, 3315, 2668, 2666, 2671, 2665, 2667, 2695, 2694, 2692, 2696, 2691, 2693,
+	2697, 2699, 2698, 2670, 2669, 2664, 2234, 2235, 265, 2465, 2565, 3317, 3318, 3316, 3319, 2232,
+	2233, 2180, 2181, 2174, 2176, 2184, 2178, 2179, 2185, 2183, 2182, 2186, 2177, 2175, 2245, 2244,
+	2241, 2239, 2240, 2238, 2242, 2243, 2236, 2246, 2237, 2231, 2469, 2569, 2470, 2570, 2196, 2198,
+	2197, 2202, 2194, 2201, 2195, 2200, 2199, 2219, 2220, 2221, 2222, 2213, 2223, 2214, 2215, 2217,
+	2216, 2218, 2224, 3332, 2227, 3333, 2228, 3334, 2225, 3335, 2226, 3336, 2468, 2568, 2212, 2464,
+	2564, 2466, 2566, 206, 2297, 2299, 2298, 1417, 290, 444, 445, 446, 447, 448, 2461, 2462,
+	2155, 2157, 2156, 1296, 1298, 1297, 255, 256, 1231, 1219, 1221, 1222, 1214, 2675, 1375, 2673,
+	1374, 1373, 2672, 1220, 1387, 2674, 1391, 342, 88, 344, 89, 90, 1443, 1446, 343, 3210,
+	3211, 1851, 2089, 2158, 261, 451, 16, 480, 453, 456, 459, 454, 457, 98, 17, 62,
+	99, 15, 479, 452, 455, 458, 264, 209, 2290, 2289, 2291, 2292, 2286, 2285, 2287, 2288,
+	2787, 2780, 2786, 2782, 2784, 2791, 2789, 2790, 2788, 2781, 2783, 2785, 1475, 1476, 1794, 1773,
+	1774, 1760, 1779, 1780, 1793, 1612, 1530, 1528, 1747, 1584, 1803, 1615, 1613, 1531, 1529, 1777,
+	1783, 1763, 1715, 1709, 1713, 1711, 1708, 1707, 1706, 1705, 1717, 1486, 1487, 1513, 1507, 1508,
+	1514, 1510, 1512, 1515, 1509, 1511, 1722, 1576, 1575, 1720, 1583, 1492, 1629, 1635, 1634, 1633,
+	1636, 1631, 1630, 1632, 1778, 1772, 1758, 1792, 1724, 1483, 1580, 1502, 1804, 1642, 1641, 1639,
+	1637, 1638, 1640, 1667, 1668, 1670, 1669, 1671, 1563, 1564, 1565, 1562, 1601, 1826, 1604, 1823,
+	1599, 1566, 1567, 1570, 1569, 1568, 1609, 1610, 1602, 1527, 1605, 1600, 1828, 1606, 1603, 1719,
+	1800, 1798, 1799, 1627, 1628, 1626, 1673, 1489, 1616, 1572, 1571, 1614, 1620, 1617, 1622, 1621,
+	1618, 1619, 1714, 1704, 1712, 1710, 1703, 1702, 1701, 1700, 1716, 1727, 1682, 1681, 1680, 1679,
+	1678, 1677, 1697, 1696, 1695, 1694, 1693, 1692, 1676, 1675, 1674, 1574, 1611, 1771, 1540, 1532,
+	1542, 1535, 1477, 1718, 1699, 1624, 1625, 1623, 1691, 1690, 1689, 1688, 1687, 1686, 1685, 1684,
+	1683, 1516, 1517, 1582, 1581, 1748, 1485, 1547, 1573, 1658, 1656, 1657, 1661, 1660, 1659, 1769,
+	1770, 1759, 1504, 1649, 1647, 1648, 1650, 1503, 1653, 1651, 1652, 1654, 1655, 1775, 1781, 1761,
+	1546, 1500, 1776, 1782, 1762, 1501, 1808, 1723, 1578, 1538, 1765, 1764, 1498, 1497, 1495, 1506,
+	1499, 1496, 1481, 1494, 1549, 1698, 1726, 1791, 1812, 1810, 1809, 1721, 1733, 1730, 1734, 1735,
+	1731, 1736, 1732, 1729, 1737, 1539, 1728, 1824, 1757, 1480, 1544, 1790, 1813, 1534, 1537, 1768,
+	1767, 1766, 1755, 1818, 1817, 1819, 1807, 1821, 1820, 1801, 1753, 1740, 1785, 1787, 1806, 1524,
+	1525, 1739, 1522, 1545, 1741, 1523, 1751, 1788, 1738, 1742, 1749, 1484, 1478, 1577, 1645, 1643,
+	1479, 1644, 1646, 1579, 1488, 1672, 1756, 1505, 1493, 1491, 1482, 1548, 1490, 1815, 1814, 1816,
+	1802, 1754, 1745, 1784, 1786, 1805, 1520, 1521, 1744, 1518, 1746, 1519, 1752, 1789, 1743, 1750,
+	1725, 1662, 1663, 1665, 1664, 1666, 1553, 1554, 1555, 1550, 1587, 1825, 1590, 1822, 1585, 1557,
+	1558, 1561, 1560, 1559, 1607, 1552, 1608, 1551, 1556, 1588, 1526, 1591, 1586, 1598, 1595, 1596,
+	1597, 1594, 1593, 1827, 1592, 1589, 1796, 1795, 1797, 1811, 1541, 1533, 1543, 1536, 1870, 1859,
+	2100, 693, 681, 679, 1217, 683, 684, 672, 538, 1115, 537, 1114, 542, 1119, 540, 1117,
+	541, 1118, 557, 1134, 556, 1133, 539, 1116, 543, 1120, 678, 680, 1218, 682, 692, 1230,
+	677, 607, 608, 622, 616, 617, 631, 627, 632, 1174, 634, 623, 554, 1131, 609, 597,
+	596, 601, 602, 604, 1111, 555, 1132, 599, 600, 603, 593, 605, 592, 598, 606, 588,
+	567, 1144, 565, 1142, 566, 1143, 589, 568, 1145, 569, 1146, 1109, 591, 590, 574, 1151,
+	670, 1212, 671, 1213, 669, 1211, 621, 618, 619, 630, 626, 633, 1175, 636, 637, 595,
+	594, 629, 628, 577, 1154, 536, 1113, 548, 1125, 549, 1126, 561, 1138, 560, 1137, 546,
+	1123, 544, 1121, 558, 1135, 553, 1130, 551, 1128, 552, 1129, 559, 1136, 550, 1127, 545,
+	1122, 564, 1141, 563, 1140, 562, 1139, 535, 1112, 547, 1124, 1110, 1292, 1291, 1295, 1294,
+	1293, 1290, 675, 1287, 676, 1288, 519, 510, 526, 511, 512, 508, 509, 518, 525, 527,
+	521, 520, 523, 524, 522, 1164, 1165, 1167, 1166, 1168, 1162, 1163, 1160, 1161, 1285, 1286,
+	1283, 1284, 713, 1251, 706, 1244, 707, 1245, 712, 1250, 718, 1256, 715, 1253, 714, 1252,
+	719, 1257, 717, 1255, 716, 1254, 708, 1246, 709, 1247, 711, 1249, 710, 1248, 696, 1234,
+	697, 1235, 704, 1242, 701, 1239, 705, 1243, 722, 1260, 702, 1240, 700, 1238, 703, 1241,
+	721, 1259, 699, 1237, 698, 1236, 694, 1232, 695, 1233, 720, 1258, 583, 576, 1153, 580,
+	1157, 581, 1158, 578, 1155, 579, 1156, 582, 1159, 503, 502, 587, 504, 585, 575, 1152,
+	584, 586, 742, 1280, 739, 1277, 740, 1278, 741, 1279, 743, 1281, 744, 1282, 732, 1270,
+	733, 1271, 738, 1276, 734, 1272, 724, 1262, 723, 1261, 736, 1274, 737, 1275, 735, 1273,
+	728, 1266, 727, 1265, 726, 1264, 730, 1268, 729, 1267, 731, 1269, 725, 1263, 514, 1105,
+	516, 1107, 513, 1104, 515, 1106, 517, 1108, 610, 532, 528, 529, 533, 530, 531, 534,
+	1289, 620, 1169, 50, 93, 94, 1171, 685, 1223, 687, 1225, 1402, 1176, 635, 1177, 689,
+	1227, 3304, 3301, 3305, 3300, 3302, 3307, 3306, 3303, 3308, 3309, 3310, 3299, 228, 244, 181,
+	182, 186, 107, 308, 1411, 1410, 691, 1229, 1361, 249, 250, 2713, 1460, 2088, 1346, 285,
+	282, 378, 246, 1397, 1396, 1392, 1394, 1398, 1393, 1401, 1400, 1399, 1395, 2, 2663, 11,
+	44, 12, 27, 139, 29, 74, 10, 3217, 1990, 3213, 3218, 3215, 3219, 3212, 2045, 3216,
+	3214, 1991, 296, 349, 351, 353, 348, 350, 352, 2030, 2031, 2032, 2029, 3195, 1975, 3193,
+	1924, 3194, 1928, 3198, 3196, 3200, 3204, 3199, 3197, 1979, 1986, 1989, 3191, 1982, 2103, 1974,
+	3190, 1983, 1976, 1987, 1930, 1929, 1931, 1925, 1932, 1980, 1927, 1923, 3203, 3201, 3202, 2764,
+	1922, 3192, 2102, 1926, 1960, 1962, 1961, 1963, 1958, 1959, 1957, 1966, 1964, 1967, 1965, 1981,
+	1978, 1984, 1985, 1977, 1947, 1956, 1988, 359, 385, 216, 384, 215, 358, 214, 382, 383,
+	381, 213, 392, 393, 102, 104, 103, 105, 87, 506, 3236, 328, 1300, 13, 2139, 1350,
+	1348, 339, 1354, 223, 327, 205, 1352, 260, 38, 37, 210, 2034, 211, 212, 226, 1850,
+	183, 184, 229, 185, 41, 40, 39, 245, 2098, 100, 101, 187, 2099, 114, 433, 2528,
+	2498, 2497, 2510, 2511, 2519, 2493, 2513, 2492, 2518, 2485, 2480, 2481, 2520, 2529, 2484, 2496,
+	2515, 2487, 2486, 2488, 2483, 2553, 2512, 2563, 2530, 2479, 2478, 2521, 2522, 2523, 2524, 2539,
+	2540, 2541, 2542, 2543, 2544, 2545, 2517, 2514, 2491, 2531, 2560, 2561, 2559, 2489, 2476, 2532,
+	2555, 2495, 2494, 2477, 2482, 2533, 2525, 2526, 2527, 2509, 2508, 2547, 2516, 2558, 2562, 2536,
+	2537, 2534, 2535, 2556, 2538, 2503, 2504, 2505, 2499, 2507, 2500, 2501, 2502, 2506, 2548, 2549,
+	2550, 2551, 2546, 2554, 2552, 2490, 2557, 203, 507, 2093, 2091, 1847, 81, 35, 1849, 60,
+	132, 131, 129, 125, 123, 127, 106, 121, 20, 1360, 118, 36, 143, 30, 368, 369,
+	363, 361, 362, 360, 128, 124, 122, 126, 120, 21, 1854, 1855, 3141, 3143, 3144, 3175,
+	3174, 3173, 83, 167, 53, 82, 1881, 1883, 1879, 1882, 1880, 615, 3237, 2760, 2758, 2762,
+	2763, 2761, 2759, 2743, 2745, 2754, 2752, 2756, 2755, 2753, 2757, 2741, 2733, 2744, 2734, 2742,
+	2736, 2747, 2746, 2737, 2749, 2735, 2739, 2740, 2750, 2751, 2738, 2748, 2714, 2715, 2716, 2719,
+	2724, 2720, 2727, 2718, 2725, 2726, 2730, 2731, 2732, 2729, 449, 266, 473, 474, 478, 477,
+	476, 475, 303, 370, 297, 298, 304, 300, 299, 302, 301, 2765, 2766, 2767, 2768, 1868,
+	2009, 2010, 1869, 1867, 2011, 2000, 1388, 1384, 1385, 1386, 1861, 2025, 3142, 2026, 1866, 2027,
+	437, 1968, 2205, 2018, 2012, 1474, 2013, 2003, 2014, 1860, 1865, 2775, 3137, 2005, 2006, 2024,
+	1864, 2007, 430, 2203, 3140, 2015, 438, 1863, 3139, 2004, 1404, 1359, 1377, 1381, 1367, 1366,
+	1376, 1380, 1365, 1358, 1368, 1405, 1409, 428, 427, 429, 1379, 1390, 1406, 1378, 1389, 1407,
+	1408, 1871, 1370, 1369, 2204, 2777, 1858, 1969, 425, 2008, 3150, 3153, 3151, 3152, 3146, 3149,
+	3147, 3148, 2016, 2779, 2778, 2776, 3138, 436, 3145, 1862, 2001, 2017, 2022, 2002, 2020, 2019,
+	2021, 2023, 2028, 1453, 1452, 1445, 1448, 1447, 1432, 1433, 1434, 1435, 1436, 1437, 1438, 1439,
+	1440, 1441, 1416, 1415, 1419, 1470, 1468, 1414, 1413, 1465, 1450, 1426, 1428, 1424, 1463, 1425,
+	1442, 1454, 1418, 1456, 1467, 1472, 1473, 1444, 1462, 1461, 1423, 1421, 1471, 1469, 1466, 1451,
+	1427, 1429, 1464, 1449, 1412, 1422, 1420, 1430, 1431, 1457, 147, 149, 472, 31, 109, 146,
+	148, 3298, 3296, 3295, 3297, 3294, 3293, 3292, 32, 377, 401, 394, 135, 134, 1887, 1884,
+	1888, 1889, 1885, 1890, 1886, 309, 310, 273, 257, 311, 312, 313, 314, 315, 505, 3235,
+	326, 1299, 9, 2141, 1349, 1347, 338, 1353, 325, 222, 324, 204, 1351, 1831, 201, 268,
+	77, 76, 376, 432, 4, 165, 159, 283, 14, 61, 174, 284, 166, 162, 194, 59,
+	177, 178, 42, 487, 482, 481, 484, 63, 486, 483, 485, 1873, 176, 1355, 1319, 1320,
+	1317, 1318, 1335, 1336, 1334, 1330, 1332, 1314, 1310, 1311, 1315, 1316, 1312, 1313, 1324, 1325,
+	1323, 1328, 1329, 1327, 1326, 1301, 1302, 1333, 1321, 1322, 1331, 1307, 1303, 1304, 1308, 1309,
+	1305, 1306, 1338, 1339, 1337, 2096, 398, 399, 322, 396, 323, 397, 321, 97, 95, 96,
+	1458, 111, 307, 3241, 3242, 3240, 1383, 1382, 2712, 440, 664, 1206, 441, 230, 238, 239,
+	240, 231, 443, 1459, 661, 1203, 2092, 652, 1194, 667, 1209, 655, 1197, 439, 442, 658,
+	1200, 640, 1182, 25, 391, 52, 1852, 1853, 232, 233, 113, 217, 218, 416, 417, 418,
+	415, 422, 420, 413, 419, 421, 405, 407, 408, 406, 402, 404, 403, 412, 411, 409,
+	410, 414, 665, 1207, 234, 241, 242, 243, 235, 662, 1204, 653, 1195, 668, 1210, 656,
+	1198, 659, 1201, 641, 1183, 24, 390, 51, 423, 424, 2033, 330, 329, 172, 171, 286,
+	73, 65, 66, 67, 68, 69, 70, 71, 72, 164, 287, 173, 46, 110, 85, 64,
+	170, 45, 84, 2040, 2041, 2037, 2039, 2038, 1455, 92, 3247, 3250, 3249, 3252, 1972, 1973,
+	3248, 3251, 3243, 3253, 3244, 3245, 1971, 3246, 2048, 2049, 200, 431, 199, 253, 254, 434,
+	435, 267, 1403, 248, 163, 1921, 1920, 1344, 2087, 136, 395, 138, 137, 3181, 3180, 3183,
+	3182, 3177, 3176, 3179, 3178, 3185, 3187, 3186, 3184, 1036, 2833, 800, 3069, 846, 2879, 798,
+	2831, 759, 2792, 775, 2808, 970, 3003, 969, 3002, 968, 3001, 1038, 3071, 1032, 3065, 1033,
+	3066, 1061, 3094, 1062, 3095, 1015, 3048, 1014, 3047, 1054, 3087, 1008, 3041, 1010, 3043, 1012,
+	3045, 3042, 3044, 3046, 1009, 1011, 1013, 1090, 3123, 1095, 1083, 3116, 1084, 3117, 1088, 3121,
+	1087, 3120, 1092, 1093, 1086, 3119, 1085, 3118, 1094, 1089, 3122, 1091, 3124, 861, 2894, 857,
+	2890, 858, 2891, 859, 2892, 3040, 1007, 860, 2893, 967, 3000, 795, 1056, 3089, 2828, 1053,
+	3086, 923, 2956, 932, 2965, 924, 2957, 925, 2958, 926, 2959, 927, 2960, 928, 2961, 929,
+	2962, 930, 2963, 931, 2964, 779, 778, 988, 3021, 987, 3020, 2795, 762, 3128, 2812, 2811,
+	3093, 3092, 1060, 1059, 985, 3018, 996, 3029, 998, 3031, 999, 3032, 1003, 3036, 997, 3030,
+	984, 3017, 1035, 3068, 986, 3019, 768, 2801, 766, 2799, 767, 2800, 1082, 3115, 1000, 3033,
+	1001, 3034, 780, 2813, 797, 2830, 796, 2829, 973, 3006, 974, 3007, 971, 3004, 972, 3005,
+	1044, 3077, 941, 2974, 939, 2972, 940, 2973, 944, 2977, 945, 2978, 942, 2975, 943, 2976,
+	936, 2969, 946, 2979, 2970, 937, 938, 2971, 873, 2906, 866, 2899, 865, 2898, 872, 2905,
+	870, 2903, 869, 2902, 871, 2904, 957, 2990, 874, 2907, 875, 2908, 958, 2991, 879, 2912,
+	863, 2896, 947, 2980, 2897, 864, 868, 2901, 867, 2900, 877, 2910, 876, 2909, 959, 2992,
+	960, 2993, 878, 2911, 904, 2937, 905, 2938, 900, 2933, 899, 2932, 1063, 3096, 1050, 3083,
+	1048, 3081, 1067, 3100, 1065, 3098, 912, 2945, 903, 2936, 911, 2944, 910, 2943, 897, 2930,
+	948, 2981, 2931, 898, 902, 2935, 901, 2934, 1064, 3097, 1051, 3084, 1049, 3082, 1068, 3101,
+	1066, 3099, 909, 2942, 908, 2941, 906, 2939, 907, 2940, 844, 2877, 975, 3008, 841, 2874,
+	839, 2872, 838, 2871, 976, 3009, 840, 837, 2870, 2873, 1070, 3103, 1069, 3102, 896, 2929,
+	964, 2997, 3125, 3126, 1101, 3134, 1102, 1103, 1100, 3133, 3135, 3136, 793, 2826, 794, 2827,
+	782, 2815, 935, 2968, 849, 2882, 850, 2883, 2884, 851, 2880, 847, 848, 2881, 3106, 1073,
+	1076, 3109, 1074, 3107, 3108, 1075, 1080, 3113, 786, 2819, 787, 2820, 853, 2886, 856, 2889,
+	854, 2887, 855, 2888, 852, 2885, 965, 2998, 773, 770, 771, 772, 774, 953, 954, 955,
+	956, 961, 950, 949, 951, 952, 962, 769, 1047, 3080, 2806, 2803, 2804, 2805, 2807, 2986,
+	2987, 2988, 2989, 2994, 2983, 2982, 2984, 2985, 2995, 2802, 801, 2834, 862, 2895, 1099, 3132,
+	892, 2925, 894, 2927, 893, 2926, 895, 2928, 890, 2923, 891, 2924, 884, 2917, 883, 2916,
+	889, 2922, 2919, 886, 885, 2918, 880, 2913, 2914, 881, 882, 2915, 888, 2921, 887, 2920,
+	802, 784, 803, 785, 2835, 2817, 2836, 2818, 1004, 3037, 823, 2856, 824, 2857, 827, 2860,
+	832, 2865, 979, 3012, 1039, 3072, 829, 2862, 834, 2867, 980, 3013, 990, 3023, 825, 2858,
+	826, 2859, 1043, 3076, 828, 2861, 833, 2866, 1041, 3074, 1040, 3073, 830, 2863, 831, 2864,
+	1042, 3075, 991, 3024, 1045, 3078, 989, 3022, 963, 2996, 1046, 3079, 1022, 3055, 1023, 3056,
+	1016, 3049, 1017, 3050, 1020, 3053, 1018, 3051, 1021, 3054, 1019, 3052, 799, 2832, 760, 2793,
+	783, 2816, 814, 2847, 813, 2846, 977, 3010, 804, 2837, 978, 3011, 806, 2839, 805, 2838,
+	816, 2849, 815, 2848, 812, 2845, 808, 2841, 811, 2844, 822, 2855, 2854, 821, 810, 2843,
+	807, 2840, 819, 2852, 817, 2850, 820, 2853, 818, 2851, 809, 2842, 933, 2966, 934, 2967,
+	842, 2875, 843, 2876, 1052, 3085, 913, 2946, 922, 2955, 914, 2947, 915, 2948, 916, 2949,
+	917, 2950, 918, 2951, 919, 2952, 920, 2953, 921, 2954, 777, 776, 983, 3016, 982, 3015,
+	2794, 761, 3127, 2810, 2809, 3091, 3090, 1058, 1057, 836, 2869, 992, 3025, 994, 3027, 835,
+	2868, 995, 3028, 1002, 3035, 993, 3026, 1034, 3067, 981, 3014, 765, 2798, 763, 2796, 764,
+	2797, 1081, 3114, 1071, 3104, 1079, 3112, 1077, 3110, 1078, 3111, 1072, 3105, 1096, 3129, 845,
+	2878, 1097, 3130, 1098, 3131, 1025, 3058, 1029, 3062, 1024, 3057, 1028, 3061, 1026, 3059, 1030,
+	3063, 1027, 3060, 1031, 3064, 781, 791, 2824, 789, 2822, 1006, 3039, 1005, 3038, 792, 2825,
+	790, 2823, 788, 2821, 1055, 3088, 2814, 1037, 3070, 966, 2999, 2278, 2276, 2282, 2274, 2280,
+	2272, 2279, 2281, 2273, 2277, 2275, 2284, 2283, 650, 1192, 643, 1185, 644, 1186, 645, 1187,
+	646, 1188, 647, 1189, 648, 1190, 649, 1191, 642, 1184, 119, 270, 108, 247, 294, 293,
+	295, 292, 2105, 2104, 133, 1833, 1829, 1830, 1836, 1837, 1834, 1839, 0, 168, 79, 169,
+	236, 373, 374, 1343, 347, 346, 345, 375, 1342, 1857, 1845, 1846, 258, 1, 2271, 2270,
+	2268, 2269, 80, 180, 757, 758, 500, 498, 499, 501, 1835, 1844, 161, 3256, 3258, 3260,
+	3259, 3262, 3263, 3254, 3255, 3261, 3257, 2296, 2295, 2294, 2293, 1345, 2577, 2576, 2594, 2593,
+	2588, 2582, 2590, 2583, 2591, 2587, 2578, 2584, 2581, 2585, 2586, 2592, 2579, 2580, 2595, 2589,
+	3390, 3343, 3344, 3345, 3346, 674, 1216, 673, 1215, 1872, 112, 332, 334, 331, 333, 56,
+	225, 224, 54, 91, 227, 386, 388, 387, 389, 19, 145, 18, 144, 207, 198, 197,
+	196, 252, 195, 251, 22, 141, 23, 142, 75, 58, 316, 2628, 2597, 2609, 2625, 2607,
+	2608, 2630, 2614, 2618, 2620, 2619, 2616, 2612, 2639, 2617, 2615, 2613, 2623, 2651, 2652, 2653,
+	2654, 2643, 2644, 2645, 2646, 2641, 2598, 2600, 2604, 2602, 2659, 2606, 2635, 2636, 2622, 2655,
+	2656, 2657, 2658, 2647, 2648, 2649, 2650, 2642, 2599, 2601, 2605, 2603, 2610, 2632, 2631, 2634,
+	2633, 2624, 2661, 2637, 2638, 2627, 2611, 2596, 2660, 2626, 2621, 2640, 2629, 3, 221, 400,
+	219, 220, 2250, 2257, 2263, 2259, 2260, 2252, 2262, 2261, 2254, 2251, 2247, 2248, 2249, 2258,
+	2255, 2256, 2253, 3364, 291, 202, 269, 2159, 2124, 2123, 2118, 2119, 2128, 2126, 2114, 2116,
+	1838, 2108, 2131, 2127, 2122, 2117, 2112, 2113, 2110, 2111, 2120, 2115, 2121, 2125, 2129, 2130,
+	2109, 356, 355, 357, 747, 749, 756, 751, 752, 745, 754, 753, 748, 750, 755, 746,
+	1356, 2050, 2051, 3169, 3171, 3170, 3172, 3167, 3168, 2035, 340, 1898, 1895, 1894, 1896, 1902,
+	1899, 1900, 1893, 1897, 1891, 1901, 1892, 2150, 47, 48, 78, 49, 34, 366, 367, 33,
+	275, 276, 280, 281, 279, 277, 278, 2301, 2300, 1848, 380, 379, 271, 274, 364, 365,
+	272, 288, 289, 305, 1170, 686, 1224, 688, 1226, 1178, 1179, 1371, 1372, 690, 1228, 625,
+	1173, 624, 1172, 2153, 237, 1843, 1841, 1840, 1842, 1907, 3161, 3155, 3157, 3156, 1904, 1908,
+	1903, 3159, 1906, 3160, 3164, 3162, 3163, 3165, 3166, 1909, 1905, 3158, 1877, 1878, 1876, 2086,
+	3205, 3207, 3208, 3209, 3206, 1916, 1913, 1999, 3238, 1918, 1915, 2082, 1911, 2081, 2085, 1910,
+	2075, 3239, 2084, 2078, 1917, 2079, 1970, 2074, 1914, 1912, 2080, 2077, 2083, 2076, 2339, 2457,
+	2446, 2341, 2340, 2453, 2338, 2337, 2455, 2342, 2456, 2322, 2352, 2351, 2354, 2353, 2355, 2330,
+	2329, 2332, 2331, 2389, 2390, 2362, 2361, 2414, 2415, 2416, 2417, 2436, 2319, 2303, 2375, 2377,
+	2379, 2376, 2378, 2380, 2318, 2344, 2343, 2345, 2374, 2386, 2385, 2381, 2383, 2384, 2382, 2367,
+	2370, 2372, 2368, 2438, 2437, 2371, 2373, 2369, 2439, 2440, 2315, 2433, 2432, 2314, 2430, 2308,
+	2304, 2310, 2306, 2312, 2320, 2347, 2349, 2348, 2324, 2346, 2350, 2366, 2364, 2365, 2396, 2395,
+	2409, 2411, 2412, 2413, 2408, 2410, 2321, 2359, 2358, 2363, 2360, 2317, 2435, 2434, 2316, 2431,
+	2309, 2305, 2311, 2307, 2313, 2397, 2398, 2399, 2400, 2454, 2402, 2407, 2401, 2404, 2403, 2406,
+	2405, 2326, 2328, 2327, 2302, 2459, 2460, 2458, 2356, 2387, 2357, 2442, 2443, 2444, 2445, 2388,
+	2334, 2336, 2335, 2323, 2333, 2441, 2325, 2391, 2393, 2449, 2447, 2450, 2394, 2451, 2448, 2452,
+	2392, 2427, 2426, 2429, 2418, 2421, 2419, 2424, 2425, 2422, 2428, 2420, 2423, 2463, 2662, 7,
+	43, 8, 26, 140, 28, 55, 6, 426, 86, 463, 460, 468, 467, 462, 464, 470,
+	465, 469, 466, 461, 2267, 1919, 2072, 2069, 2071, 2070, 2073, 2068, 2065, 2066, 2067, 2064,
+	1944, 1939, 2062, 2060, 1945, 2058, 1940, 1941, 1943, 1946, 2056, 1942, 1992, 1938, 1953, 1948,
+	2063, 2061, 1954, 2059, 1949, 1950, 1952, 1955, 2057, 1951, 1996, 1995, 1937, 2044, 2043, 2047,
+	2046, 1933, 2772, 1934, 2717, 1936, 2771, 2774, 1993, 1994, 1997, 1998, 2036, 2770, 2723, 1935,
+	2769, 2042, 2728, 2773, 2722, 2721, 336, 335, 2090, 2094, 2210, 2208, 2209, 2211, 262, 263,
+	663, 1205, 660, 1202, 651, 1193, 666, 1208, 654, 1196, 657, 1199, 639, 1181, 1363, 1362,
+	1364, 130, 192, 155, 5, 153, 189, 158, 572, 1149, 2264, 2265, 179, 488, 191, 190,
+	154, 489, 491, 490, 492, 152, 2266, 3188, 188, 3189, 193, 2095, 157, 208, 156, 571,
+	1148, 570, 1147, 573, 1150, 3222, 3224, 3231, 3230, 3226, 3220, 3227, 3233, 3234, 3223, 3232,
+	3229, 3228, 3225, 3221, 2107, 115, 2106, 2134, 2136, 2138, 2132, 2133, 2135, 2137, 1874, 1875,
+	3271, 2707, 2705, 2706, 2704, 3270, 3275, 2703, 2700, 3282, 3276, 3277, 3274, 3264, 3281, 3280,
+	2207, 2206, 3279, 3278, 3265, 3283, 3291, 2710, 2709, 2708, 3289, 3290, 2702, 2701, 2711, 3268,
+	3269, 3267, 3266, 3288, 3272, 3273, 3284, 3285, 3287, 3286, 2101, 2097, 160, 638, 1180, 1357,
+	471, 371, 372, 2687, 2677, 2679, 2690, 2683, 2689, 2688, 2680, 2686, 2676, 2678, 2682, 259,
+	2684, 2685, 2681, 151, 495, 175, 496, 493, 150, 497, 494, 1832, 306, 341, 3337, 354,
+	3385, 3366, 3386, 3371, 3365, 3372, 3380, 3378, 3381, 3379, 3383, 3389, 3388, 3375, 3384, 3376,
+	3369, 3368, 3370, 3377, 3373, 3374, 3387, 3382, 3367, 2161, 2160, 3342, 2149, 317, 318, 320,
+	319, 57, 2151, 2154, 2145, 2148, 2143, 2146, 2144, 2147, 2142, 2152, 3154, 450, 2140, 3329,
+	1341, 1340, 116, 117, 337, 612, 3339, 614, 3341, 611, 3338, 613, 3340, 1856, 3361, 3353,
+	3363, 3355, 3356, 3357, 3351, 3354, 3350, 3347, 3362, 3360, 3359, 3349, 3348, 3352, 3358,
 }
 
 const names = `octetDeltaCount
@@ -1050,6 +4149,2895 @@ pathDelayMeanDeltaMicroseconds
 pathDelayMinDeltaMicroseconds
 pathDelayMaxDeltaMicroseconds
 pathDelaySumDeltaMicroseconds
+ciscoPfrPolicyId
+ciscoPfrMapName
+ciscoPfrReason
+ingressAclId
+egressAclId
+firewallEventExtended
+ciscoFwEventLevel
+ciscoFwEventLevelId
+ciscoFwConfigValue
+ciscoFwErmCode
+ciscoFwErmDescr
+ciscoTrustsecSrcId
+ciscoTrustsecDstId
+ciscoTrustsecSrcName
+ciscoTrustsecDstName
+ciscoTrustsecSwitchDerivedSgt
+ciscoFwExtEvent
+ciscoFwBlackoutSecs
+ciscoFwHalfOpenSessionsRate1minMax
+ciscoFwHalfOpenSessionsRate1min
+ciscoFwZonepairId
+ciscoFwSessionsMax
+ciscoFwZonepair
+ciscoFwExtEventDescr
+ciscoFwDropPassSummaryPackets
+ciscoFwHalfOpenSessions
+ciscoWaasDreInput
+ciscoWaasDreOutput
+ciscoWaasLzInput
+ciscoWaasLzOutput
+ciscoWaasConnMode
+ciscoWaasInputBytes
+ciscoWaasOutputBytes
+ciscoAvcTransportShortTermPacketsDrop
+ciscoAvcTransportLongTermPacketsDrop
+ciscoAvcAppMediaBytes
+ciscoAvcAppMediaByteRate
+ciscoAvcAppMediaPackets
+ciscoAvcAppMediaPacketRate
+ciscoAvcAppMediaPacketRateVariation
+ciscoAvcAppMediaEvent
+ciscoAvcAppMonitorEvent
+ciscoAvcTransportPacketsExpected
+ciscoAvcTransportRtt
+ciscoAvcTransportPacketSetsLost
+ciscoAvcTransportShortTermPacketsLost
+ciscoAvcTransportLongTermPacketsLost
+ciscoAvcTransportPacketLossRate
+ciscoAvcTransportRtpSsrc
+ciscoAvcTransportRtpJitterMean
+ciscoAvcTransportRtpJitterMin
+ciscoAvcTransportRtpJitterMax
+ciscoAvcControlledTc
+ciscoAvcInPolicyTc
+ciscoAvcAppMediaPacketRateVariationMin
+ciscoAvcAppMediaPacketRateVariationMax
+ciscoAvcTransportRtpFlows
+ciscoAvcTransportRtpPayloadType
+ciscoAvcTransportPacketLossRateMin
+ciscoAvcTransportPacketLossRateMax
+ciscoAvcTransportRttSum
+ciscoAvcTransportRttMin
+ciscoAvcTransportRttMax
+ciscoAvcMetadataGlobalSessionId
+ciscoAvcMetadataMultiPartySessionId
+ciscoAvcMetadataClockRate
+ciscoAvcNetworkDelayAvg
+ciscoAvcOneWayDelay
+tcpWindowSizeMin
+tcpWindowSizeMax
+tcpMaximumSegmentSize
+tcpWindowSizeSum
+ciscoAvcRtpJitterInterarrivalAvg
+ciscoPfrSrcSiteId
+ciscoPfrDstSiteId
+ciscoAvcTransportByteLossRate
+ciscoPfrEventTcNomitigationErrBwCount
+ciscoPfrEventTcNomitigationErrPerfCount
+ciscoPfrDstSitePrefix
+ciscoPfrDstSitePrefixMask
+ciscoPfrLabelId
+ciscoPfrBrAddr
+ciscoPfrState
+ciscoPfrReasonId
+ciscoPfrThreshold
+ciscoPfrPriority
+ciscoAvcLongTermRtt
+ciscoAvcMosBelowCounts
+ciscoAvcRsvpBandwidthPool
+ciscoAvcRollupCounter
+ciscoAvcKthTierPercent
+ciscoAvcKthBwFee
+ciscoAvcSrcPortMin
+ciscoAvcSrcPortMax
+ciscoAvcDstPortMin
+ciscoAvcDstPortMax
+ciscoAvcLinkCapacity
+ciscoAvcIngressBw
+ciscoAvcIngressBwMax
+ciscoAvcEgressBw
+ciscoAvcEgressBwMax
+ciscoAvcIngressRollupBw
+ciscoAvcEgressRollupBw
+ciscoAvcKthRollupBw
+ciscoAvcLinkGroupName
+ciscoAvcBgpCommunity
+ciscoAvcBgpPrepend
+ciscoAvcCostDiscardRollupCount
+ciscoUserName
+xlateSrcAddrIpv4
+xlateDstAddrIpv4
+xlateSrcPort
+xlateDstPort
+fwEvent
+ciscoAvcClientLongLivedNetworkDelayMax
+ciscoAvcClientLongLivedNetworkDelayMin
+ciscoAvcServerLongLivedNetworkDelayMax
+ciscoAvcServerLongLivedNetworkDelayMin
+classHierarchy
+ciscoAvcServerBytes
+ciscoAvcClientBytes
+ciscoAvcConcurrentSessions
+servicesWaasSegment
+servicesWaasPassThroughReason
+ciscoAvcServerLongLivedNetworkDelaySum
+ciscoAvcClientLongLivedNetworkDelaySum
+ciscoAvcTotalLongLivedNetworkDelaySum
+ciscoAvcTotalLongLivedNetworkDelaySamples
+ciscoAvcServerLongLivedNetworkDelaySamples
+ciscoAvcClientLongLivedNetworkDelaySamples
+ciscoAvcClientPackets
+ciscoAvcServerPackets
+ciscoAvcClientRetransBytes
+clientRetransPackets
+ciscoAvcServerRetransBytes
+ciscoAvcServerRetransPackets
+transactionCountDelta
+sumTransactionTime
+maxTransactionTime
+minTransactionTime
+numRespsCountDelta
+numResps1CountDelta
+numResps2CountDelta
+numResps3CountDelta
+numResps4CountDelta
+numResps5CountDelta
+numResps6CountDelta
+numResps7CountDelta
+numLateRespsCountDelta
+sumRespTime
+maxRespTime
+minRespTime
+sumServerRespTime
+maxServerRespTime
+minServerRespTime
+sumTotalRespTime
+maxTotalRespTime
+minTotalRespTime
+sumNwkTime
+maxNwkTime
+minNwkTime
+sumClientNwkTime
+maxClientNwkTime
+minClientNwkTime
+sumServerNwkTime
+maxServerNwkTime
+minServerNwkTime
+ciscoAvcRtpShortTermMos
+ciscoAvcRtpMos
+ciscoAvcRtpMosTotal
+ciscoAvcAppHttpUriStats
+policyQosQueueID
+policyQosQueueDrop
+ciscoEtaIdpOld
+ciscoEtaSlptOld
+ciscoAvcAppVersion
+ciscoAvcAppProto
+ciscoAvcAppFamily
+ciscoAvcAppSet
+ciscoAvcAppCategory
+ciscoAvcAppSubCategory
+ciscoAvcAppGroup
+ciscoAvcAppHttpHost
+clientIPv4Address
+serverIPv4Address
+clientIPv6Address
+serverIPv6Address
+clientTransportPort
+serverTransportPort
+connectionId
+ciscoAvcAppTrafficClass
+ciscoAvcAppBusinessRelevance
+ciscoNvzflowUdid
+ciscoNvzflowUser
+ciscoNvzflowOsName
+ciscoNvzflowOsVer
+ciscoNvzflowSysVendor
+ciscoNvzflowSysType
+ciscoNvzflowProcAcct
+ciscoNvzflowParentProcAcct
+ciscoNvzflowProc
+ciscoNvzflowProcHash
+ciscoNvzflowParentProc
+ciscoNvzflowParentProcHash
+ciscoNvzflowDnsSuffix
+ciscoNvzflowDstHostname
+ciscoNvzflowL4BytesIn
+ciscoNvzflowL4BytesOut
+ciscoNvzflowOsEdition
+ciscoNvzflowModuleList
+ciscoNvzflowHashList
+ciscoNvzflowCoordList
+ciscoNvzflowIfaceInfoUid
+ciscoNvzflowIfaceIndex
+ciscoNvzflowIfaceType
+ciscoNvzflowIfaceName
+ciscoNvzflowIfaceDetailsList
+ciscoNvzflowIfaceMac
+ciscoNvzflowUserAcctType
+ciscoNvzflowProcUserAcctType
+ciscoNvzflowParentProcUserAcctType
+ciscoSdwanIngressOverlaySessId
+ciscoSdwanEgressOverlaySessId
+ciscoSdwanVpnId
+ciscoSdwanTlocOverlaySessId
+ciscoSdwanTlocLocalIp
+ciscoSdwanTlocLocalColor
+ciscoSdwanTlocRemoteIp
+ciscoSdwanTlocRemoteColor
+ciscoSdwanTlocTunnelProto
+ciscoSdwanConnectionId
+ciscoSdwanDropCause
+ciscoSdwanDroppedBytes
+ciscoSdwanSlaNotMet
+ciscoSdwanPrefColorNotMet
+ciscoSdwanQosQueueId
+ciscoSdwanDropCauseDescr
+ciscoSdwanAppqoeFecPackets
+ciscoSdwanAppqoeFecPacketsReconstructed
+ciscoSdwanAppqoeOrigTunnelPktDupPackets
+ciscoSdwanAppqoeDupTunnelPktDupPackets
+ciscoSdwanAppqoePktDupPacketsRecovered
+ciscoSdwanCloudExpressPackets
+riverbedPassthruReason
+riverbedWanVisibility
+riverbedCfeInpathAddr
+riverbedSfeInpathAddr
+riverbedCfeTcpPort
+riverbedSfeTcpPort
+riverbedOuterInpathAddr
+riverbedOuterTcpPort
+riverbedRetransPackets
+riverbedRetransBytes
+riverbedTcpConnRtt
+riverbedFeType
+panApp
+panUser
+ntopClientTcpFlags
+ntopServerTcpFlags
+ntopSrcFrags
+ntopDstFrags
+ntopSrcToDstMaxThroughput
+ntopSrcToDstMinThroughput
+ntopSrcToDstAvgThroughput
+ntopDstToSrcMaxThroughput
+ntopDstToSrcMinThroughput
+ntopDstToSrcAvgThroughput
+ntopPacketsUpto128Bytes
+ntopPackets128To256Bytes
+ntopPackets256To512Bytes
+ntopPackets512To1024Bytes
+ntopPackets1024To1514Bytes
+ntopPacketsOver1514Bytes
+ntopCumulativeIcmpType
+ntopSrcCountry
+ntopSrcCity
+ntopDstCountry
+ntopDstCity
+ntopFlowProtoPort
+ntopTunnelId
+ntopLongestFlowPacket
+ntopShortestFlowPacket
+ntopRetransInPackets
+ntopRetransOutPackets
+ntopOoorderInPackets
+ntopOoorderOutPackets
+ntopUntunneledProtocol
+ntopUntunneledIpv4SrcAddr
+ntopUntunneledL4SrcPort
+ntopUntunneledIpv4DstAddr
+ntopUntunneledL4DstPort
+ntopL7Proto
+ntopL7ProtoName
+ntopDownstramTunnelId
+ntopFlowUser
+ntopFlowServer
+ntopClientNwLatencyMs
+ntopServerNwLatencyMs
+ntopApplLatencyMs
+ntopPlugin
+ntopRetransInBytes
+ntopRetransOutBytes
+ntopSipCallId
+ntopSipCallingParty
+ntopSipCalledParty
+ntopSipRtpCodecs
+ntopSipInviteTime
+ntopSipTryingTime
+ntopSipRingingTime
+ntopSipOkTime
+ntopSipInviteFailureTime
+ntopSipByeTime
+ntopSipByeOkTime
+ntopSipCancelTime
+ntopSipCancelOkTime
+ntopSipRtpIpv4SrcAddr
+ntopSipRtpL4SrcPort
+ntopSipRtpIpv4DstAddr
+ntopSipRtpL4DstPort
+ntopSipResponseCode
+ntopSipReasonCause
+ntopRtpFirstSeq
+ntopRtpFirstTs
+ntopRtpLastSeq
+ntopRtpLastTs
+ntopRtpInJitter
+ntopRtpOutJitter
+ntopRtpInPacketsLost
+ntopRtpOutPacketsLost
+ntopRtpOutPayloadType
+ntopRtpInMaxDelta
+ntopRtpOutMaxDelta
+ntopRtpInPayloadType
+ntopSrcProcId
+ntopSrcProc
+ntopHttpUrl
+ntopHttpRetCode
+ntopHttpReferer
+ntopHttpUa
+ntopHttpMime
+ntopSmtpMailFrom
+ntopSmtpRcptTo
+ntopHttpHost
+ntopSslServer
+ntopBittorrentHash
+ntopMysqlServerVersion
+ntopMysqlUser
+ntopMysqlDb
+ntopMysqlQuery
+ntopMysqlResponse
+ntopOracleUser
+ntopOracleQuery
+ntopOracleRespCode
+ntopOracleRespString
+ntopOracleQueryDuration
+ntopDnsQuery
+ntopDnsQueryId
+ntopDnsQueryType
+ntopDnsRetCode
+ntopDnsAnswers
+ntopPopUser
+ntopGtpv1ReqMsgTyp
+ntopGtpv1RspMsgType
+ntopGtpv1C2sTeidData
+ntopGtpv1C2sTeidCtrl
+ntopGtpv1S2cTeidData
+ntopGtpv1S2cTeidCtrl
+ntopGtpv1EndUserIp
+ntopGtpv1EndUserImsi
+ntopGtpv1EndUserMsisdn
+ntopGtpv1EndUserImei
+ntopGtpv1Apn
+ntopGtpv1RaiMcc
+ntopGtpv1RaiMnc
+ntopGtpv1UliCellLac
+ntopGtpv1UliCellCi
+ntopGtpv1UliSac
+ntopGtpv1RaiType
+ntopRadiusReqMsgType
+ntopRadiusRspMsgType
+ntopRadiusUser
+ntopRadiusCallingStationId
+ntopRadiusCalledStationId
+ntopRadiusNasIp
+ntopRadiusNasIdentifier
+ntopRadiusUserImsi
+ntopRadiusUserImei
+ntopRadiusFramedIp
+ntopRadiusAcctSessId
+ntopRadiusAcctStatusType
+ntopRadiusAcctInOctects
+ntopRadiusAcctOutOctects
+ntopRadiusAcctInPackets
+ntopRadiusAcctOutPackets
+ntopImapLogin
+ntopGtpv2ReqMsgType
+ntopGtpv2RspMsgType
+ntopGtpv2C2sS1uGtpuTeid
+ntopGtpv2C2sS1uGtpuIp
+ntopGtpv2S2cS1uGtpuTeid
+ntopGtpv2S2cS1uGtpuIp
+ntopGtpv2EndUserImsi
+ntopGtpv2AndUserMsisdn
+ntopGtpv2Apn
+ntopGtpv2UliMcc
+ntopGtpv2UliMnc
+ntopGtpv2UliCellTac
+ntopGtpv2UliCellId
+ntopGtpv2RatType
+ntopGtpv2PdnIp
+ntopGtpv2EndUserImei
+ntopSrcAsPath1
+ntopSrcAsPath2
+ntopSrcAsPath3
+ntopSrcAsPath4
+ntopSrcAsPath5
+ntopSrcAsPath6
+ntopSrcAsPath7
+ntopSrcAsPath8
+ntopSrcAsPath9
+ntopSrcAsPath10
+ntopDstAsPath1
+ntopDstAsPath2
+ntopDstAsPath3
+ntopDstAsPath4
+ntopDstAsPath5
+ntopDstAsPath6
+ntopDstAsPath7
+ntopDstAsPath8
+ntopDstAsPath9
+ntopDstAsPath10
+ntopSipUac
+ntopSipUas
+ntopMysqlApplLatencyUsec
+ntopGtpv0ReqMsgType
+ntopGtpv0RspMsgType
+ntopGtpv0Tid
+ntopGtpv0EndUserIp
+ntopGtpv0EndUserMsisdn
+ntopGtpv0Apn
+ntopGtpv0RaiMcc
+ntopGtpv0RaiMnc
+ntopGtpv0RaiCellLac
+ntopGtpv0RaiCellRac
+ntopGtpv0RespCause
+ntopGtpv1RespCause
+ntopGtpv2RespCause
+ntopPacketsTtl532
+ntopPacketsTtl3264
+ntopPacketsTtl6496
+ntopPacketsTtl96128
+ntopPacketsTtl128160
+ntopPacketsTtl160192
+ntopPacketsTtl192224
+ntopPacketsTtl224225
+ntopGtpv1RaiLac
+ntopGtpv1RaiRac
+ntopGtpv1UliMcc
+ntopGtpv1UliMnc
+ntopPacketsTtl25
+ntopPacketsTtlEq1
+ntopRtpSipCallId
+ntopInSrcOsiSap
+ntopOutDstOsiSap
+ntopWhoisDasDomain
+ntopDnsTtlAnswer
+ntopDhcpClientMac
+ntopDhcpClientIp
+ntopDhcpClient
+ntopFtpLogin
+ntopFtpPassword
+ntopFtpCommand
+ntopFtpCommandRetCode
+ntopHttpMethod
+ntopHttpSite
+ntopSipCIp
+ntopSipCallState
+ntopRtpInMos
+ntopRtpInRFactor
+ntopSrcProcUser
+ntopSrcFatherProcPid
+ntopSrcFatherProc
+ntopDstProcPid
+ntopDstProc
+ntopDstProcUser
+ntopDstFatherProcPid
+ntopDstFatherProc
+ntopRtpRtt
+ntopRtpInTransit
+ntopRtpOutTransit
+ntopSrcProcActualMemory
+ntopSrcProcPeakMemory
+ntopSrcProcAvgCpuLoad
+ntopSrcProcPageFaults
+ntopDstProcActualMemory
+ntopDstProcPeakMemory
+ntopDstProcAvgCpuLoad
+ntopDstProcPageFaults
+ntopDurationIn
+ntopDurationOut
+ntopSrcProcPctgIowait
+ntopDstProcPctgIowait
+ntopRtpDtmfTones
+ntopUntunneledIpv6SrcAddr
+ntopUntunneledIpv6DstAddr
+ntopDnsResponse
+ntopDiameterReqMsgType
+ntopDiameterRspMsgType
+ntopDiameterReqOriginHost
+ntopDiameterRspOriginHost
+ntopDiameterReqUser
+ntopDiameterRspResultCode
+ntopDiameterExpResVendorId
+ntopDiameterExpResResultCode
+ntopS1apEnbUeS1apId
+ntopS1apMmeUeS1apId
+ntopS1apMsgEmmTypeMmeToEnb
+ntopS1apMsgEsmTypeMmeToEnb
+ntopS1apMsgEmmTypeEnbToMme
+ntopS1apMsgEsmTypeEnbToMme
+ntopS1apCauseEnbToMme
+ntopS1apDetailedCauseEnbToMme
+ntopTcpWinMinIn
+ntopTcpWinMaxIn
+ntopTcpWinMssIn
+ntopTcpWinScaleIn
+ntopTcpWinMinOut
+ntopTcpWinMaxOut
+ntopTcpWinMssOut
+ntopTcpWinScaleOut
+ntopDhcpRemoteId
+ntopDhcpSubscriberId
+ntopSrcProcUid
+ntopDstProcUid
+ntopApp
+ntopUser
+ntopDhcpMessageType
+ntopRtpInPacketsDrop
+ntopRtpOutPacketsDrop
+ntopRtpOutMos
+ntopRtpOutRFactor
+ntopRtpMos
+ntopGptv2S5S8GtpcTeid
+ntopRtpRFactor
+ntopRtpSsrc
+ntopPayloadHash
+ntopGtpv2C2sS5S8GtpuTeid
+ntopGtpv2S2cS5S8GtpuTeid
+ntopGtpv2C2sS5S8GtpuIp
+ntopGtpv2S2cS5S8GtpuIp
+ntopSrcAsMap
+ntopDstAsMap
+ntopDiameterHopByHopId
+ntopUpstreamSessId
+ntopDownstreamSessId
+ntopSrcLong
+ntopSrcLat
+ntopDstLong
+ntopDstLat
+ntopDiameterClrCancelType
+ntopDiameterClrFlags
+ntopGtpv2C2sS5S8GtpcIp
+ntopGtpv2S2cS5S8GtpcIp
+ntopGtpv2C2sS5S8SgwGtpuTeid
+ntopGtpv2S2cS5S8SgwGtpuTeid
+ntopGtpv2C2sS5S8SgwGtpuIp
+ntopGtpv2S2cS5S8SgwGtpuIp
+ntopHttpXForwardedFor
+ntopHttpVia
+ntopSsdpHost
+ntopSsdpUsn
+ntopNetbiosQueryName
+ntopNetbiosQueryType
+ntopNetbiosResponse
+ntopNetbiosQueryOs
+ntopSsdpServer
+ntopSsdpType
+ntopSsdpMethod
+ntopNprobeIpv4Addr
+ntopSrcToDstSecondBytes
+ntopDstToSrcSecondBytes
+ntopDicomImplUid
+ntopDicomImplVersion
+ntopDicomModality
+ntopDicomManufacturer
+ntopDicomInstitutionName
+ntopDicomInstitutionAddress
+ntopDicomStationName
+ntopDicomDeviceSerial
+ntopDicomSwVersion
+ntopDicomJa3cHash
+ntopDicomJa3sHash
+ntopDicomSrcHostName
+ntopDicomDstHostName
+ntopSslCipher
+ntopSslUnsafeCipher
+ntopSslVersion
+ntopProtocolMap
+ntopL4SrcPortMap
+ntopL4DstPortMap
+ntopL4ServerPort
+ntopL4ServerPortMap
+ciscoTrustsecSrcId
+ciscoTrustsecDstId
+ciscoTrustsecSrcName
+ciscoTrustsecDstName
+ciscoTrustsecSwitchDerivedSgt
+ciscoAvcP2pTech
+ciscoAvcTunnelTech
+ciscoAvcEncryptTech
+ciscoAvcTransportShortTermPacketsDrop
+ciscoAvcTransportLongTermPacketsDrop
+ciscoAvcAppMediaBytes
+ciscoAvcAppMediaByteRate
+ciscoAvcAppMediaPackets
+ciscoAvcAppMediaPacketRate
+ciscoAvcAppMediaPacketRateVariation
+ciscoAvcAppMediaEvent
+ciscoAvcAppMonitorEvent
+ciscoAvcTransportPacketsExpected
+ciscoAvcTransportRtt
+ciscoAvcTransportPacketSetsLost
+ciscoAvcTransportShortTermPacketsLost
+ciscoAvcTransportLongTermPacketsLost
+ciscoAvcTransportPacketLossRate
+ciscoAvcTransportRtpSsrc
+ciscoAvcTransportRtpJitterMean
+ciscoAvcTransportRtpJitterMin
+ciscoAvcTransportRtpJitterMax
+ciscoAvcControlledTc
+ciscoAvcInPolicyTc
+ciscoAvcAppMediaPacketRateVariationMin
+ciscoAvcAppMediaPacketRateVariationMax
+ciscoAvcTransportRtpFlows
+ciscoAvcTransportRtpPayloadType
+ciscoAvcTransportPacketLossRateMin
+ciscoAvcTransportPacketLossRateMax
+ciscoAvcTransportRttSum
+ciscoAvcTransportRttMin
+ciscoAvcTransportRttMax
+ciscoAvcMetadataGlobalSessionId
+ciscoAvcMetadataMultiPartySessionId
+ciscoAvcMetadataClockRate
+ciscoAvcNetworkDelayAvg
+ciscoAvcOneWayDelay
+tcpWindowSizeMin
+tcpWindowSizeMax
+tcpMaximumSegmentSize
+tcpWindowSizeSum
+ciscoAvcRtpJitterInterarrivalAvg
+ciscoPfrSrcSiteId
+ciscoPfrDstSiteId
+ciscoAvcTransportByteLossRate
+ciscoPfrEventTcNomitigationErrBwCount
+ciscoPfrEventTcNomitigationErrPerfCount
+ciscoPfrDstSitePrefix
+ciscoPfrDstSitePrefixMask
+ciscoPfrLabelId
+ciscoIptDialingPhone
+ciscoIptDialingUser
+ciscoIptDialedPhone
+ciscoIptDialedUser
+ciscoIptCallDuration
+ciscoIptCallEndReason
+ciscoIptCallsDialed
+ciscoIptCallsConnected
+ciscoIptCallsFailed
+classHierarchy
+serverBytesNetwork
+clientBytesNetwork
+servicesWaasSegment
+servicesWaasPassThroughReason
+ciscoAvcClientPackets
+ciscoAvcServerPackets
+clientRetransBytes
+clientRetransPackets
+serverRetransBytes
+serverRetransPackets
+transactionCountDelta
+sumTransactionTime
+maxTransactionTime
+minTransactionTime
+numRespsCountDelta
+numResps1CountDelta
+numResps2CountDelta
+numResps3CountDelta
+numResps4CountDelta
+numResps5CountDelta
+numResps6CountDelta
+numResps7CountDelta
+numLateRespsCountDelta
+sumRespTime
+maxRespTime
+minRespTime
+sumServerRespTime
+maxServerRespTime
+minServerRespTime
+sumTotalRespTime
+maxTotalRespTime
+minTotalRespTime
+sumNwkTime
+maxNwkTime
+minNwkTime
+sumClientNwkTime
+maxClientNwkTime
+minClientNwkTime
+sumServerNwkTime
+maxServerNwkTime
+minServerNwkTime
+ciscoAvcRtpShortTermMos
+ciscoAvcRtpMos
+ciscoAvcRtpMosTotal
+appHTTPUriStatistics
+policyQosQueueID
+policyQosQueueDrop
+ciscoAvcAppFamily
+ciscoAvcAppSet
+appCategoryName
+appSubCategoryName
+appGroupName
+appHTTPHost
+clientIPv4Address
+serverIPv4Address
+clientIPv6Address
+serverIPv6Address
+clientTransportPort
+serverTransportPort
+connectionId
+ciscoAvcAppTrafficClass
+appBusiness
+ciscoNvzflowUdid
+ciscoNvzflowUser
+ciscoNvzflowOsName
+ciscoNvzflowOsVer
+ciscoNvzflowSysVendor
+ciscoNvzflowSysType
+ciscoNvzflowProcAcct
+ciscoNvzflowParentProcAcct
+ciscoNvzflowProc
+ciscoNvzflowProcHash
+ciscoNvzflowParentProc
+ciscoNvzflowParentProcHash
+ciscoNvzflowDnsSuffix
+ciscoNvzflowDstHostname
+ciscoNvzflowL4BytesIn
+ciscoNvzflowL4BytesOut
+ciscoNvzflowOsEdition
+ciscoNvzflowModuleList
+ciscoNvzflowHashList
+ciscoNvzflowCoordList
+ciscoNvzflowIfaceInfoUid
+ciscoNvzflowIfaceIndex
+ciscoNvzflowIfaceType
+ciscoNvzflowIfaceName
+ciscoNvzflowIfaceDetailsList
+ciscoNvzflowIfaceMac
+ciscoNvzflowUserAcctType
+ciscoNvzflowProcUserAcctType
+ciscoNvzflowParentProcUserAcctType
+ciscoSdwanIngressOverlaySessId
+ciscoSdwanEgressOverlaySessId
+ciscoSdwanVpnId
+ciscoSdwanTlocOverlaySessId
+ciscoSdwanTlocLocalIp
+ciscoSdwanTlocLocalColor
+ciscoSdwanTlocRemoteIp
+ciscoSdwanTlocRemoteColor
+ciscoSdwanTlocTunnelProto
+ciscoSdwanConnectionId
+ciscoSdwanDropCause
+ciscoSdwanDroppedBytes
+ciscoSdwanSlaNotMet
+ciscoSdwanPrefColorNotMet
+ciscoSdwanQosQueueId
+ciscoSdwanDropCauseDescr
+ciscoSdwanAppqoeFecPackets
+ciscoSdwanAppqoeFecPacketsReconstructed
+ciscoSdwanAppqoeOrigTunnelPktDupPackets
+ciscoSdwanAppqoeDupTunnelPktDupPackets
+ciscoSdwanAppqoePktDupPacketsRecovered
+ciscoSdwanCloudExpressPackets
+ciscoNexusFastpathSrcAddr
+ciscoNexusFastpathSrcPort
+ciscoNexusFastpathDstAddr
+ciscoNexusFastpathDstPort
+ciscoEtaIdpOld
+ciscoEtaSlptOld
+ciscoWlanId
+ciscoEndpointProcessUser
+ciscoEndpointProcessName
+ciscoEndpointProcessHash
+ciscoEndpointProcessParentUser
+ciscoEndpointProcessParentName
+ciscoEndpointProcessParentHash
+aluInsideServiceId
+aluOutsideServiceId
+aluNatSubString
+ingressGponGemPortId
+egressGponGemPortId
+ixiaL7AppId
+ixiaL7AppName
+ixiaSrcCountryCode
+ixiaSrcCountryName
+ixiaSrcRegionCode
+ixiaSrcRegionName
+ixiaSrcCityName
+ixiaSrcLatitude
+ixiaSrcLongitude
+ixiaDstCountryCode
+ixiaDstCountryName
+ixiaDstRegionCode
+ixiaDstRegionNode
+ixiaDstCityName
+ixiaDstLatitude
+ixiaDstLongitude
+ixiaDeviceId
+ixiaDeviceName
+ixiaBrowserId
+ixiaBrowserName
+ixiaRevOctetDeltaCount
+ixiaRevPacketDeltaCount
+ixiaEncryptType
+ixiaEncryptCipher
+ixiaEncryptKeyLength
+ixiaImsiSubscriber
+ixiaHttpUserAgent
+ixiaHttpHostName
+ixiaHttpUri
+ixiaDnsRecordTxt
+ixiaSrcAsName
+ixiaDstAsName
+ixiaLatency
+ixiaDnsQuery
+ixiaDnsAnswer
+ixiaDnsClasses
+ixiaThreatType
+ixiaThreatIPv4
+ixiaThreatIPv6
+windowStart
+windowEnd
+originalTemplateId
+originalExporterTransportPort
+nodeId
+platformId
+dataCollectionManifestName
+ingressInterfaceName
+egressInterfaceName
+ingressInterfaceDescription
+egressInterfaceDescription
+ingressVRFname
+egressVRFname
+ingressMplsVpnRouteDistinguisher
+egressMplsVpnRouteDistinguisher
+isRenormalized
+roundTripTime
+transactionId
+httpReqUrl
+httpReqCookie
+flowFlags
+connectionId
+syslogPriority
+syslogMessage
+syslogTimestamp
+httpReqReferer
+httpReqMethod
+httpReqHost
+httpReqUserAgent
+httpRspStatus
+httpRspLen
+serverTTFB
+serverTTLB
+appNameIncarnationNumber
+appNameAppId
+appName
+httpReqRcvFB
+httpReqForwFB
+httpResRcvFB
+httpResForwFB
+httpReqRcvLB
+httpReqForwLB
+mainPageId
+mainPageCoreId
+httpClientInteractionStartTime
+httpClientRenderEndTime
+httpClientRenderStartTime
+appTemplateName
+httpClientInteractionEndTime
+httpResRcvLB
+httpResForwLB
+appUnitNameAppId
+dbLoginFlags
+dbReqType
+dbProtocolName
+dbUserName
+dbDatabaseName
+dbCltHostName
+dbReqString
+dbRespStatusString
+dbRespStatus
+dbRespLength
+clientRTT
+netscalerHttpContentType
+httpReqAuthorization
+httpReqVia
+httpResLocation
+httpResSetCookie
+httpResSetCookie2
+httpReqXForwardedFor
+connectionChainID
+connectionChainHopCount
+icaSessionGuid
+icaClientVersion
+icaClientType
+icaClientIP
+icaClientHostName
+aaaUsername
+icaDomainName
+icaClientLauncher
+icaSessionSetupTime
+icaServerName
+icaSessionReconnects
+icaRTT
+icaClientsideRXBytes
+icaClientsideTXBytes
+icaClientsidePacketsRetransmit
+icaServersidePacketsRetransmit
+icaClientsideRTT
+icaServersideRTT
+icaSessionUpdateBeginSec
+icaSessionUpdateEndSec
+icaChannelId1
+icaChannelId1Bytes
+icaChannelId2
+icaChannelId2Bytes
+icaChannelId3
+icaChannelId3Bytes
+icaChannelId4
+icaChannelId4Bytes
+icaChannelId5
+icaChannelId5Bytes
+icaConnectionPriority
+applicationStartupDuration
+icaLaunchMechanism
+icaApplicationName
+applicationStartupTime
+icaApplicationTerminationType
+icaApplicationTerminationTime
+icaSessionEndTime
+icaClientsideJitter
+icaServersideJitter
+icaAppProcessID
+icaAppModulePath
+icaDeviceSerialNo
+msiClientCookie
+icaFlags
+icaUsername
+licenseType
+maxLicenseCount
+currentLicenseConsumed
+icaNetworkUpdateStartTime
+icaNetworkUpdateEndTime
+icaClientsideSRTT
+icaServersideSRTT
+icaClientsideDelay
+icaServersideDelay
+icaHostDelay
+icaClientSideWindowSize
+icaServerSideWindowSize
+icaClientSideRTOCount
+icaServerSideRTOCount
+icaL7ClientLatency
+icaL7ServerLatency
+httpDomainName
+cacheRedirClientConnectionCoreID
+cacheRedirClientConnectionTransactionID
+calixHostname
+calixShelf
+calixSlot
+calixPort
+calixOntId
+calixSvlan
+calixCvlan
+calixSampleTime
+calixLagGroup
+calixBinDuration
+calixBinNumber
+calixStartTime
+calixEndTime
+calixTimeElapsed
+calixSuspect
+calixCause
+calixSubscriberUid
+calixOntIfstatsAid
+calixOltPonUtilAid
+calixOntEvcstatsAid
+calixOltPonOpticalAid
+calixOltOntBinAid
+calixOntEthUtilAid
+calixMepStatsAid
+calixMipStatsAid
+calixDelayMeasurementAid
+calixLossMeasurementAid
+calixLmAvailabilityAid
+calixSubscriberFlowsAid
+calixOntEthTotalAid
+calixBngDhcpPoolAid
+calixBngDhcpSubscriberAid
+calixBngStaticSubscriberAid
+calixBngGxCounterAid
+calixBngUrlRedirectAid
+calixBngPolicyMgmtAid
+calixBngArpCountersAid
+calixBngDiameterClientAid
+calixBngRadiusClientAid
+calixInterfaceEthernetAid
+calixInterfaceLagAid
+calixTxOctets
+calixTxPkts
+calixTxDiscards
+calixTxErrors
+calixRxOctets
+calixRxPkts
+calixRxDiscards
+calixRxErrors
+calixUpstreamOctets
+calixDownstreamOctets
+calixAdmittedFixedUpstreamBw
+calixAvailableFixedUpstreamBw
+calixAdmittedExcessUpstreamBw
+calixAvailableExcessUpstreamBw
+calixGreenOctetsUni
+calixYellowOctetsUni
+calixRedOctetsUni
+calixGreenPktsUni
+calixYellowPktsUni
+calixRedPktsUni
+calixOctetsPolicerDiscards
+calixPktsPolicerDiscards
+calixGreenOctetsPon
+calixYellowOctetsPon
+calixGreenPktsPon
+calixYellowPktsPon
+calixPowerFeedVoltage
+calixRxOpticalPower
+calixMeanOpticalLaunchPower
+calixLaserBiasCurrent
+calixTemperature
+calixOpticalChannel
+calixUpstreamBipErrors
+calixUpstreamMissedBursts
+calixUpstreamGemHecErrors
+calixUpstreamBip8ErrSec
+calixUpstreamBip8SeverelyErrSec
+calixUpstreamBip8UnavailSec
+calixUpstreamMissedBurstsErrSec
+calixUpstreamFecCorrectedBytes
+calixUpstreamFecCorrectedCodeWords
+calixUpstreamFecUncorrectedCodeWords
+calixUpstreamFecTotalCodeWords
+calixUpstreamFecSec
+calixDownstreamBipErrors
+calixDownstreamBip8ErrSec
+calixDownstreamBip8SeverelyErrSec
+calixDownstreamBip8UnavailSec
+calixDownstreamFecCorrectedBytes
+calixDownstreamFecCorrectedCodeWords
+calixDownstreamFecUncorrectedCodeWords
+calixDownstreamFecTotalCodeWords
+calixDownstreamFecSec
+calixFcsErrors
+calixExcessiveCollision
+calixLateCollision
+calixFrameTooLong
+calixBufferOverflowXmit
+calixBufferOverflowRecv
+calixSingleCollision
+calixMultipleCollision
+calixSqeCounter
+calixDeferredXmitCount
+calixInternalMacXmitError
+calixInternalMacRecvError
+calixCarrierSenseError
+calixAlignmentError
+calixUpstreamDropEvents
+calixUpstreamPackets
+calixUpstreamBroadcastPackets
+calixUpstreamMulticastPackets
+calixUpstreamUnicastPackets
+calixUpstreamCrcErroredPackets
+calixUpstreamOversizePackets
+calixUpstreamUndersizePackets
+calixUpstreamPacketsTo64Bytes
+calixUpstreamPackets64To127Bytes
+calixUpstreamPackets128To255Bytes
+calixUpstreamPackets256To511Bytes
+calixUpstreamPackets512To1023Bytes
+calixUpstreamPackets1024To1518Bytes
+calixDownstreamDropEvents
+calixDownstreamPackets
+calixDownstreamBroadcastPackets
+calixDownstreamMulticastPackets
+calixDownstreamUnicastPackets
+calixDownstreamCrcErroredPackets
+calixDownstreamOversizePackets
+calixDownstreamUndersizePackets
+calixUpstreamGemFrames
+calixUpstreamGemPayloadBytes
+calixDownstreamGemFrames
+calixDownstreamGemPayloadBytes
+calixGemEncryptionKeyErrors
+calixAdmittedAssuredUpstreamBw
+calixAvailableAssuredUpstreamBw
+calixFixedUpstreamBytes
+calixAssuredUpstreamBytes
+calixExcessUpstreamBytes
+calixFlowDirection
+calixFlowNumber
+calixFlowPkts
+calixFlowBytes
+calixFlowDropPkts
+calixFlowDropBytes
+calixIngressBucketSeconds
+calixIngressBucketBps
+calixIngressBucketPercent
+calixEgressBucketSeconds
+calixEgressBucketBps
+calixEgressBucketPercent
+calixCcmReceived
+calixCcmTransmitted
+calixCcmReceivedRdi
+calixCcmTransmittedRdi
+calixCcmReceivedBadSenderId
+calixCcmReceivedBadPortStatus
+calixCcmReceivedBadIfStatus
+calixCcmReceivedBadSeqErrors
+calixDmmTransmitted
+calixDmrReceived
+calixDmmReceived
+calixDmrTransmitted
+calixDm1Transmitted
+calixDm1Received
+calixSlmTransmitted
+calixSlrReceived
+calixSlmReceived
+calixSlrTransmitted
+calixLmmTransmitted
+calixLmrReceived
+calixLmmReceived
+calixLmrTransmitted
+calixLtmTransmitted
+calixLtrReceived
+calixLtmReceived
+calixLtrTransmitted
+calixLtrUnexpected
+calixLbmTransmitted
+calixLbrReceived
+calixLbmReceived
+calixLbrTransmitted
+calixLbrReceivedOutOfOrder
+calixLbrReceivedBadMsdu
+calixUpMhfLbmReceived
+calixUpMhfLbrTransmitted
+calixUpMhfLtmReceived
+calixUpMhfLtmForwarded
+calixUpMhfLtrTransmitted
+calixDnMhfLbmReceived
+calixDnMhfLbrTransmitted
+calixDnMhfLtmReceived
+calixDnMhfLtmForwarded
+calixDnMhfLtrTransmitted
+calixStatsIndex
+calixElapsedTime
+calixFrameDelayTwoWayMin
+calixFrameDelayTwoWayMax
+calixFrameDelayTwoWayAvg
+calixFrameDelayForwardMin
+calixFrameDelayForwardMax
+calixFrameDelayForwardAvg
+calixFrameDelayBackwardMin
+calixFrameDelayBackwardMax
+calixFrameDelayBackwardAvg
+calixInterFrameDelayVariationTwoWayMin
+calixInterFrameDelayVariationTwoWayMax
+calixInterFrameDelayVariationTwoWayAvg
+calixInterFrameDelayVariationForwardMin
+calixInterFrameDelayVariationForwardMax
+calixInterFrameDelayVariationForwardAvg
+calixInterFrameDelayVariationBackwardMin
+calixInterFrameDelayVariationBackwardMax
+calixInterFrameDelayVariationBackwardAvg
+calixFrameDelayRangeTwoWayMax
+calixFrameDelayRangeTwoWayAvg
+calixFrameDelayRangeForwardMax
+calixFrameDelayRangeForwardAvg
+calixFrameDelayRangeBackwardMax
+calixFrameDelayRangeBackwardAvg
+calixOutOamPdus
+calixInOamPdus
+calixForwardTransmittedFrames
+calixForwardReceivedFrames
+calixForwardMinFrameLossRatio
+calixForwardMaxFrameLossRatio
+calixForwardAvgFrameLossRatio
+calixBackwardTransmittedFrames
+calixBackwardReceivedFrames
+calixBackwardMinFrameLossRatio
+calixBackwardMaxFrameLossRatio
+calixBackwardAvgFrameLossRatio
+calixForwardHighLossIntervals
+calixBackwardHighLossIntervals
+calixForwardConsecutiveHighLossIntervals
+calixBackwardConsecutiveHighLossIntervals
+calixForwardAvailableIndicators
+calixBackwardAvailableIndicators
+calixForwardUnavailableIndicators
+calixBackwardUnavailableIndicators
+calixIfIndex
+calixDropEvents
+calixBytes
+calixPkts
+calixBroadcastPkts
+calixMulticastPkts
+calixCrcAlignErrors
+calixUndersizePkts
+calixOversizePkts
+calixFragments
+calixPktsTo64Bytes
+calixPkts65To127Bytes
+calixPkts128To255Bytes
+calixPkts256To511Bytes
+calixPkts512To1023Bytes
+calixPkts1024To1518Bytes
+calixPkts1519To2047Bytes
+calixPkts2048To4095Bytes
+calixPkts4096To9216Bytes
+calixPkts9217To16383Bytes
+calixRxUnicastPkts
+calixRxMulticastPkts
+calixRxBroadcastPkts
+calixRxPauseFrames
+calixRxUnknownProtos
+calixTxUnicastPkts
+calixTxMulticastPkts
+calixTxBroadcastPkts
+calixTxPauseFrames
+calixAlignErrors
+calixJabbers
+calixRxUtilization
+calixTxUtilization
+calixRxPps
+calixTxPps
+calixRxBps
+calixTxBps
+calixRole
+calixSubscriber
+calixPoolName
+calixConfiguredPoolSize
+calixLeasesInGrace
+calixActiveLeases
+calixMaxLeases
+calixMinLeases
+calixAvgLeases
+calixOffersSent
+calixOffersAccepted
+calixRequestsGranted
+calixRequestsDeclined
+calixRequestTimeouts
+calixLeaseRenewals
+calixLeaseTimerExpiries
+calixGraceTimerExpiries
+calixConfiguredDynamicSubscribers
+calixActiveDynamicIps
+calixActiveDynamicSubscribers
+calixMaxActiveDynamicSubscribers
+calixMinActiveDynamicSubscribers
+calixAvgActiveDynamicSubscribers
+calixConfiguredActiveSubscribers
+calixActiveStaticIps
+calixActiveStaticSubscribers
+calixMaxActiveStaticSubscribers
+calixMinActiveStaticSubscribers
+calixAvgActiveStaticSubscribers
+calixTxCcrI
+calixRxCcaI
+calixTxCcrU
+calixRxCcaU
+calixRxRar
+calixTxRaa
+calixRaaSessionIdMismatch
+calixPcrfTimerExpiries
+calixConfiguredSubscribersWithPcrfEnabled
+calixActiveSubscribersWithPcrfEnabled
+calixActiveDefaultSubscribersWithPcrfEnabled
+calixUrlRedirectSubscribers
+calixUrlRedirectPoliciesApplied
+calixUrlUpdates
+calixDynamicPolicyApplyRequests
+calixDynamicPolicyApplySuccesses
+calixDynamicPolicyApplyFailures
+calixRxArpReq
+calixTxArpResp
+calixArpTimerExpiries
+calixDiameterClientName
+calixTxCer
+calixRxCea
+calixRtxMsg
+calixMsgTimeout
+calixPeerUp
+calixPeerDown
+calixWatchdogTimerExpiries
+calixPeerDisconnect
+calixRadiusClientName
+calixTxAccountingStart
+calixTxAccountingInterim
+calixTxAccountingStop
+calixRtxAccountingStart
+calixRtxAccountingInterim
+calixRtxAccountingStop
+calixRxAccountingSuccessResp
+calixRxAccountingFailureResp
+calixUpstreamDiscardEvents
+calixDownstreamDiscardEvents
+calixPonOntUtilAid
+calixUpstreamBytes
+calixDownstreamBytes
+calixUpstreamPercentage
+calixDownstreamPercentage
+obsoleteReverseOctetTotalCount
+obsoleteReversePacketTotalCount
+initialTCPFlags
+unionTCPFlags
+obsoleteReverseInitialTCPFlags
+obsoleteReverseUnionTCPFlags
+payload
+obsoleteReversePayload
+obsoleteReverseTcpSequenceNumber
+reverseFlowDeltaMilliseconds
+obsoleteReverseVlanId
+silkFlowType
+silkFlowSensor
+silkTCPState
+silkAppLabel
+payloadEntropy
+osName
+osVersion
+firstPacketBanner
+secondPacketBanner
+flowAttributes
+expiredFragmentCount
+assembledFragmentCount
+meanFlowRate
+meanPacketRate
+flowTableFlushEventCount
+flowTablePeakCount
+yafFlowKeyHash
+osFingerPrint
+httpServerString
+certHttpUserAgent
+httpGet
+httpConnection
+httpVersion
+httpReferer
+httpLocation
+httpHost
+httpContentLength
+httpAge
+httpAccept
+httpAcceptLanguage
+certHttpContentType
+httpResponse
+pop3TextMessage
+ircTextMessage
+tftpFilename
+tftpMode
+slpVersion
+slpMessageType
+slpString
+ftpReturn
+ftpUser
+ftpPass
+ftpType
+ftpRespCode
+imapCapability
+imapLogin
+imapStartTLS
+imapAuthenticate
+imapCommand
+imapExists
+imapRecent
+rtspURL
+rtspVersion
+rtspReturnCode
+rtspContentLength
+rtspCommand
+rtspContentType
+rtspTransport
+rtspCSeq
+rtspLocation
+rtspPacketsReceived
+rtspUserAgent
+rtspJitter
+sipInvite
+sipCommand
+sipVia
+sipMaxForwards
+sipAddress
+sipContentLength
+sipUserAgent
+smtpHello
+smtpFrom
+smtpTo
+smtpContentType
+smtpSubject
+smtpFilename
+smtpContentDisposition
+smtpResponse
+smtpEnhanced
+sshVersion
+nntpResponse
+nntpCommand
+dnsQueryResponse
+dnsQRType
+dnsAuthoritative
+dnsNXDomain
+dnsRRSection
+dnsQName
+dnsCName
+dnsMXPreference
+dnsMXExchange
+dnsNSDName
+dnsPTRDName
+sslCipher
+sslClientVersion
+sslServerCipher
+sslCompressionMethod
+sslCertVersion
+sslCertSignature
+sslCertIssuerCountryName
+sslCertIssuerOrgName
+sslCertIssuerOrgUnitName
+sslCertIssuerZipCode
+sslCertIssuerState
+sslCertIssuerCommonName
+sslCertIssuerLocalityName
+sslCertIssuerStreetAddress
+dnsTTL
+sslCertSubCountryName
+sslCertSubOrgName
+sslCertSubOrgUnitName
+sslCertSubZipCode
+sslCertSubState
+sslCertSubCommonName
+sslCertSubLocalityName
+sslCertSubStreetAddress
+dnsTXTData
+dnsSOASerial
+dnsSOARefresh
+dnsSOARetry
+dnsSOAExpire
+dnsSOAMinimum
+dnsSOAMName
+dnsSOARName
+dnsSRVPriority
+dnsSRVWeight
+dnsSRVPort
+dnsSRVTarget
+httpCookie
+httpSetCookie
+smtpSize
+mysqlUsername
+mysqlCommandCode
+mysqlCommandText
+dnsID
+dnsAlgorithm
+dnsKeyTag
+dnsSigner
+dnsSignature
+dnsDigest
+dnsPublicKey
+dnsSalt
+dnsHashData
+dnsIterations
+dnsSignatureExpiration
+dnsSignatureInception
+dnsDigestType
+dnsLabels
+dnsTypeCovered
+dnsFlags
+dhcpFingerPrint
+dhcpVendorCode
+sslCertSerialNumber
+sslObjectType
+sslObjectValue
+sslCertValidityNotBefore
+sslCertValidityNotAfter
+sslPublicKeyAlgorithm
+sslPublicKeyLength
+smtpDate
+httpAuthorization
+httpVia
+httpX-Forwarded-For
+httpExpires
+httpRefresh
+httpIMEI
+httpIMSI
+httpMSISDN
+httpSubscriber
+httpAcceptCharset
+httpAcceptEncoding
+httpAllow
+httpDate
+httpExpect
+httpFrom
+httpProxyAuthentication
+httpUpgrade
+httpWarning
+httpDNT
+httpX-Forwarded-Proto
+httpX-Forwarded-Host
+httpX-Forwarded-Server
+httpX-DeviceID
+httpX-Profile
+httpLastModified
+httpContentEncoding
+httpContentLanguage
+httpContentLocation
+httpX-UA-Compatible
+dnp3SourceAddress
+dnp3DestinationAddress
+dnp3Function
+dnp3ObjectData
+modbusData
+ethernetIPData
+rtpPayloadType
+sslRecordVersion
+mptcpInitialDataSequenceNumber
+mptcpReceiverToken
+mptcpMaximumSegmentSize
+mptcpAddressID
+mptcpFlags
+sslServerName
+sslCertificateHash
+sslCertificate
+dhcpOption
+sslCertificateSHA1
+sslCertificateMD5
+nDPIL7Protocol
+nDPIL7SubProtocol
+rrIPv4
+rrIPv6
+DNSKEY_ProtocolIdentifier
+DNS_A_Record
+DNS_AAAA_Record
+DNS_RESOURCE_RECORD
+sslCertIssuerTitle
+sslCertSubTitle
+sslCertIssuerName
+sslCertSubName
+sslCertIssuerEmailAddress
+sslCertSubEmailAddress
+sslCertIssuerDomainComponent
+sslCertSubDomainComponent
+sslCertExtSubjectKeyIdent
+sslCertExtKeyUsage
+sslCertExtPrivKeyUsagePeriod
+sslCertExtSubjectAltName
+sslCertExtIssuerAltName
+sslCertExtCertIssuer
+sslCertExtCrlDistribution
+sslCertExtCertPolicies
+sslCertExtAuthorityKeyIdent
+sslCertExtExtendedKeyUsage
+smtpStartTLS
+smtpKey
+smtpValue
+smtpURL
+smtpMessageSize
+smtpResponseList
+smtpToList
+smtpFromList
+smtpFilenameList
+smtpURLList
+smtpMessageList
+smtpHeaderList
+smallPacketCount
+nonEmptyPacketCount
+dataByteCount
+averageInterarrivalTime
+standardDeviationInterarrivalTime
+firstNonEmptyPacketSize
+maxPacketSize
+firstEightNonEmptyPacketDirections
+standardDeviationPayloadLength
+tcpUrgentCount
+largePacketCount
+tombstoneId
+exporterConfiguredId
+exporterUniqueId
+certToolId
+tombstoneAccessList
+dnsRName
+dnsHitCount
+observedDataTotalCount
+observedData
+templateName
+templateDescription
+reverseInitialTCPFlags
+reverseUnionTCPFlags
+reversePayload
+reversePayloadEntropy
+reverseOsName
+reverseOsVersion
+reverseFirstPacketBanner
+reverseSecondPacketBanner
+reverseFlowAttributes
+reverseOsFingerPrint
+reverseDhcpFingerPrint
+reverseDhcpVendorCode
+reverseRtpPayloadType
+reverseSmallPacketCount
+reverseNonEmptyPacketCount
+reverseDataByteCount
+reverseAverageInterarrivalTime
+reverseStandardDeviationInterarrivalTime
+reverseFirstNonEmptyPacketSize
+reverseMaxPacketSize
+reverseFirstEightNonEmptyPacketDirections
+reverseStandardDeviationPayloadLength
+reverseTcpUrgentCount
+reverseLargePacketCount
+tenantProtocol
+tenantSourceIPv4
+tenantDestIPv4
+tenantSourceIPv6
+tenantDestIPv6
+tenantSourcePort
+tenantDestPort
+egressInterfaceAttr
+vxlanExportRole
+ingressInterfaceAttr
+vmwareTunnelType
+vmwareTunnelKey
+vmwareTunnelSrcIpv4Addr
+vmwareTunnelDstIpv4Addr
+vmwareTunnelProtocolId
+vmwareTunnelSrcTransportPort
+vmwareTunnelDstTransportPort
+virtualObsID
+ruleId
+vmUuid
+vnicIndex
+sessionFlags
+vmwareFlowDirection
+algControlFlowId
+algType
+algFlowType
+averageLatency
+retransmissionCount
+vifUuid
+vifId
+DNSRCode
+DNSName
+DNSQType
+DNSClass
+DNSRRTTL
+DNSRDataLength
+DNSRData
+DNSPSize
+DNSRDO
+DNSTransactionID
+DNSAType
+DNSAnswers
+NTPLeap
+NTPVersion
+NTPMode
+NTPStratum
+NTPPoll
+NTPPrecision
+NTPDelay
+NTPDispersion
+NTPRefID
+NTPRef
+NTPOrig
+NTPRecv
+NTPSent
+ARPHAFormat
+ARPPAFormat
+ARPOpcode
+ARPSrcHA
+ARPSrcPA
+ARPDstHA
+ARPDstPa
+SIPMsgType
+SIPStatusCode
+SIPCallID
+SIPCallingParty
+SIPCalledParty
+SIPVia
+SIPUserAgent
+SIPRequestURI
+SIPCseq
+httpMethod
+httpServer
+httpCookieNames
+tlsExtTypeField
+tlsExtLenField
+statsTLSSize
+statsTLSTimestamp
+statsTLSDirection
+statsTLSType
+TLSSNI
+SMTPCommands
+SMTPMailCount
+SMTPRcptCount
+SMTPSender
+SMTPRecipient
+SMTPStatusCodes
+SMTPCode2XXCount
+SMTPCode3XXCount
+SMTPCode4XXCount
+SMTPCode5XXCount
+SMTPDomain
+SSDPLocationPort
+SSDPServer
+SSDPUserAgent
+SSDPNT
+SSDPST
+DNSSDQueries
+DNSSDResponses
+OVPNConfLevel
+NBName
+NBSuffix
+IDPContent
+IDPContentRev
+OSQueryProgramName
+OSQueryUsername
+OSQueryOSName
+OSQueryOSMajor
+OSQueryOSMinor
+OSQueryOSBuild
+OSQueryOSPlatform
+OSQueryOSPlatformLike
+OSQueryOSArch
+OSQueryKernelVersion
+OSQuerySystemHostname
+quicTlsExt
+quicTlsExtLen
+quicTlsExtType
+quicCHParsed
+quicServerPort
+quicPackets
+quicZeroRTT
+quicSNI
+quicUserAgent
+quicVersion
+quicClientVersion
+quicTokenLength
+quicOCCID
+quicOSCID
+quicSCID
+quicRetrySCID
+quicMultiplexed
+tcpMss
+tcpMssRev
+tcpSynSize
+ssaConfLevel
+packetLength
+packetTime
+packetFlag
+packetDirection
+ntsMeanPacketPayload
+ntsMinPacketPayload
+ntsMaxPacketPayload
+ntsStdevPacketPayload
+ntsKurtosisPacketPayload
+ntsRootMeanSquarePacketPayload
+ntsAverageDispersionPacketPayload
+ntsMeanScaledTime
+ntsMeanDifftimes
+ntsMinDifftimes
+ntsMaxDifftimes
+ntsTimeDistribution
+ntsSwitchingRatio
+burstSrcPackets
+burstSrcBytes
+burstSrcTimeStart
+burstSrcTimeStop
+burstDstPackets
+burstDstBytes
+burstDstTimeStart
+burstDstTimeStop
+phistSrcSizes
+phistSrcInterPacketTime
+phistDstSizes
+phistDstInterPacketTime
+WGConfLevel
+WGSrcPeer
+WGDstPeer
+scitagExperimentID
+scitagExperimentAct
+sonicTimestamp
+sonicFlowId
+sonicInitiatorGwMac
+sonicResponderGwMac
+sonicInitiatorIp
+sonicResponderIp
+sonicInitiatorGwIp
+sonicResponderGwIp
+sonicInitiatorIface
+sonicResponderIface
+sonicInitiatorPort
+sonicResponderPort
+sonicInitToRespPackets
+sonicInitToRespBytes
+sonicRespToInitPackets
+sonicRespToInitBytes
+sonicFlowStartTime
+sonicFlowEndTime
+sonicInternalFlags
+sonicProtocolType
+sonicApplicationId
+sonicUserId
+sonicIpsId
+sonicVirusId
+sonicSpywareId
+sonicTemplateId
+sonicTable
+sonicColumnId
+sonicColumn
+sonicColumnType
+sonicColumnStandardIpfixId
+sonicUserIndex
+sonicUser
+sonicUserDomain
+sonicUserAuthType
+sonicAppIndex
+sonicAppId
+sonicApp
+sonicAppCatId
+sonicAppCat
+sonicAppSigId
+sonicGavIndex
+sonicGav
+sonicGavSigId
+sonicIpsIndex
+sonicIps
+sonicIpsCatId
+sonicIpsCat
+sonicIpsSigId
+sonicAspyIndex
+sonicAspy
+sonicAspyProdId
+sonicAspyProd
+sonicAspySigId
+sonicUrl
+sonicUrlIp
+sonicRatingIndex
+sonicRating
+sonicRegionId
+sonicCountryId
+sonicCountry
+sonicRegion
+sonicLocationIp
+sonicLocationRegionId
+sonicLocationDomain
+sonicIfStatIface
+sonicIfStatInPacketsRate
+sonicIfStatOutPacketsRate
+sonicIfStatInBytesRate
+sonicIfStatOutBytesRate
+sonicIfStatInPacketSize
+sonicIfStatOutPacketSize
+sonicIfStatConnRate
+sonicFlowInitBytesRate
+sonicFlowRespBytesRate
+sonicFlowInitPacketRate
+sonicFlowRespPacketRate
+sonicFlowInitPacketSize
+sonicFlowRespPacketSize
+sonicIfStatIfName
+sonicIfStatIfType
+sonicIfStatIfSpeed
+sonicIfStatIfState
+sonicIfStatIfMtu
+sonicIfStatIfMode
+sonicUrlFlowId
+sonicUrlTimeId
+sonicCoreStatCoreId
+sonicCoreStatCoreUtil
+sonicVoipFlowId
+sonicVoipTimeId
+sonicVoipInitCallId
+sonicVoipRespCallId
+sonicMediaType
+sonicMediaProtocol
+sonicService
+sonicServiceIpType
+sonicServicePortBegin
+sonicServicePortEnd
+sonicSpamSessId
+sonicSpamFlowId
+sonicSpamTimeId
+sonicSpamSpammer
+sonicSpamType
+sonicSpamToEmail
+sonicSpamFromEmail
+sonicMemTotalRam
+sonicMemAvailRam
+sonicMemUsedRam
+sonicMemDbRam
+sonicMemFlows
+sonicMemPerFlow
+sonicDevIfaceId
+sonicDevIp
+sonicDevMac
+sonicDevName
+sonicVpnInSpiId
+sonicVpnOutSpiId
+sonicVpnTunnel
+sonicVpnLocalGw
+sonicVpnRemoteGw
+sonicVpnTunnelIfaceId
+sonicVpnPolicyType
+sonicVpnProtocolType
+sonicVpnEncryptType
+sonicVpnAuthType
+sonicVpnStartTime
+sonicVpnEndTime
+sonicInitVpnSpiOut
+sonicRespVpnSpiOut
+sonicInitToRespDeltaPackets
+sonicInitToRespDeltaBytes
+sonicRespToInitDeltaPackets
+sonicRespToInitDeltaBytes
+sonicFlowBlockReason
+sonicIfStatMac
+sonicIfStatIp
+sonicIfStatSecurityType
+sonicIfStatZone
+sonicUserIp
+sonicUrlRatingVal1
+sonicUrlRatingVal2
+sonicUrlRatingVal3
+sonicUrlRatingVal4
+sonicAppBwmAttr
+sonicVoipInitToRespLostPackets
+sonicVoipRespToInitLostPackets
+sonicVoipInitToRespAvgLatency
+sonicVoipInitToRespMaxLatency
+sonicVoipRespToInitAvgLatency
+sonicVoipRespToInitMaxLatency
+sonicAppContentType
+sonicSnwlOption
+sonicAppRiskAttr
+sonicAppTechAttr
+sonicAppAttrBitMask
+sonicTopAppsSigid
+sonicTopAppsAppname
+sonicTopAppsRate
+afcProtocol
+afcProtocolName
+sophosFlowDirection
+Timestamp
+LogOp
+TrafficType
+FWRule
+ServiceName
+Reason
+ReasonText
+BindIPv4Address
+BindTransportPort
+ConnIPv4Address
+ConnTransportPort
+AuditCounter
+f5MsgSev
+f5Partition
+f5FlowId
+f5ErrDefsMsgNum
+f5BigipMgmtIpv4Addr
+f5BigipMgmtIpv6Addr
+f5QueryName
+f5DnsQueryType
+f5ContextName
+f5BigipHostname
+f5DeviceVendor
+f5DeviceProduct
+f5DeviceVer
+f5Msg
+f5Vlan
+f5IpfixMsgNo
+f5AttackId
+f5Attack
+f5PacketsRcvd
+f5PacketsDrop
+f5ContextType
+f5AclPolicyType
+f5AclPolicy
+f5TransIpProto
+f5TransSrcIpv4Addr
+f5TransSrcIpv6Addr
+f5TransSrcPort
+f5TransDstIpv4Addr
+f5TransDstIpv6Addr
+f5TransDstPort
+f5TransVlan
+f5TransRouteDomain
+f5SaTransType
+f5SaTransPool
+f5AclRule
+f5Action
+f5DropReason
+f5AttackEvent
+f5IpIntelThreatName
+f5DestinationGeo
+f5SourceGeo
+f5IpIntelPolicyName
+f5AttackType
+f5AppCategory
+f5Classification
+f5FlowStartMillis
+f5FlowStartSecs
+f5FlowStopMillis
+f5FlowStopSecs
+f5RecordType
+f5ReportId
+f5ReportVer
+f53gppParams
+f5ConcurrentFlows
+f5DurationSecs
+f5LastRecordSent
+f5NewFlows
+f5RecordReason
+f5SuccessTransacts
+f5TerminatedFlows
+f5SubscriberId
+f5SubscriberIdType
+f5TotalTransacts
+f5HttpHostname
+f5HttpHostnameTrunc
+f5HttpRespCode
+f5HttpUrl
+f5HttpUrlTrunc
+f5HttpUserAgent
+f5HttpUserAgentTrunc
+f5Transacts
+f5SkippedTransacts
+f5TransactStartMillis
+f5TransactStartSecs
+f5TransactStopMillis
+f5TransactStopSecs
+f5UrlCategory
+f5DownlinkVolume
+f5UplinkVolume
+f5ObservationTimeSecs
+f5TimestampMillis
+f5VlanId
+f5SourceUser
+f5LogProfile
+f5LogMsgDrops
+f5LogMsgName
+f5SrcFqdn
+f5DstFqdn
+Timestamp
+LogOp
+TrafficType
+FWRule
+ServiceName
+Reason
+ReasonText
+BindIPv4Address
+BindTransportPort
+ConnIPv4Address
+ConnTransportPort
+AuditCounter
+plixerClientIpv4Addr
+plixerClientHostname
+plixerPartner
+plixerServerHostname
+plixerServerIpv4Addr
+plixerRecipientAddr
+plixerEventId
+plixerMsgId
+plixerPriority
+plixerRecipientReportStatus
+plixerRecipients
+plixerOriginationTime
+plixerEncryption
+plixerServiceVer
+plixerLinkedMsgId
+plixerMsgSubject
+plixerSenderAddr
+plixerDateTime
+plixerClientIpv6
+plixerServerIpv6
+proceraService
+proceraBaseService
+proceraIncomingOctets
+proceraOutgoingOctets
+proceraIncomingPackets
+proceraOutgoingPackets
+proceraIncomingShapingLatency
+proceraOutgoingShapingLatency
+proceraIncomingShapingDrops
+proceraOutgoingShapingDrops
+proceraInternalRtt
+proceraExternalRtt
+proceraFlowBehavior
+proceraContentCategories
+proceraProperty
+proceraServerHostname
+proceraHttpRequestMethod
+proceraHttpUserAgent
+proceraHttpContentType
+proceraHttpUrl
+proceraHttpReferer
+proceraHttpResponseStatus
+proceraHttpFileLength
+proceraHttpLocation
+proceraHttpLanguage
+proceraSubscriberIdentifier
+proceraMsisdn
+proceraImsi
+proceraRat
+proceraDeviceId
+proceraSgsn
+proceraRnc
+proceraApn
+proceraUserLocationInformation
+proceraGgsn
+proceraQoeIncomingInternal
+proceraQoeIncomingExternal
+proceraQoeOutgoingInternal
+proceraQoeOutgoingExternal
+proceraLocalIPv4Host
+proceraLocalIPv6Host
+proceraRemoteIPv4Host
+proceraRemoteIPv6Host
+proceraHttpRequestVersion
+proceraTemplateName
+proceraIncomingDscp
+proceraOutgoingDscp
+proceraIncomingDot1qVlanIdLevel1
+proceraIncomingDot1qVlanIdLevel2
+proceraIncomingDot1qVlanIdLevel3
+proceraIncomingDot1qVlanIdLevel4
+proceraOutgoingDot1qVlanIdLevel1
+proceraOutgoingDot1qVlanIdLevel2
+proceraOutgoingDot1qVlanIdLevel3
+proceraOutgoingDot1qVlanIdLevel4
+proceraIncomingDot1qPriorityLevel1
+proceraIncomingDot1qPriorityLevel2
+proceraIncomingDot1qPriorityLevel3
+proceraIncomingDot1qPriorityLevel4
+proceraOutgoingDot1qPriorityLevel1
+proceraOutgoingDot1qPriorityLevel2
+proceraOutgoingDot1qPriorityLevel3
+proceraOutgoingDot1qPriorityLevel4
+proceraInternalJitter
+proceraServiceObject
+proceraRemoteGeoIP
+sourceGeo
+destinationGeo
+HTTPUserAgent
+HTTPMethod
+HTTPDomain
+HTTPReferer
+HTTPContentType
+HTTPUrl
+HTTPStatus
+HTTPHeaderCount
+appPID
+appName
+appUID
+appMatchLevel
+tunnelSrcIPv6
+tunnelDstIPv6
+tunnelSrcPort
+tunnelDstPort
+tunnelProtocol
+tunnelType
+tunnelTCPFlags
+tunnelICMPcode
+tunnelTeredoHeaders
+tunnelTeredoTrailers
+tunnelSourceGeo
+tunnelDestinationGeo
+tunnelOuterSourceGeo
+tunnelOuterDestinationGeo
+tunnelHOPLimit
+HTTPRequestType
+HTTPRequestHost
+HTTPRequestURL
+HTTPRequestAgentID
+HTTPRequestAgent
+HTTPRequestReferer
+HTTPResponseCode
+HTTPResponseType
+HTTPResponseTime
+tlsCliVer
+tlsSerVer
+tlsSerCips
+tlsCliCips
+tlsCertSubject
+tlsCertIssuer
+tlsCertNotBefore
+tlsCerNotAfter
+tlsPkeyLength
+tlsPkeyExponent
+tlsPkeyAlgorithm
+tlsServerName
+mark
+conntrackId
+gigamonHttpReqUrl
+gigamonHttpRespStatus
+gigamonHttpUserAgent
+sslCommonName
+gigamonSslCertSubjCommon
+gigamonSslCertIssuer
+gigamonSslCertSubj
+sslValidityNotBefore
+sslValidityNotAfter
+sslSerialNumber
+gigamonSslCertSigAlgo
+gigamonSslCertSubjPubAlgo
+gigamonSslCertSubjPubkeySize
+gigamonSslCertSubjAltName
+sslServerName
+gigamonSslServerVer
+gigamonSslServerCipher
+gigamonSslServerCompressMethod
+gigamonSslServerSessId
+gigamonDnsId
+gigamonDnsOpCode
+gigamonDnsRespCode
+gigamonDnsQuery
+gigamonDnsResp
+gigamonDnsRespTtl
+gigamonDnsRespIpv4Addr
+gigamonDnsRespIpv6Addr
+gigamonDnsBits
+gigamonDnsQdCount
+gigamonDnsAnCount
+gigamonDnsNsCount
+gigamonDnsArCount
+gigamonDnsQueryType
+gigamonDnsQueryClass
+gigamonDnsRespType
+gigamonDnsRespClass
+gigamonDnsRespRdLen
+gigamonDnsRespRdata
+gigamonDnsAuthName
+gigamonDnsAuthType
+gigamonDnsAuthClass
+gigamonDnsAuthTtl
+gigamonDnsAuthRdLen
+gigamonDnsAuthorityRdata
+gigamonDnsAddlName
+gigamonDnsAddlType
+gigamonDnsAddlClass
+gigamonDnsAddlTtl
+gigamonDnsAddlRdLen
+gigamonDnsAddlRdata
+dnsQuery
+http2HeaderRaw
+http2Method
+http2MimeType
+http2UserAgent
+sslServerHelloExtensionType
+sslRequestSize
+sslHandshakeType
+sslClientHelloExtensionType
+sslServerNameRaw
+sslIssuer
+httpHost
+httpUriRaw
+httpServerAgent
+httpUriFull
+httpUri
+caceLocalIpv4Addr
+caceRemoteIpv4Addr
+caceLocalIpv6Addr
+caceRemoteIpv6Addr
+caceLocalL4Port
+caceRemoteL4Port
+caceLocalIpv4Id
+caceLocalIcmpId
+caceLocalProcUserId
+caceLocalProcId
+caceLocalProcUser
+caceLocalProcCommand
+ntopClientTcpFlags
+ntopServerTcpFlags
+ntopSrcFragments
+ntopDstFragments
+ntopSrcToDstMaxThroughput
+ntopSrcToDstMinThroughput
+ntopSrcToDstAvgThroughput
+ntopDstToSrcMaxThroughput
+ntopDstToSrcMinThroughput
+ntopDstToSrcAvgThroughput
+ntopPktsUpTo128Bytes
+ntopPkts128To256Bytes
+ntopPkts256To512Bytes
+ntopPkts512To1024Bytes
+ntopPkts1024To1514Bytes
+ntopPktsOver1514Bytes
+ntopCumulativeIcmpType
+ntopSrcIpCountry
+ntopSrcIpCity
+ntopDstIpCountry
+ntopDstIpCity
+ntopFlowProtoPort
+ntopUpstreamTunnelId
+ntopLongestFlowPkt
+ntopShortestFlowPkt
+ntopRetransmittedInPkts
+ntopRetransmittedOutPkts
+ntopOoorderInPkts
+ntopOoorderOutPkts
+ntopUntunneledProtocol
+ntopUntunneledIpv4SrcAddr
+ntopUntunneledL4SrcPort
+ntopUntunneledIpv4DstAddr
+ntopUntunneledL4DstPort
+ntopL7Proto
+ntopL7ProtoName
+ntopDownstreamTunnelId
+ntopFlowUserName
+ntopFlowServerName
+ntopClientNwLatencyMs
+ntopServerNwLatencyMs
+ntopAppLatencyMs
+ntopPluginName
+ntopRetransmittedInBytes
+ntopRetransmittedOutBytes
+ntopSipCallId
+ntopSipCallingParty
+ntopSipCalledParty
+ntopSipRtpCodecs
+ntopSipInviteTime
+ntopSipTryingTime
+ntopSipRingingTime
+ntopSipOkTime
+ntopSipInviteFailureTime
+ntopSipByeTime
+ntopSipByeOkTime
+ntopSipCancelTime
+ntopSipCancelOkTime
+ntopSipRtpIpv4SrcAddr
+ntopSipRtpL4SrcPort
+ntopSipRtpIpv4DstAddr
+ntopSipRtpL4DstPort
+ntopSipRespCode
+ntopSipReasonCause
+ntopRtpFirstSeq
+ntopRtpFirstTs
+ntopRtpLastSeq
+ntopRtpLastTs
+ntopRtpInJitter
+ntopRtpOutJitter
+ntopRtpInPacketsLost
+ntopRtpOutPacketsLost
+ntopRtpOutPayloadType
+ntopRtpInMaxDelta
+ntopRtpOutMaxDelta
+ntopRtpInPayloadType
+ntopSrcProcId
+ntopSrcProc
+ntopHttpUrl
+ntopHttpRetCode
+ntopHttpReferrer
+ntopHttpUserAgent
+ntopHttpMime
+ntopSmtpMailFrom
+ntopSmtpRcptTo
+ntopHttpHost
+ntopSslServerName
+ntopBittorrentHash
+ntopMysqlServerVer
+ntopMysqlUser
+ntopMysqlDb
+ntopMysqlQuery
+ntopMysqlResp
+ntopOracleUser
+ntopOracleQuery
+ntopOracleRespCode
+ntopOracleRespString
+ntopOracleQueryDuration
+ntopDnsQuery
+ntopDnsQueryId
+ntopDnsQueryType
+ntopDnsRetCode
+ntopDnsAnswers
+ntopPopUser
+ntopGtpv1ReqMsgType
+ntopGtpv1RespMsgType
+ntopGtpv1C2sTeidData
+ntopGtpv1C2sTeidCtrl
+ntopGtpv1S2cTeidData
+ntopGtpv1S2cTeidCtrl
+ntopGtpv1EndUserIp
+ntopGtpv1EndUserImsi
+ntopGtpv1EndUserMsisdn
+ntopGtpv1EndUserImei
+ntopGtpv1Apn
+ntopGtpv1RaiMcc
+ntopGtpv1RaiMnc
+ntopGtpv1UliCellLac
+ntopGtpv1UliCellCi
+ntopGtpv1UliSac
+ntopGtpv1RaiType
+ntopRadiusReqMsgType
+ntopRadiusRespMsgType
+ntopRadiusUser
+ntopRadiusCallingStationId
+ntopRadiusCalledStationId
+ntopRadiusNasIp
+ntopRadiusNasId
+ntopRadiusUserImsi
+ntopRadiusUserImei
+ntopRadiusFramedIp
+ntopRadiusAcctSessId
+ntopRadiusAcctStatusType
+ntopRadiusAcctInOctets
+ntopRadiusAcctOutOctets
+ntopRadiusAcctInPackets
+ntopRadiusAcctOutPackets
+ntopImapLogin
+ntopGtpv2ReqMsgType
+ntopGtpv2RespMsgType
+ntopGtpv2C2sS1uGtpuTeid
+ntopGtpv2C2sS1uGtpuIp
+ntopGtpv2S2cS1uGtpuTeid
+ntopGtpv2S2cS1uGtpuIp
+ntopGtpv2EndUserImsi
+ntopGtpv2AndUserMsisdn
+ntopGtpv2Apn
+ntopGtpv2UliMcc
+ntopGtpv2UliMnc
+ntopGtpv2UliCellTac
+ntopGtpv2UliCellId
+ntopGtpv2RatType
+ntopGtpv2PdnIp
+ntopGtpv2EndUserImei
+ntopSrcAsPath1
+ntopSrcAsPath2
+ntopSrcAsPath3
+ntopSrcAsPath4
+ntopSrcAsPath5
+ntopSrcAsPath6
+ntopSrcAsPath7
+ntopSrcAsPath8
+ntopSrcAsPath9
+ntopSrcAsPath10
+ntopDstAsPath1
+ntopDstAsPath2
+ntopDstAsPath3
+ntopDstAsPath4
+ntopDstAsPath5
+ntopDstAsPath6
+ntopDstAsPath7
+ntopDstAsPath8
+ntopDstAsPath9
+ntopDstAsPath10
+ntopSipUac
+ntopSipUas
+ntopMysqlApplLatencyUsec
+ntopGtpv0ReqMsgType
+ntopGtpv0RespMsgType
+ntopGtpv0Tid
+ntopGtpv0EndUserIp
+ntopGtpv0EndUserMsisdn
+ntopGtpv0Apn
+ntopGtpv0RaiMcc
+ntopGtpv0RaiMnc
+ntopGtpv0RaiCellLac
+ntopGtpv0RaiCellRac
+ntopGtpv0RespCause
+ntopGtpv1RespCause
+ntopGtpv2RespCause
+ntopPktsTtl532
+ntopPktsTtl3264
+ntopPktsTtl6496
+ntopPktsTtl96128
+ntopPktsTtl128160
+ntopPktsTtl160192
+ntopPktsTtl192224
+ntopPktsTtl224255
+ntopGtpv1RaiLac
+ntopGtpv1RaiRac
+ntopGtpv1UliMcc
+ntopGtpv1UliMnc
+ntopPktsTtl25
+ntopPktsTtlEq1
+ntopRtpSipCallId
+ntopInSrcOsiSap
+ntopOutDstOsiSap
+ntopWhoisDasDomain
+ntopDnsTtlAnswer
+ntopDhcpClientMac
+ntopDhcpClientIp
+ntopDhcpClient
+ntopFtpLogin
+ntopFtpPassword
+ntopFtpCommand
+ntopFtpCommandRetCode
+ntopHttpMethod
+ntopHttpSite
+ntopSipCIp
+ntopSipCallState
+ntopRtpInMos
+ntopRtpInRFactor
+ntopSrcProcUser
+ntopSrcFatherProcPid
+ntopSrcFatherProc
+ntopDstProcPid
+ntopDstProc
+ntopDstProcUser
+ntopDstFatherProcPid
+ntopDstFatherProc
+ntopRtpRtt
+ntopRtpInTransit
+ntopRtpOutTransit
+ntopSrcProcActualMemory
+ntopSrcProcPeakMemory
+ntopSrcProcAvgCpuLoad
+ntopSrcProcPageFaults
+ntopDstProcActualMemory
+ntopDstProcPeakMemory
+ntopDstProcAvgCpuLoad
+ntopDstProcPageFaults
+ntopDurationIn
+ntopDurationOut
+ntopSrcProcPctgIowait
+ntopDstProcPctgIowait
+ntopRtpDtmfTones
+ntopUntunneledIpv6SrcAddr
+ntopUntunneledIpv6DstAddr
+ntopDnsResp
+ntopDiameterReqMsgType
+ntopDiameterRespMsgType
+ntopDiameterReqOriginHost
+ntopDiameterRespOriginHost
+ntopDiameterReqUser
+ntopDiameterRespResultCode
+ntopDiameterExpResVendorId
+ntopDiameterExpResResultCode
+ntopS1apEnbUeS1apId
+ntopS1apMmeUeS1apId
+ntopS1apMsgEmmTypeMmeToEnb
+ntopS1apMsgEsmTypeMmeToEnb
+ntopS1apMsgEmmTypeEnbToMme
+ntopS1apMsgEsmTypeEnbToMme
+ntopS1apCauseEnbToMme
+ntopS1apDetailedCauseEnbToMme
+ntopTcpWinMinIn
+ntopTcpWinMaxIn
+ntopTcpWinMssIn
+ntopTcpWinScaleIn
+ntopTcpWinMinOut
+ntopTcpWinMaxOut
+ntopTcpWinMssOut
+ntopTcpWinScaleOut
+ntopDhcpRemoteId
+ntopDhcpSubscriberId
+ntopSrcProcUid
+ntopDstProcUid
+ntopApplication
+ntopUser
+ntopDhcpMessageType
+ntopRtpInPacketsDrop
+ntopRtpOutPacketsDrop
+ntopRtpOutMos
+ntopRtpOutRFactor
+ntopRtpMos
+ntopGptv2S5S8GtpcTeid
+ntopRtpRFactor
+ntopRtpSsrc
+ntopPayloadHash
+ntopGtpv2C2sS5S8GtpuTeid
+ntopGtpv2S2cS5S8GtpuTeid
+ntopGtpv2C2sS5S8GtpuIp
+ntopGtpv2S2cS5S8GtpuIp
+ntopSrcAsName
+ntopDstAsName
+ntopDiameterHopByHopId
+ntopUpstreamSessionId
+ntopDownstreamSessionId
+ntopSrcIpLong
+ntopSrcIpLat
+ntopDstIpLong
+ntopDstIpLat
+ntopDiameterClrCancelType
+ntopDiameterClrFlags
+ntopGtpv2C2sS5S8GtpcIp
+ntopGtpv2S2cS5S8GtpcIp
+ntopGtpv2C2sS5S8SgwGtpuTeid
+ntopGtpv2S2cS5S8SgwGtpuTeid
+ntopGtpv2C2sS5S8SgwGtpuIp
+ntopGtpv2S2cS5S8SgwGtpuIp
+ntopHttpXForwardedFor
+ntopHttpVia
+ntopSsdpHost
+ntopSsdpUsn
+ntopNetbiosQuery
+ntopNetbiosQueryType
+ntopNetbiosResp
+ntopNetbiosQueryOs
+ntopSsdpServer
+ntopSsdpType
+ntopSsdpMethod
+ntopNprobeIpv4Address
+ntopSrcToDstSecondBytes
+ntopDstToSrcSecondBytes
+ntopDicomImplUid
+ntopDicomImplVersion
+ntopDicomModality
+ntopDicomManufacturer
+ntopDicomInstitutionName
+ntopDicomInstitutionAddress
+ntopDicomStationName
+ntopDicomDeviceSerial
+ntopDicomSwVersion
+ntopJa3cHash
+ntopJa3sHash
+ntopSrcHostName
+ntopDstHostName
+ntopSslCipher
+ntopSslUnsafeCipher
+ntopSslVersion
+ntopProtocolNtop
+ntopL4SrcPortName
+ntopL4DstPortName
+ntopL4SrvPort
+ntopL4SrvPortName
+httpHost
+httpUrl
+httpReferer
+httpMethodMask
+flowmonHttpContentType
+httpContentId
+flowmonHttpStatusCode
+flowmonHttpUserAgent
+httpUserAgentId
+httpUaOs
+httpUaOsMaj
+httpUaOsMin
+httpUaOsBld
+httpUaApp
+httpUaAppMaj
+httpUaAppMin
+httpUaAppBld
+voipPacketType
+sipCallId
+sipCallingParty
+sipCalledParty
+sipVia
+sipInviteRingingTime
+sipOkTime
+sipByeTime
+sipRtpIp4
+sipRtpIp6
+sipRtpAudio
+sipRtpVideo
+sipStats
+rtpCodec
+rtpJitter
+rtcpLost
+rtcpPackets
+rtcpOctets
+rtcpSourceCount
+flowmonSipUserAgent
+flowmonSipReqUri
+flowmonSipCseq
+npmJitterDev
+npmJitterAvg
+npmJitterMin
+npmJitterMax
+npmDelayDev
+npmDelayAvg
+npmDelayMin
+npmDelayMax
+npnRoundTripTime
+npmServerResponseTime
+npmTcpRetransmission
+npmTcpOutOfOrder
+tcpSynSize
+tcpSynTtl
+dnsId
+dnsFlagsCodes
+dnsQuestionCount
+dnsAnswrecCount
+dnsAuthrecCount
+dnsAddtrecCount
+dnsCrrName
+dnsCrrType
+dnsCrrClass
+dnsCrrTtl
+dnsCrrRdata
+dnsQname
+dnsQtype
+dnsQclass
+dnsCrrRdataLen
+smbCmd
+smbTree
+smbFile
+smbFileType
+smbOp
+arpHrd
+arpOp
+dhcpOfferedIp
+dhcpHostMacAddr
+dhcpType
+dhcpIpLeaseTime
+dhcpServerIp
+dhcpDomainName
+dhcpHostName
+dhcpIpRequest
+tdsRequestType
+tdsVersion
+tdsClientVersion
+tdsServerVersion
+tdsDatabase
+tdsUsername
+tdsHostname
+tdsResponseType
+tdsToken
+tdsTmrType
+tdsErrorCode
+tdsEnvchangeType
+tdsSqlQuery
+tdsRpcName
+tdsServerName
+ingressAclId
+egressAclId
+fwExtEvent
+smtpEhloHelo
+smtpMailFrom
+mailUsername
+mailFailedAuthenticationCount
+mailIsEncrypted
+mysqlProtocolVersion
+mysqlServerVersion
+mysqlUserAuthenticated
+mysqlUsername
+mysqlAuthMethodName
+mysqlDatabase
+mysqlCapabilitiesServer
+mysqlCapabilitiesClient
+mysqlErrorCode
+mysqlCommand
+mysqlQuery
+pgsqlProtocolVersion
+pgsqlServerVersion
+pgsqlAuthMethod
+pgsqlUsername
+pgsqlDatabase
+pgsqlErrorSqlstate
+pgsqlErrorSeverity
+pgsqlSqlQuery
+pgsqlMsgTypeClient
+pgsqlMsgTypeServer
+tlsContentType
+tlsHandshakeType
+tlsSetupTime
+tlsServerVersion
+tlsServerRandom
+tlsServerSessionId
+tlsCipherSuite
+tlsAlpn
+tlsSni
+tlsSniLength
+tlsClientVersion
+tlsCipherSuites
+tlsClientRandom
+tlsClientSessionId
+tlsExtensionTypes
+tlsExtensionLengths
+tlsEllipticCurves
+tlsEcPointFormats
+tlsClientKeyLength
+tlsIssuerCn
+tlsSubjectCn
+tlsSubjectOn
+tlsValidityNotBefore
+tlsValidityNotAfter
+tlsSignatureAlg
+tlsPublicKeyAlg
+tlsPublicKeyLength
+tlsJa3Fingerprint
+iec104PktLength
+iec104FrameFmt
+iec104AsduType
+iec104AsduObjCount
+iec104AsduCot
+iec104AsduOrg
+iec104AsduAddress
+coapVersion
+coapMid
+coapCode
+coapOptionsCount
+coapType
+coapAccept
+coapContentFormat
+coapTokenLength
+coapToken
+coapUriHost
+coapUriPath
+coapUriQuery
+GOOSEAppID
+GOOSECbRef
+GOOSEDataSet
+GOOSEID
+GOOSEStNum
+MMSType
+MMSConfServiceReq
+MMSConfServiceResp
+MMSUnconfService
+DLMSType
+DLMSSubtype
+DLMSClassId
+DLMSObis
+DLMSAttrMethodId
+DLMSDataType
+DLMSDataLength
+DLMSDataAccessResult
+DLMSAactionResult
+vxlanVNI
+DNSSDQuery
+DNSSDResponse
+SSDPLocationPort
+SSDPNT
+SSDPST
+SSDPServer
+SSDPUserAgent
+username
+xlateSrcAddrIpv4
+xlateDstAddrIpv4
+xlateSrcPort
+xlateDstPort
+viptelaVPNId
+pmacctTag1
+pmacctTag2
+pmacctTag3
+pmacctTag4
+ziftenInbound
+ziftenPid
+ziftenParentPid
+ziftenImagePath
+ziftenFilename
+ziftenPlatform
+ziftenAgentGuid
+ziftenHostname
+ziftenFileSig
+ziftenFileSigAlgo
+ziftenFileSigAlgoChar
+ziftenUserSid
+ziftenParentImagePath
+ziftenParentFileSig
+ziftenAcctId
+ziftenModTimeSecs
+ziftenCommand
+redsocksHttpHostname
+velocloudInterfaceType
+velocloudDstId
+velocloudVcPriority
+velocloudPolicyRouteType
+velocloudPolicyLinkSelectType
+velocloudPolicyTrafficType
+velocloudFlowPath
+velocloudInternalLinkId
+velocloudReplicatedPktsIn
+velocloudReplicatedPktsOut
+velocloudPktsLostIn
+velocloudPktsRetransmitted
+velocloudPrimaryIpv4
+velocloudJitterMsOut
+velocloudLatencyMsOut
+velocloudJitterMsIn
+velocloudLatencyMsIn
+velocloudSiteId
+velocloudLinkName
+velocloudPktsLostOut
+velocloudBizPolRuleId
+velocloudFirewallPolicyRuleId
+velocloudRouteNextHopId
+velocloudLossPercentOut
+velocloudLossPercentIn
+pluribusLatencyUsec
 `
 
 const reverseNames = `reverseOctetDeltaCount

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // convert writes the elements of an XML registry as CSV. Ranges, reserved
@@ -28,7 +30,7 @@ func convert(w io.Writer, r io.Reader) error {
 		return fmt.Errorf("read XML registry: %w", err)
 	}
 	out := csv.NewWriter(w)
-	out.Write(header)
+	out.Write(strings.Split(ie.Columns, ","))
 	for _, g := range doc.Registries {
 		if g.ID != "ipfix-information-elements" {
 			continue
