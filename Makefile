@@ -46,7 +46,7 @@ generate: ## everything that is made from the column table, the registries and d
 fuzz: ## each fuzz target for FUZZTIME (60 s)
 	@set -e; for p in $$($(GO) list ./shared/... ./collector/... ./splunk/... ./plugins/...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz || true); do \
-			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) $$p; done; done
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 1x $$p; done; done
 
 fluentbit: ## build/in_weir.so
 	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -trimpath -ldflags '-s -w' -o build/in_weir.so ./fluentbit/cmd/in_weir
