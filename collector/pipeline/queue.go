@@ -126,7 +126,7 @@ func (q *queue) fresh() *flow.Batch {
 // garbage collector.
 func (q *queue) release(b *flow.Batch) {
 	arena, _ := b.Arena(0)
-	if cap(b.Flows) > q.keep || cap(b.Options) > q.keep || arena > keepArena || b.Strings.Len() > q.keep {
+	if cap(b.Flows) > q.keep || cap(b.Options) > q.keep || cap(b.Counters) > q.keep || arena > keepArena || b.Strings.Len() > q.keep {
 		return
 	}
 	b.Reset()

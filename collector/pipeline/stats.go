@@ -23,6 +23,9 @@ func add(sum *decode.Stats, s *decode.Stats) {
 	sum.Octets += s.Octets
 	sum.Flows += s.Flows
 	sum.Options += s.Options
+	sum.Counters += s.Counters
+	sum.Recovered += s.Recovered
+	sum.Undecoded += s.Undecoded
 	sum.Templates += s.Templates
 	sum.Waiting += s.Waiting
 	sum.Replaced += s.Replaced

@@ -77,7 +77,9 @@ func (w *worker) step(ctx context.Context) (more bool) {
 	return true
 }
 
-func (w *worker) records() int { return len(w.batch.Flows) + len(w.batch.Options) }
+func (w *worker) records() int {
+	return len(w.batch.Flows) + len(w.batch.Options) + len(w.batch.Counters)
+}
 
 // flush hands the batch over.
 func (w *worker) flush() {

@@ -17,6 +17,7 @@ type Message struct {
 	decode.Datagram                // Data is valid until the next call of Next
 	Index           int            // of the packet in a pcap file, of the message in a raw one; from 1
 	To              netip.AddrPort // where it was sent; not known in a raw file
+	Offset          int64          // where it, or its packet, begins in the file; in a compressed one, decompressed
 }
 
 // rawExporter is who sent the messages of a raw file.
@@ -25,19 +26,38 @@ var rawExporter = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 // ErrFormat says that a file holds nothing that weir reads.
 var ErrFormat = errors.New("neither a pcap file nor datagrams of NetFlow or IPFIX")
 
-// A Capture takes datagrams out of a file: a pcap file, or the payloads of
-// datagrams one behind the other. One goroutine uses it at a time.
+// peekRaw is what is seen of a raw file at once: a message, and whether another
+// one comes behind it.
+const peekRaw = maxDatagram + 4
+
+// readAhead is much more than that: the rest of a buffer moves when it is filled
+// up. It is enough for a pcap.Reader too, which then needs none of its own.
+const readAhead = 512 << 10
+
+// A Capture takes datagrams out of a file: a pcap or pcapng file, or the
+// payloads of datagrams one behind the other, as RFC 5655 stores IPFIX. Either
+// may be compressed with gzip or zstd. It is read as far as it is used, never
+// as a whole. One goroutine uses it at a time.
 type Capture struct {
-	pcap  *pcap.Reader // nil: raw
-	raw   *bufio.Reader
-	held  int // octets of the raw message handed out last; still in raw's buffer
-	index int
+	pcap   *pcap.Reader // nil: raw
+	raw    *bufio.Reader
+	held   int // octets of the raw message handed out last; still in raw's buffer
+	index  int
+	offset int64 // of the raw message handed out last
 }
 
 // NewCapture looks at the beginning of r to tell what it is.
 func NewCapture(r io.Reader) (*Capture, error) {
-	in := bufio.NewReaderSize(r, maxDatagram)
+	in := bufio.NewReaderSize(r, readAhead)
 	head, err := in.Peek(4)
+	if way := compression(head); way != "" {
+		if in, err = decompress(in, way); err != nil {
+			return nil, err
+		}
+		if head, err = in.Peek(4); compression(head) != "" {
+			return nil, errors.New("capture is compressed twice")
+		}
+	}
 	switch {
 	case err != nil && err != io.EOF:
 		return nil, fmt.Errorf("read capture: %w", err)
@@ -46,10 +66,6 @@ func NewCapture(r io.Reader) (*Capture, error) {
 		return &Capture{pcap: p}, err
 	case len(head) == 0:
 		return nil, errors.New("capture is empty")
-	case string(head) == "\x0a\x0d\x0d\x0a":
-		return nil, errors.New("pcapng is not read yet: convert it with: editcap -F pcap IN OUT")
-	case string(head[:2]) == "\x1f\x8b":
-		return nil, errors.New("capture is compressed: pipe it through gunzip")
 	case !known(head):
 		return nil, ErrFormat
 	}
@@ -76,7 +92,7 @@ func (c *Capture) Next() (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	return Message{decode.Datagram{From: p.Src, Time: p.Time, Data: p.Payload}, p.Index, p.Dst}, nil
+	return Message{decode.Datagram{From: p.Src, Time: p.Time, Data: p.Payload}, p.Index, p.Dst, p.Offset}, nil
 }
 
 // Skipped returns what Next has left out of a pcap file so far.
@@ -89,17 +105,18 @@ func (c *Capture) Skipped() pcap.Skipped {
 
 func (c *Capture) nextRaw() (Message, error) {
 	c.raw.Discard(c.held) // all of it is in the buffer
-	b, err := c.raw.Peek(maxDatagram)
+	c.offset += int64(c.held)
+	b, err := c.raw.Peek(peekRaw)
 	c.held = 0
 	if len(b) == 0 {
-		if err == nil {
-			err = io.EOF
+		if err != io.EOF {
+			err = fmt.Errorf("message %d at offset %d: %w", c.index+1, c.offset, err)
 		}
 		return Message{}, err
 	}
-	c.held = length(b)
+	c.held = min(length(b), maxDatagram)
 	c.index++
-	return Message{decode.Datagram{From: rawExporter, Data: b[:c.held:c.held]}, c.index, netip.AddrPort{}}, nil
+	return Message{decode.Datagram{From: rawExporter, Data: b[:c.held:c.held]}, c.index, netip.AddrPort{}, c.offset}, nil
 }
 
 // length returns the octets of the message that b begins with: by the length or
@@ -112,11 +129,13 @@ func length(b []byte) int {
 	count := int(binary.BigEndian.Uint16(b[2:]))
 	switch binary.BigEndian.Uint16(b) {
 	case 1:
-		n = 16 + 52*count
+		n = 16 + 48*count
 	case 5:
 		n = 24 + 48*count
-	case 7:
+	case 6, 7:
 		n = 24 + 52*count
+	case 8:
+		n = lengthV8(b, count)
 	case 9:
 		n = lengthV9(b)
 	case 10:
@@ -128,6 +147,16 @@ func length(b []byte) int {
 	return n
 }
 
+// v8Record holds the octets of a record by v8's aggregation scheme.
+var v8Record = [...]int{1: 28, 28, 32, 32, 40, 32, 40, 44, 32, 32, 32, 32, 40, 40}
+
+func lengthV8(b []byte, count int) int {
+	if len(b) < 28 || int(b[22]) >= len(v8Record) || b[22] == 0 {
+		return len(b)
+	}
+	return 28 + count*v8Record[b[22]]
+}
+
 // lengthV9 walks FlowSets up to the next header: v9's count doesn't tell where
 // a packet ends, but versions are no FlowSet's id (2 to 255 are reserved, RFC
 // 3954 §5.2).
@@ -135,7 +164,7 @@ func lengthV9(b []byte) int {
 	at := 20
 	for at+4 <= len(b) {
 		switch binary.BigEndian.Uint16(b[at:]) {
-		case 5, 7, 9, 10:
+		case 5, 6, 7, 8, 9, 10:
 			return at
 		}
 		n := int(binary.BigEndian.Uint16(b[at+2:]))

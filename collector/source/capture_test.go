@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -23,6 +24,18 @@ func be(v ...uint16) (b []byte) {
 }
 
 func v5(n int) []byte { return append(be(5, uint16(n)), make([]byte, 20+48*n)...) }
+
+// fixed makes a datagram of a version whose records have a fixed size.
+func fixed(version uint16, header, record, n int) []byte {
+	return append(be(version, uint16(n)), make([]byte, header-4+record*n)...)
+}
+
+// v8 makes a datagram with n records of an aggregation scheme.
+func v8(scheme byte, n int) []byte {
+	b := fixed(8, 28, []int{0, 28, 28, 32, 32, 40, 32, 40, 44, 32, 32, 32, 32, 40, 40}[scheme], n)
+	b[22], b[23] = scheme, 2
+	return b
+}
 
 // v9 makes a packet with a data set of n octets for each number.
 func v9(sets ...uint16) []byte {
@@ -70,6 +83,13 @@ func TestRawCapture(t *testing.T) {
 	}
 	f("one v5", v5(30))
 	f("v5 behind v5", v5(30), v5(1), v5(2))
+	f("v1, v6 and v7", fixed(1, 16, 48, 24), fixed(1, 16, 48, 1), fixed(6, 24, 52, 3), fixed(7, 24, 52, 27), fixed(6, 24, 52, 1), v5(1))
+	for scheme := byte(1); scheme <= 14; scheme++ {
+		f(fmt.Sprintf("v8 scheme %d", scheme), v8(scheme, 30), v8(scheme, 1), v8(scheme, 2), v5(1))
+	}
+	f("v6 and v8 behind v9", v9(8), fixed(6, 24, 52, 1), v9(8), v8(9, 1))
+	f("v8 cut short", v8(1, 3)[:27])
+	f("v8 of a scheme that nobody knows", append(append(fixed(8, 22, 0, 1), 15, 2, 0, 0, 0, 0), v5(1)...))
 	f("v9 behind v9", v9(40, 12), v9(4), v9(100))
 	f("ipfix behind ipfix", ipfix(16), ipfix(1400), ipfix(65535), ipfix(20))
 	f("mixed", v5(1), v9(8), ipfix(40), v9(8), v5(2))
@@ -115,8 +135,9 @@ func TestNotACapture(t *testing.T) {
 	f("", "empty")
 	f("\x00", "neither a pcap file nor")
 	f("hello, world", "neither a pcap file nor")
-	f("\x0a\x0d\x0d\x0a\x1c\x00\x00\x00", "editcap -F pcap")
-	f("\x1f\x8b\x08\x00\x00", "gunzip")
+	f("\x0a\x0d\x0d\x0a\x1c\x00\x00\x00", "pcapng header")
+	f("\x1f\x8b\x08\x00\x00", "gzip data is cut short")
+	f("\x28\xb5\x2f\xfd\x00", "zstd data is cut short")
 	f("\xd4\xc3\xb2\xa1\x02\x00", "pcap header")
 }
 

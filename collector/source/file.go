@@ -28,8 +28,7 @@ type File struct {
 	done    bool
 }
 
-// Open opens a capture, a pcap file or datagrams one behind the other; "-" is
-// the standard input.
+// Open opens a capture, as NewCapture knows them; "-" is the standard input.
 func Open(path string, opts ReplayOptions) (*File, error) {
 	f := os.Stdin
 	if path != "-" {

@@ -50,7 +50,7 @@ func (s *shifter) to(now time.Time, from netip.AddrPort, d []byte) {
 	case 10:
 		export = d[4:8]
 		header, templates, options = 16, 2, 3
-	case 1, 5, 7, 8: // the nanoseconds behind it stay: all times move by whole seconds
+	case 1, 5, 6, 7, 8: // the nanoseconds behind it stay: all times move by whole seconds
 	default:
 		return
 	}

@@ -32,7 +32,8 @@ type Decoder struct {
 	from    netip.AddrPort // of the current datagram
 	fault   Fault          // the first of the current datagram
 
-	ordinals ordinals // of the extras of sFlow
+	ordinals ordinals     // of the extras of sFlow
+	row      [1]flow.Flow // of sFlow: what its samples have in common
 }
 
 // Stats counts in units that exist on the wire.

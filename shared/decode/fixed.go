@@ -29,7 +29,8 @@ func (d *Decoder) fixed(version uint8, data []byte, header, record int) (records
 }
 
 // rows appends n flows that hold what is the same for all: what the message
-// says, and the columns that rate adds. Addresses are IPv4's, without value.
+// says, and its sampling rate unless that is 0. Addresses are IPv4's, without
+// value.
 func (d *Decoder) rows(b *flow.Batch, n int, set flow.Set, rate uint32) []flow.Flow {
 	m := &d.msg
 	fl := b.Grow(n)
@@ -37,6 +38,9 @@ func (d *Decoder) rows(b *flow.Batch, n int, set flow.Set, rate uint32) []flow.F
 	*proto = flow.Flow{Set: set, Received: m.Received, Exporter: m.Exporter, Domain: m.Domain, Version: m.Version}
 	proto.SrcAddr[10], proto.SrcAddr[11] = 0xff, 0xff
 	proto.DstAddr, proto.NextHop = proto.SrcAddr, proto.SrcAddr
+	if set.Has(flow.FieldBGPNextHop) {
+		proto.BGPNextHop = proto.SrcAddr
+	}
 	if rate != 0 {
 		proto.SamplingRate = rate
 		proto.Set.Add(flow.FieldSamplingRate)
@@ -90,8 +94,32 @@ const (
 	extraPackets     = 6 // v8: packets beyond the contract
 )
 
-// putExtra writes an extra to the start of dst and returns what is behind it.
-func putExtra(dst []byte, e flow.Element, v []byte) []byte {
-	flow.PutExtraHeader(dst, e, uint16(len(v)))
-	return dst[flow.ExtraHeader+copy(dst[flow.ExtraHeader:], v):]
+// An extraField is a field that becomes an extra of n octets.
+type extraField struct {
+	flow.Element
+	n uint16
+}
+
+// extraRow returns the extras of a record: headers, and room for the values.
+func extraRow(fields ...extraField) (row []byte) {
+	for _, f := range fields {
+		at := len(row)
+		row = append(row, make([]byte, flow.ExtraHeader+int(f.n))...)
+		flow.PutExtraHeader(row[at:], f.Element, f.n)
+	}
+	return row
+}
+
+// fixedExtras gives each of fl a copy of row, and returns the copies, one behind
+// the other, for the values.
+func fixedExtras(b *flow.Batch, fl []flow.Flow, row []byte) []byte {
+	size := len(row)
+	off, buf := b.Arena(len(fl) * size)
+	for n := copy(buf, row); n < len(buf); n *= 2 {
+		copy(buf[n:], buf[:n])
+	}
+	for i := range fl {
+		fl[i].SetExtra(off+uint32(i*size), uint32(size))
+	}
+	return buf
 }

@@ -49,9 +49,10 @@ const (
 	sflowTag = 8 // a data format and a length
 	// sflowSample is the least that a flow sample takes.
 	sflowSample = sflowTag + 32
-	// sflowCounters bounds the counters in a batch, so that a consumer that
-	// doesn't look at them is not swamped: they alone don't make a batch full.
+	// sflowCounters and sflowArena bound the counters in a batch, so that a
+	// consumer that waits for flows alone is not swamped.
 	sflowCounters = 1 << 14
+	sflowArena    = 16 << 20
 )
 
 // sflowSet holds the columns of each flow sample.
@@ -64,7 +65,8 @@ var (
 )
 
 // sflow decodes an sFlow datagram of version 5. A sample has no time of its
-// own: it is of the moment when it arrived.
+// own, nor has the header: it is of the moment when it arrived, and of no time
+// where that is not known.
 func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 	data := dg.Data[:min(len(dg.Data), 1<<16-1)] // UDP has no more
 	if len(data) < 4 {
@@ -90,12 +92,12 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 	count := binary.BigEndian.Uint32(data[12:])
 	data = data[16:]
 
-	var first [1]flow.Flow
-	row := &first[0]
-	*row = flow.Flow{Set: sflowSet, Packets: 1, Exporter: m.Exporter, Domain: m.Domain, Version: flow.SFlow5}
+	row := &d.row[0]
+	row.Set, row.Packets, row.Version = sflowSet, 1, flow.SFlow5
+	row.Exporter, row.Sender, row.Domain = m.Exporter, flow.Addr{}, m.Domain
+	row.Start, row.End, row.Received = m.Received, m.Received, m.Received
 	if m.Received != 0 {
 		row.Set = row.Set.Union(sflowTimes)
-		row.Start, row.End, row.Received = m.Received, m.Received, m.Received
 	}
 	if m.Exporter != m.Sender {
 		row.Sender = m.Sender
@@ -124,7 +126,7 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 		case flowSample, flowSampleExpanded, discardedPacket:
 			// Samples that are as short as to outnumber the rows fail.
 			if ok = flows < len(rows); ok {
-				copy(rows[flows:], first[:])
+				copy(rows[flows:], d.row[:])
 				if ok = d.sample(b, &rows[flows], sample, format); ok {
 					flows++
 				}

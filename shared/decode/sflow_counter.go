@@ -33,7 +33,7 @@ func (d *Decoder) counters(b *flow.Batch, r []byte, format uint32) bool {
 	} else {
 		c.Class, c.Index = uint32(r[4]), binary.BigEndian.Uint32(r[4:])&0xffffff
 	}
-	if len(b.Counters) >= sflowCounters {
+	if arena, _ := b.Arena(0); len(b.Counters) >= sflowCounters || arena >= sflowArena {
 		d.fail(ErrFull)
 		return true
 	}

@@ -18,14 +18,15 @@ const (
 // last of them.
 type sampled struct {
 	kept
-	record   []byte // the sampled header's, with its tag
+	record   []byte // the sampled header's
 	protocol uint32
 	frame    uint32 // octets on the wire
 	stripped uint32
 	header   []byte
 	ip       uint32 // octets by a sampled IPv4 or IPv6 record
 	ether    uint32 // octets by a sampled Ethernet record
-	socket   []byte // the record of a socket, with its tag
+	socket   []byte // the record of a socket
+	six      bool   // of IPv6
 }
 
 // sample enters a flow sample into f, and returns false if it is cut short.
@@ -79,19 +80,21 @@ func (d *Decoder) sample(b *flow.Batch, f *flow.Flow, r []byte, format uint32) b
 		}
 	}
 	for ; n > 0; n-- {
-		rec, rest, ok := record(r)
-		if !ok {
+		if len(r) < sflowTag {
 			return false
 		}
-		r = rest
-		switch d.enter(b, f, &s, rec) {
-		case entered:
-		case broken:
-			d.fail(ErrRecord)
-			fallthrough
-		default:
-			d.keepRecord(b, &s.kept, rec)
+		format, end := binary.BigEndian.Uint32(r), sflowTag+uint64(binary.BigEndian.Uint32(r[4:]))
+		if end > uint64(len(r)) {
+			return false
 		}
+		v := d.enter(b, f, &s, format, r[sflowTag:end])
+		if v != entered {
+			if v == broken {
+				d.fail(ErrRecord)
+			}
+			d.keepRecord(b, &s.kept, r[:end])
+		}
+		r = r[end:]
 	}
 	d.finish(b, f, &s)
 	return true
@@ -154,29 +157,49 @@ func discarded(reason uint32) uint8 {
 	return 128
 }
 
-// finish reads the sampled header, and enters the volume.
+// finish reads the sampled header and enters what waited for it.
 func (d *Decoder) finish(b *flow.Batch, f *flow.Flow, s *sampled) {
-	var in packet.Info
-	if s.record != nil {
-		read := true
-		switch s.protocol {
-		case 1:
-			in = packet.Ethernet(f, s.header, d.SFlow.Packet)
-		case 7, 14: // PPP, packets over SONET
-			in = packet.PPP(f, s.header, d.SFlow.Packet)
-		case 11, 12:
-			in = packet.IP(f, s.header, d.SFlow.Packet)
-		case 13:
-			in = packet.MPLS(f, s.header, d.SFlow.Packet)
-		default:
-			read = false
+	d.volume(b, f, s, d.packet(b, f, s))
+	if s.socket != nil && !d.enterSocket(f, s.socket, s.six) {
+		id := uint16(socketIPv4)
+		if s.six {
+			id = socketIPv6
 		}
-		if !read || d.SFlow.KeepHeaders {
-			d.keepRecord(b, &s.kept, s.record)
-		}
-		if in.CustomerVLAN != 0 || in.Tunnel != packet.NoTunnel {
-			d.keepInfo(b, &s.kept, in)
-		}
+		d.keep(b, &s.kept, id, nil, s.socket)
+	}
+	if s.n != 0 {
+		f.SetExtra(s.off, s.n)
+	}
+}
+
+// packet reads the sampled header.
+func (d *Decoder) packet(b *flow.Batch, f *flow.Flow, s *sampled) packet.Info {
+	if s.record == nil {
+		return packet.Info{}
+	}
+	if d.SFlow.KeepHeaders {
+		d.keep(b, &s.kept, sampledHeader, nil, s.record)
+	}
+	switch s.protocol {
+	case 1:
+		return packet.Ethernet(f, s.header, d.SFlow.Packet)
+	case 7, 14: // PPP, packets over SONET
+		return packet.PPP(f, s.header, d.SFlow.Packet)
+	case 11, 12:
+		return packet.IP(f, s.header, d.SFlow.Packet)
+	case 13:
+		return packet.MPLS(f, s.header, d.SFlow.Packet)
+	}
+	if !d.SFlow.KeepHeaders {
+		d.keep(b, &s.kept, sampledHeader, nil, s.record)
+	}
+	return packet.Info{}
+}
+
+// volume enters layer-3 and layer-2 octets, and keeps what else in says.
+func (d *Decoder) volume(b *flow.Batch, f *flow.Flow, s *sampled, in packet.Info) {
+	if in.CustomerVLAN != 0 || in.Tunnel() != packet.NoTunnel {
+		d.keepInfo(b, &s.kept, in)
 	}
 	switch {
 	case in.Bytes != 0:
@@ -200,12 +223,6 @@ func (d *Decoder) finish(b *flow.Batch, f *flow.Flow, s *sampled) {
 	default:
 		f.Set.Del(flow.FieldL2Bytes)
 	}
-	if s.socket != nil && !d.enterSocket(f, s.socket) {
-		d.keepRecord(b, &s.kept, s.socket)
-	}
-	if s.n != 0 {
-		f.SetExtra(s.off, s.n)
-	}
 }
 
 // keepInfo keeps what a packet says that has no column but an element of
@@ -214,7 +231,7 @@ func (d *Decoder) keepInfo(b *flow.Batch, k *kept, in packet.Info) {
 	if in.CustomerVLAN != 0 {
 		d.put(b, k, flow.Element{ID: 245}, nil, []byte{byte(in.CustomerVLAN >> 8), byte(in.CustomerVLAN)})
 	}
-	if in.Tunnel == packet.VXLAN {
+	if in.Tunnel() == packet.VXLAN {
 		v := [8]byte{1, 5: byte(in.VNI >> 16), 6: byte(in.VNI >> 8), 7: byte(in.VNI)}
 		d.put(b, k, flow.Element{ID: 351}, nil, v[:])
 	}

@@ -41,12 +41,11 @@ var (
 	asSet       = flow.SetOf(flow.FieldSrcAS, flow.FieldDstAS)
 )
 
-// enter enters a flow record, r with its tag, into f.
-func (d *Decoder) enter(b *flow.Batch, f *flow.Flow, s *sampled, r []byte) verdict {
-	v := r[sflowTag:]
-	switch binary.BigEndian.Uint32(r) {
+// enter enters a flow record, v without its tag, into f.
+func (d *Decoder) enter(b *flow.Batch, f *flow.Flow, s *sampled, format uint32, v []byte) verdict {
+	switch format {
 	case sampledHeader:
-		return s.takeHeader(r, v)
+		return s.takeHeader(v)
 	case sampledEthernet:
 		return enterEthernet(f, s, v)
 	case sampledIPv4:
@@ -69,7 +68,7 @@ func (d *Decoder) enter(b *flow.Batch, f *flow.Flow, s *sampled, r []byte) verdi
 		return enterNATPorts(f, v)
 	case socketIPv4, socketIPv6:
 		if s.socket == nil {
-			s.socket = r
+			s.socket, s.six = v, format == socketIPv6
 			return entered
 		}
 	}
@@ -78,7 +77,7 @@ func (d *Decoder) enter(b *flow.Batch, f *flow.Flow, s *sampled, r []byte) verdi
 
 // takeHeader puts a sampled header aside: what other records say of the packet
 // is entered first.
-func (s *sampled) takeHeader(r, v []byte) verdict {
+func (s *sampled) takeHeader(v []byte) verdict {
 	if len(v) < 16 {
 		return broken
 	}
@@ -86,7 +85,7 @@ func (s *sampled) takeHeader(r, v []byte) verdict {
 		return partly
 	}
 	n := binary.BigEndian.Uint32(v[12:])
-	s.record = r
+	s.record = v
 	s.protocol = binary.BigEndian.Uint32(v)
 	s.frame = binary.BigEndian.Uint32(v[4:])
 	s.stripped = binary.BigEndian.Uint32(v[8:])
@@ -105,7 +104,7 @@ func enterEthernet(f *flow.Flow, s *sampled, v []byte) verdict {
 	f.SrcMAC = flow.MAC(binary.BigEndian.Uint64(v[4:]) >> 16) // padded to 8 octets
 	f.DstMAC = flow.MAC(binary.BigEndian.Uint64(v[12:]) >> 16)
 	f.EtherType = uint16(min(binary.BigEndian.Uint32(v[20:]), 0xffff))
-	f.Set = f.Set.Union(ethernetSet)
+	add(f, &ethernetSet)
 	return entered
 }
 
@@ -118,7 +117,7 @@ func enterIPv4(f *flow.Flow, s *sampled, v []byte) verdict {
 	putAddr4(&f.DstAddr, v[12:])
 	f.Proto = v[7]
 	f.TOS = v[31]
-	f.Set = f.Set.Union(sampledSet)
+	add(f, &sampledSet)
 	enterPorts(f, v[16:])
 	return entered
 }
@@ -132,7 +131,7 @@ func enterIPv6(f *flow.Flow, s *sampled, v []byte) verdict {
 	f.DstAddr = flow.Addr(v[24:])
 	f.Proto = v[7]
 	f.TOS = v[55]
-	f.Set = f.Set.Union(sampledSet)
+	add(f, &sampledSet)
 	enterPorts(f, v[40:])
 	return entered
 }
@@ -149,7 +148,7 @@ func enterPorts(f *flow.Flow, v []byte) {
 		return
 	}
 	f.SrcPort, f.DstPort = binary.BigEndian.Uint16(v[2:]), binary.BigEndian.Uint16(v[6:])
-	f.Set = f.Set.Union(portsSet)
+	add(f, &portsSet)
 }
 
 // enterSwitch enters the VLANs in and out. Some agents write all bits where they
@@ -161,7 +160,7 @@ func enterSwitch(f *flow.Flow, v []byte) verdict {
 	in, out := binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[8:])
 	if in < 4096 && out < 4096 {
 		f.SrcVLAN, f.DstVLAN = uint16(in), uint16(out)
-		f.Set = f.Set.Union(vlansSet)
+		add(f, &vlansSet)
 	} else if in < 4096 {
 		f.SrcVLAN = uint16(in)
 		f.Set.Add(flow.FieldSrcVLAN)
@@ -186,7 +185,7 @@ func enterRouter(f *flow.Flow, v []byte) verdict {
 	}
 	f.SrcMask = uint8(min(binary.BigEndian.Uint32(v[n:]), 255))
 	f.DstMask = uint8(min(binary.BigEndian.Uint32(v[n+4:]), 255))
-	f.Set = f.Set.Union(masksSet)
+	add(f, &masksSet)
 	return entered
 }
 
@@ -221,7 +220,7 @@ func enterGateway(f *flow.Flow, v []byte) verdict {
 		f.Set.Add(flow.FieldBGPNextHop)
 	}
 	f.SrcAS, f.DstAS = src, dst
-	f.Set = f.Set.Union(asSet)
+	add(f, &asSet)
 	return partly
 }
 
@@ -296,18 +295,16 @@ func enterNATPorts(f *flow.Flow, v []byte) verdict {
 
 // enterSocket enters a socket's record, its local end as the source, where no
 // other record has described a packet. It returns false if it has not.
-func (d *Decoder) enterSocket(f *flow.Flow, r []byte) bool {
+func (d *Decoder) enterSocket(f *flow.Flow, v []byte, six bool) bool {
 	if f.Set.Has(flow.FieldSrcAddr) || f.Set.Has(flow.FieldEtherType) {
 		return false
 	}
-	v := r[sflowTag:]
-	four := binary.BigEndian.Uint32(r) == socketIPv4
 	switch {
-	case four && len(v) >= 20:
+	case !six && len(v) >= 20:
 		putAddr4(&f.SrcAddr, v[4:])
 		putAddr4(&f.DstAddr, v[8:])
 		f.SrcPort, f.DstPort = binary.BigEndian.Uint16(v[14:]), binary.BigEndian.Uint16(v[18:])
-	case !four && len(v) >= 44:
+	case six && len(v) >= 44:
 		f.SrcAddr, f.DstAddr = flow.Addr(v[4:]), flow.Addr(v[20:])
 		f.SrcPort, f.DstPort = binary.BigEndian.Uint16(v[38:]), binary.BigEndian.Uint16(v[42:])
 	default:
@@ -319,4 +316,11 @@ func (d *Decoder) enterSocket(f *flow.Flow, r []byte) bool {
 		f.Set.Add(x)
 	}
 	return true
+}
+
+// add adds the columns of s to those that f has, word by word: what was just
+// written in words is slow to be read as a whole.
+func add(f *flow.Flow, s *flow.Set) {
+	f.Set[0] |= s[0]
+	f.Set[1] |= s[1]
 }

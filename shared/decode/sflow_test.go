@@ -348,6 +348,14 @@ func TestSFlowCountersAreBounded(t *testing.T) {
 	if len(b.Counters) != sflowCounters || d.Stats.Faults[ErrFull] != 10 || len(b.Flows) != sflowCounters+10 {
 		t.Errorf("%d counters, %d flows, faults %v", len(b.Counters), len(b.Flows), d.Stats.Faults)
 	}
+	b.Reset()
+	data = sflowOf(tagged(2, u32(1, 1, 1), tagged(9<<12|1, make([]byte, 60000))))
+	for range 1000 {
+		d.Decode(&b, Datagram{From: flowtest.From, Time: at, Data: data})
+	}
+	if size, _ := b.Arena(0); int(size) > sflowArena+len(data) {
+		t.Errorf("counters take %d octets", size)
+	}
 }
 
 func TestSFlowFaults(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // NetFlow v1: a header of 16 octets, without a sequence number, an engine or
-// sampling, and up to 24 records of 48 octets each.
+// sampling, and up to 24 records of 48 octets each (softflowd 1.1.0 sends 29).
 const (
 	v1Header = 16
 	v1Record = 48

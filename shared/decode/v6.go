@@ -16,6 +16,11 @@ const (
 
 var v6Set = v5Set.Union(flow.SetOf(flow.FieldBGPNextHop))
 
+var v6Extras = extraRow(
+	extraField{flow.Element{PEN: reserved, ID: inEncapsulation}, 1},
+	extraField{flow.Element{PEN: reserved, ID: outEncapsulation}, 1},
+)
+
 func (d *Decoder) v6(b *flow.Batch, data []byte) {
 	if len(data) < v6Header {
 		d.fail(ErrShort)
@@ -29,15 +34,15 @@ func (d *Decoder) v6(b *flow.Batch, data []byte) {
 	}
 	fl := d.rows(b, n, v6Set, 0)
 	columns(fl, data, v6Record, &d.msg)
-	const size = 2 * (flow.ExtraHeader + 1)
-	off, extras := b.Arena(n * size)
+	buf := fixedExtras(b, fl, v6Extras)
 	for i := range fl {
-		f, r := &fl[i], (*[v6Record]byte)(data)
+		r := (*[v6Record]byte)(data)
 		data = data[v6Record:]
-		f.BGPNextHop = flow.AddrFrom4([4]byte(r[48:])) // "the next hop within the peer"
-		f.SetExtra(off+uint32(i*size), size)
-		extras = putExtra(extras, flow.Element{PEN: reserved, ID: inEncapsulation}, r[46:47])
-		extras = putExtra(extras, flow.Element{PEN: reserved, ID: outEncapsulation}, r[47:48])
+		e := (*[2*flow.ExtraHeader + 2]byte)(buf)
+		buf = buf[len(e):]
+		*(*[4]byte)(fl[i].BGPNextHop[12:]) = [4]byte(r[48:]) // "the next hop within the peer"
+		e[flow.ExtraHeader] = r[46]
+		e[2*flow.ExtraHeader+1] = r[47]
 	}
 	d.msg.CheckTimes(fl)
 	d.Stats.Flows += uint64(n)

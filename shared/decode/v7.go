@@ -21,6 +21,12 @@ var v7Set = func() flow.Set {
 	return s
 }()
 
+var v7Extras = extraRow(
+	extraField{flow.Element{ID: 43}, 4},
+	extraField{flow.Element{PEN: reserved, ID: invalidFields}, 1},
+	extraField{flow.Element{PEN: reserved, ID: invalidFlows}, 2},
+)
+
 func (d *Decoder) v7(b *flow.Batch, data []byte) {
 	if len(data) < v7Header {
 		d.fail(ErrShort)
@@ -32,15 +38,15 @@ func (d *Decoder) v7(b *flow.Batch, data []byte) {
 	}
 	fl := d.rows(b, n, v7Set, 0)
 	columns(fl, data, v7Record, &d.msg)
-	const size = 3*flow.ExtraHeader + 4 + 1 + 2
-	off, extras := b.Arena(n * size)
-	for i := range fl {
+	buf := fixedExtras(b, fl, v7Extras)
+	for range fl {
 		r := (*[v7Record]byte)(data)
 		data = data[v7Record:]
-		fl[i].SetExtra(off+uint32(i*size), size)
-		extras = putExtra(extras, flow.Element{ID: 43}, r[48:52])
-		extras = putExtra(extras, flow.Element{PEN: reserved, ID: invalidFields}, r[36:37])
-		extras = putExtra(extras, flow.Element{PEN: reserved, ID: invalidFlows}, r[46:48])
+		e := (*[3*flow.ExtraHeader + 7]byte)(buf)
+		buf = buf[len(e):]
+		*(*[4]byte)(e[flow.ExtraHeader:]) = [4]byte(r[48:])
+		e[2*flow.ExtraHeader+4] = r[36]
+		*(*[2]byte)(e[3*flow.ExtraHeader+5:]) = [2]byte(r[46:])
 	}
 	d.msg.CheckTimes(fl)
 	d.Stats.Flows += uint64(n)

@@ -6,10 +6,6 @@ import "iter"
 // 5 too, so sFlow's count from 100.
 const SFlow5 = 105
 
-// LinkBytes marks a flow whose Bytes is a frame's length, because its network
-// layer has none that weir could read.
-const LinkBytes Mark = 1 << 7
-
 // A Counter is an sFlow counter sample: what an agent counted at one of its
 // data sources since it was started. Its records are kept as they came; that of
 // an interface is read as well.

@@ -77,7 +77,7 @@ type Flow struct {
 	Direction  uint8  `ie:"61" ecs:"network.direction:direction" doc:"0 ingress, 1 egress"`
 	SrcMask    uint8  `ie:"9,29" pair:"DstMask"`
 	DstMask    uint8  `ie:"13,30"`
-	Version    uint8  `ie:"" ipfix:"version" ecs:"netflow.exporter.version" doc:"protocol: 1, 5, 6, 7, 8, 9, 10 (IPFIX)"`
+	Version    uint8  `ie:"" ipfix:"version" ecs:"netflow.exporter.version" doc:"protocol: NetFlow 1, 5, 6, 7, 8, 9; 10 IPFIX; 105 sFlow 5"`
 	IPVersion  uint8  `ie:"60" cim:"ip_version"`
 	EndReason  uint8  `ie:"136"`
 	FwdStatus  uint8  `ie:"89"`
@@ -92,6 +92,7 @@ type Mark uint8
 const (
 	Reverse      Mark = 1 << iota // the second flow of a record that was split (RFC 5103)
 	TimeReplaced                  // Start or End was impossible or unknown, and is Received
+	LinkBytes                     // Bytes is the frame's length, as its network layer has none that weir could read
 )
 
 // Str is a string column: an index into its Batch's Strings. Zero is "".

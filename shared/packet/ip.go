@@ -23,21 +23,22 @@ func ipv4(f *flow.Flow, d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) 
 		return
 	}
 	header, total := int(h[0]&15)*4, int(binary.BigEndian.Uint16(h[2:]))
-	in.IP, in.Bytes = true, uint32(total)
+	in.flags |= isIP
+	in.Bytes = uint32(total)
 	putAddr4(&f.SrcAddr, h[12:16])
 	putAddr4(&f.DstAddr, h[16:20])
 	f.IPVersion, f.TOS, f.TTL, f.Proto = 4, h[1], h[8], h[9]
-	f.Set = f.Set.Union(ip4Set)
+	add(f, &ip4Set)
 
 	if total >= header && total < len(d) { // behind it: the padding of a short frame
 		d = d[:total]
 	}
 	if header < 20 || header > len(d) {
-		in.Short = in.Short || header >= 20
+		in.flags |= isShort
 		return
 	}
 	if binary.BigEndian.Uint16(h[6:])&0x1fff != 0 {
-		in.Fragment = true
+		in.flags |= isFragment
 		return
 	}
 	return transport(f, h[9], d[header:], in)
@@ -45,11 +46,11 @@ func ipv4(f *flow.Flow, d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) 
 
 // shortIPv4 enters what is there of a header that is cut off.
 func shortIPv4(f *flow.Flow, d []byte, in *Info) {
-	in.Short = true
+	in.flags |= isShort
 	if len(d) == 0 || d[0]>>4 != 4 {
 		return
 	}
-	in.IP = true
+	in.flags |= isIP
 	f.IPVersion = 4
 	f.Set.Add(flow.FieldIPVersion)
 	if len(d) >= 2 {
@@ -88,14 +89,14 @@ func ipv6(f *flow.Flow, d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) 
 	}
 	payload := int(binary.BigEndian.Uint16(h[4:]))
 	next := h[6]
-	in.IP = true
+	in.flags |= isIP
 	if payload > 0 || next == noNext {
 		in.Bytes = uint32(payload) + 40
 	}
 	f.SrcAddr, f.DstAddr = flow.Addr(h[8:24]), flow.Addr(h[24:40])
 	f.IPVersion, f.TOS, f.TTL = 6, uint8(first>>20), h[7]
 	f.FlowLabel = first & 0xfffff
-	f.Set = f.Set.Union(ip6Set)
+	add(f, &ip6Set)
 
 	d = d[40:]
 	if payload > 0 && payload < len(d) {
@@ -103,7 +104,9 @@ func ipv6(f *flow.Flow, d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) 
 	}
 	next, d, fragment, ok := extensions(next, d, in)
 	f.Proto = next
-	in.Fragment = in.Fragment || fragment
+	if fragment {
+		in.flags |= isFragment
+	}
 	if !ok || fragment {
 		return
 	}
@@ -120,7 +123,7 @@ func extensions(next uint8, d []byte, in *Info) (last uint8, rest []byte, fragme
 		switch next {
 		case 0, 43, 60, 135, 139, 140: // hop by hop, routing, destination, mobility, HIP, shim6
 			if len(d) < 8 {
-				in.Short = true
+				in.flags |= isShort
 				return next, nil, fragment, false
 			}
 			if next == 0 && d[2] == 0xc2 && d[3] == 4 && in.Bytes == 0 { // RFC 2675: a jumbogram
@@ -129,7 +132,7 @@ func extensions(next uint8, d []byte, in *Info) (last uint8, rest []byte, fragme
 			n += int(d[1]) * 8
 		case 44:
 			if len(d) < 8 {
-				in.Short = true
+				in.flags |= isShort
 				return next, nil, fragment, false
 			}
 			if binary.BigEndian.Uint16(d[2:])&0xfff8 != 0 { // what follows is the middle of something
@@ -137,7 +140,7 @@ func extensions(next uint8, d []byte, in *Info) (last uint8, rest []byte, fragme
 			}
 		case 51: // authentication
 			if len(d) < 8 {
-				in.Short = true
+				in.flags |= isShort
 				return next, nil, fragment, false
 			}
 			n = (int(d[1]) + 2) * 4
@@ -145,7 +148,7 @@ func extensions(next uint8, d []byte, in *Info) (last uint8, rest []byte, fragme
 			return next, d, fragment, true
 		}
 		if len(d) < n {
-			in.Short = true
+			in.flags |= isShort
 			return d[0], nil, fragment, false
 		}
 		next, d = d[0], d[n:]
@@ -156,11 +159,11 @@ func saturate(n uint64) uint32 { return uint32(min(n, 1<<32-1)) }
 
 // shortIPv6 enters what is there of a header that is cut off.
 func shortIPv6(f *flow.Flow, d []byte, in *Info) {
-	in.Short = true
+	in.flags |= isShort
 	if len(d) == 0 || d[0]>>4 != 6 {
 		return
 	}
-	in.IP = true
+	in.flags |= isIP
 	f.IPVersion = 6
 	f.Set.Add(flow.FieldIPVersion)
 	if len(d) >= 4 {

@@ -18,7 +18,7 @@ func isVLAN(typ uint16) bool { return typ == typeVLAN || typ == typeQinQ || typ 
 // ethernet enters the header of a frame and returns what follows it.
 func ethernet(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 	if len(d) < 14 {
-		in.Short = true
+		in.flags |= isShort
 		if len(d) >= 12 {
 			enterMACs(f, (*[12]byte)(d))
 		}
@@ -28,7 +28,7 @@ func ethernet(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 	typ, d = binary.BigEndian.Uint16(d[12:]), d[14:]
 	for tags := 0; isVLAN(typ); tags++ {
 		if len(d) < 4 {
-			in.Short = true
+			in.flags |= isShort
 			return 0, nil
 		}
 		id := binary.BigEndian.Uint16(d) & 0xfff
@@ -37,7 +37,7 @@ func ethernet(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 			in.CustomerVLAN = id
 		case tags == 0 && f.SrcVLAN == 0:
 			f.SrcVLAN = id
-			f.Set = f.Set.Union(vlanSet)
+			add(f, &vlanSet)
 		}
 		typ, d = binary.BigEndian.Uint16(d[2:]), d[4:]
 	}
@@ -48,14 +48,14 @@ func ethernet(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 		typ, d = binary.BigEndian.Uint16(d[6:]), d[8:]
 	}
 	f.EtherType = typ
-	f.Set = f.Set.Union(typeSet)
+	add(f, &typeSet)
 	return typ, d
 }
 
 func enterMACs(f *flow.Flow, d *[12]byte) {
 	f.DstMAC = flow.MAC(binary.BigEndian.Uint64(d[:]) >> 16)
 	f.SrcMAC = flow.MAC(binary.BigEndian.Uint64(d[4:]) & (1<<48 - 1))
-	f.Set = f.Set.Union(macSet)
+	add(f, &macSet)
 }
 
 // mpls enters the top of a label stack and returns what is below its bottom,
@@ -63,7 +63,7 @@ func enterMACs(f *flow.Flow, d *[12]byte) {
 func mpls(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 	if len(d) >= 4 && !f.Set.Has(flow.FieldMPLSLabel) {
 		f.MPLSLabel = binary.BigEndian.Uint32(d) >> 8
-		f.Set = f.Set.Union(mplsSet)
+		add(f, &mplsSet)
 	}
 	for len(d) >= 4 {
 		bottom := d[2]&1 != 0
@@ -72,14 +72,14 @@ func mpls(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 			return version(d), d
 		}
 	}
-	in.Short = true
+	in.flags |= isShort
 	return 0, nil
 }
 
 // pppoe returns what a PPPoE session carries (RFC 2516 §4).
 func pppoe(d []byte, in *Info) (typ uint16, rest []byte) {
 	if len(d) < 6 {
-		in.Short = true
+		in.flags |= isShort
 		return 0, nil
 	}
 	if d[0] != 0x11 || d[1] != 0 {
@@ -90,7 +90,7 @@ func pppoe(d []byte, in *Info) (typ uint16, rest []byte) {
 
 func ppp(d []byte, in *Info) (typ uint16, rest []byte) {
 	if len(d) < 2 {
-		in.Short = true
+		in.flags |= isShort
 		return 0, nil
 	}
 	switch binary.BigEndian.Uint16(d) {

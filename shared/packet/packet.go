@@ -14,25 +14,41 @@ type Options struct {
 	Inner bool
 }
 
-// Info is what a packet says beyond the columns of a Flow.
+// Info is what a packet says beyond the columns of a Flow. It has four fields so
+// that it travels in registers.
 type Info struct {
 	// Bytes is the layer-3 length that the entered IP header states, header
 	// and payload; 0: the packet is not IP, or its header doesn't say.
 	Bytes uint32
-	// IP tells that the columns hold an IP packet.
-	IP bool
-	// Short tells that the sample ends within a header.
-	Short bool
-	// Fragment tells that the packet is not the first piece of a fragmented one,
-	// so that it has no ports.
-	Fragment bool
-	// Tunnel is the outermost tunnel that the packet is in, and VNI its network
-	// identifier, for GRE the key.
-	Tunnel Tunnel
-	VNI    uint32
+	// VNI is the network identifier of the outermost tunnel, for GRE the key.
+	VNI uint32
 	// CustomerVLAN is the inner VLAN of a frame with two tags.
 	CustomerVLAN uint16
+
+	flags flags
 }
+
+type flags uint8
+
+const (
+	isIP flags = 1 << iota
+	isShort
+	isFragment
+	tunnelShift = iota // a Tunnel is above
+)
+
+// IP tells whether the columns hold an IP packet.
+func (in Info) IP() bool { return in.flags&isIP != 0 }
+
+// Short tells whether the sample ends within a header.
+func (in Info) Short() bool { return in.flags&isShort != 0 }
+
+// Fragment tells whether the packet is not the first piece of a fragmented one,
+// so that it has no ports.
+func (in Info) Fragment() bool { return in.flags&isFragment != 0 }
+
+// Tunnel returns the outermost tunnel that the packet is in.
+func (in Info) Tunnel() Tunnel { return Tunnel(in.flags >> tunnelShift) }
 
 // A Tunnel is a way to carry packets in packets.
 type Tunnel uint8
@@ -168,5 +184,13 @@ func clearInner(f *flow.Flow, in *Info) {
 	f.SrcAddr, f.DstAddr = flow.Addr{}, flow.Addr{}
 	f.SrcPort, f.DstPort, f.TCPFlags, f.ICMPType = 0, 0, 0, 0
 	f.FlowLabel, f.Proto, f.TOS, f.TTL, f.IPVersion = 0, 0, 0, 0, 0
-	in.Bytes, in.IP, in.Fragment = 0, false, false
+	in.Bytes = 0
+	in.flags &^= isIP | isFragment
+}
+
+// add adds the columns of s to those that f has, word by word: what was just
+// written in words is slow to be read as a whole.
+func add(f *flow.Flow, s *flow.Set) {
+	f.Set[0] |= s[0]
+	f.Set[1] |= s[1]
 }

@@ -26,12 +26,12 @@ func transport(f *flow.Flow, proto uint8, d []byte, in *Info) (t Tunnel, typ uin
 	case 6:
 		if len(d) < 14 {
 			ports(f, d, in)
-			in.Short = true
+			in.flags |= isShort
 			return
 		}
 		f.SrcPort, f.DstPort = binary.BigEndian.Uint16(d), binary.BigEndian.Uint16(d[2:])
 		f.TCPFlags = binary.BigEndian.Uint16(d[12:]) & 0xfff
-		f.Set = f.Set.Union(tcpSet)
+		add(f, &tcpSet)
 	case 17:
 		if ports(f, d, in) {
 			t, typ, rest = overUDP(f.DstPort, d, in)
@@ -40,11 +40,11 @@ func transport(f *flow.Flow, proto uint8, d []byte, in *Info) (t Tunnel, typ uin
 		ports(f, d, in)
 	case 1, 58:
 		if len(d) < 2 {
-			in.Short = true
+			in.flags |= isShort
 			return
 		}
 		f.ICMPType = binary.BigEndian.Uint16(d)
-		f.Set = f.Set.Union(icmpSet)
+		add(f, &icmpSet)
 	case 4:
 		t, typ, rest = IPinIP, typeIPv4, d
 	case 41:
@@ -52,19 +52,19 @@ func transport(f *flow.Flow, proto uint8, d []byte, in *Info) (t Tunnel, typ uin
 	case 47:
 		t, typ, rest = gre(d, in)
 	}
-	if in.Tunnel == NoTunnel {
-		in.Tunnel = t
+	if t != NoTunnel && in.Tunnel() == NoTunnel {
+		in.flags |= flags(t) << tunnelShift
 	}
 	return
 }
 
 func ports(f *flow.Flow, d []byte, in *Info) bool {
 	if len(d) < 4 {
-		in.Short = true
+		in.flags |= isShort
 		return false
 	}
 	f.SrcPort, f.DstPort = binary.BigEndian.Uint16(d), binary.BigEndian.Uint16(d[2:])
-	f.Set = f.Set.Union(portSet)
+	add(f, &portSet)
 	return true
 }
 
@@ -94,7 +94,7 @@ func overUDP(port uint16, d []byte, in *Info) (t Tunnel, typ uint16, rest []byte
 // gre opens GRE of version 0 without source routes.
 func gre(d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) {
 	if len(d) < 4 {
-		in.Short = true
+		in.flags |= isShort
 		return
 	}
 	flags := binary.BigEndian.Uint16(d)
@@ -107,7 +107,7 @@ func gre(d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) {
 			continue
 		}
 		if len(d) < 4 {
-			in.Short = true
+			in.flags |= isShort
 			return GRE, 0, nil
 		}
 		if flag == 0x2000 {
@@ -120,7 +120,7 @@ func gre(d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) {
 
 // network keeps the identifier of the outermost tunnel.
 func (in *Info) network(id uint32) {
-	if in.Tunnel == NoTunnel {
+	if in.Tunnel() == NoTunnel {
 		in.VNI = id
 	}
 }

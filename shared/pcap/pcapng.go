@@ -95,8 +95,8 @@ func (r *Reader) blockFrame() (frame, error) {
 	}
 }
 
-// block returns the next block that is of use. Only at the end of a block its
-// error is io.EOF.
+// block returns the next block that is of use. Its error is io.EOF only where a
+// block could have begun.
 func (r *Reader) block() (kind uint32, body []byte, err error) {
 	for {
 		r.release()

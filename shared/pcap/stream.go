@@ -76,7 +76,9 @@ func (x *streams) add(d *datagram, p Packet) bool {
 			x.forget(s) // the ports are used again
 			s = nil
 		}
-		if s == nil {
+		// Among many other streams, one must show a message to be noticed:
+		// making room for each of them would be slow.
+		if s == nil && (len(x.open) < maxStreams || x.asked(key)) {
 			s = x.begin(key, seq)
 			s.synced = true
 		}
@@ -93,9 +95,8 @@ func (x *streams) add(d *datagram, p Packet) bool {
 		}
 		return false
 	case s == nil:
-		asked := slices.Contains(x.ports, key.dst.Port())
 		looks := IsIPFIX(d.payload)
-		if !asked && !looks {
+		if !x.asked(key) && !(looks && surely(d.payload, p.Time)) {
 			return false
 		}
 		s = x.begin(key, seq)
@@ -112,6 +113,17 @@ func (x *streams) add(d *datagram, p Packet) bool {
 	}
 	x.current = s
 	return true
+}
+
+func (x *streams) asked(key streamKey) bool { return slices.Contains(x.ports, key.dst.Port()) }
+
+// surely tells more of b, which looks like a message: one in 100,000 segments of
+// random octets does. A message is all there, or was exported within a month of
+// the segment.
+func surely(b []byte, t int64) bool {
+	const month = 30 * 86400
+	away := int64(binary.BigEndian.Uint32(b[4:])) - t/1e9
+	return int(binary.BigEndian.Uint16(b[2:])) <= len(b) || away > -month && away < month
 }
 
 // take puts data where it belongs in s.
@@ -259,7 +271,7 @@ func (x *streams) begin(key streamKey, next uint32) *stream {
 		x.forget(x.idlest())
 	}
 	x.begun++
-	s := &stream{key: key, number: x.begun, asked: slices.Contains(x.ports, key.dst.Port()), next: next}
+	s := &stream{key: key, number: x.begun, asked: x.asked(key), next: next}
 	x.open[key] = s
 	return s
 }

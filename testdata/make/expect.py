@@ -26,7 +26,7 @@ NAMES = {
     13: "destinationIPv4PrefixLength", 14: "egressInterface", 15: "ipNextHopIPv4Address",
     16: "bgpSourceAsNumber", 17: "bgpDestinationAsNumber", 21: "flowEndSysUpTime", 22: "flowStartSysUpTime",
     27: "sourceIPv6Address", 28: "destinationIPv6Address", 29: "sourceIPv6PrefixLength",
-    30: "destinationIPv6PrefixLength", 32: "icmpTypeCodeIPv4", 48: "samplerId", 56: "sourceMacAddress",
+    30: "destinationIPv6PrefixLength", 32: "icmpTypeCodeIPv4", 43: "ipv4RouterSc", 48: "samplerId", 56: "sourceMacAddress",
     60: "ipVersion", 61: "flowDirection", 80: "destinationMacAddress", 136: "flowEndReason",
     139: "icmpTypeCodeIPv6", 150: "flowStartSeconds", 151: "flowEndSeconds", 152: "flowStartMilliseconds",
     153: "flowEndMilliseconds", 154: "flowStartMicroseconds", 155: "flowEndMicroseconds",
@@ -34,9 +34,11 @@ NAMES = {
 }
 REVERSE = 29305  # RFC 5103
 
-# The fields of a v5 record, as tshark calls them, in their order.
-V5 = dict(srcaddr=8, dstaddr=12, nexthop=15, inputint=10, outputint=14, packets=2, octets=1, timestart=22,
-          timeend=21, srcport=7, dstport=11, tcpflags=6, protocol=4, tos=5, srcas=16, dstas=17, srcmask=9, dstmask=13)
+# The fields of a record of v1, v5 and v7, as tshark calls them, in their order.
+COMMON = dict(srcaddr=8, dstaddr=12, nexthop=15, inputint=10, outputint=14, packets=2, octets=1, timestart=22,
+              timeend=21, srcport=7, dstport=11)
+V5 = dict(COMMON, tcpflags=6, protocol=4, tos=5, srcas=16, dstas=17, srcmask=9, dstmask=13)
+FIXED = {1: dict(COMMON, protocol=4, tos=5, tcpflags=6), 5: V5, 7: dict(V5, routersc=43)}
 
 
 class Disagreement(Exception):
@@ -93,13 +95,13 @@ def fields(record):
         elif name == "cflow.icmp_ipv6_code":
             yield ET.Element("field", name="cflow.icmp_type", size="2", showname=f.get("showname"),
                              show=str(int(half.get("show")) * 256 + int(f.get("show"))))
-        elif name != "cflow.padding":
+        elif name not in ("cflow.padding", "cflow.reserved", "cflow.flags"):  # v7's flags have no element
             yield f
 
 
 def value(f):
     text = f.get("show")
-    if f.get("name") in ("cflow.srcmac", "cflow.dstmac") or "addr" in f.get("name") or "nexthop" in f.get("name"):
+    if f.get("name") in ("cflow.srcmac", "cflow.dstmac") or any(w in f.get("name") for w in ("addr", "nexthop", "routersc")):
         return text
     return int(text, 0)
 
@@ -116,12 +118,16 @@ class Reader:
         udp, cflow = p.find("proto[@name='udp']"), p.find("proto[@name='cflow']")
         version = int(show(cflow, "cflow.version"))
         at = nanoseconds(show(cflow, "cflow.timestamp"))
-        if version == 5:
+        if version in (1, 7):
+            domain = None
+        elif version == 5:
             domain = int(show(cflow, "cflow.engine_type")) * 256 + int(show(cflow, "cflow.engine_id"))
         else:
             domain = int(show(cflow, {9: "cflow.source_id", 10: "cflow.od_id"}[version]))
         exporter = p.find("proto[@name='ip']")
-        head = dict(version=version, exporter=show(exporter, "ip.src"), observationDomainId=domain)
+        head = dict(version=version, exporter=show(exporter, "ip.src"))
+        if domain is not None:
+            head["observationDomainId"] = domain
         key = (head["exporter"], show(udp, "udp.srcport"), domain)
         boot = None
         if version != 10:
@@ -130,13 +136,14 @@ class Reader:
             boot = lambda t: at - (((up - t) + 2**31) % 2**32 - 2**31) * 10**6
         self.counts["datagrams"] += 1
         n = self.counts["records"] + self.counts["options"] + self.counts["templates"]
-        if version == 5:
+        if version in FIXED:
+            names = FIXED[version]
             pdus = [f for f in cflow if (f.get("show") or "").startswith("pdu ")]
             check(len(pdus) == int(show(cflow, "cflow.count")), "header's count")
             for r in pdus:
                 fs = list(fields(r))
-                check([f.get("name").removeprefix("cflow.") for f in fs] == list(V5), "v5 record of", len(fs), "fields")
-                self.record(head, [(V5[f.get("name").removeprefix("cflow.")], 0) for f in fs], fs, boot)
+                check([f.get("name").removeprefix("cflow.") for f in fs] == list(names), "record of", len(fs), "fields")
+                self.record(head, [(names[f.get("name").removeprefix("cflow.")], 0) for f in fs], fs, boot)
             return
         for s in cflow:
             if field(s, "cflow.flowset_id") is not None:
@@ -276,7 +283,7 @@ def compare(flows, filtered):
             check(any(0 <= w // 1000 - ms + 1 <= early + 2 for w in (own, joint)), key, name, f[name], rfc3339(joint * 1000))
             quirks["start or end of the other direction"] += abs(own // 1000 - ms) > early + 1
     wanted = set(truth)
-    if flows and {f["version"] for f in flows} == {5}:
+    if flows and {f["version"] for f in flows} <= set(FIXED):
         wanted = {k for k in wanted if ":" not in k[0]}
     if not filtered:
         check(set(said) == wanted, "missing", sorted(wanted - set(said)))

@@ -81,6 +81,7 @@ for v in 5 9 10; do
 	pmacctd $dir/pmacctd $v "$before" "$tagged" "pre_tag_map: pretag.map"
 	pmacctd $dir/pmacctd-sampled $v "$before" "$plain" "pmacctd_ext_sampling_rate: 100" "pcap_filter: $few"
 done
+softflowd pcap/v1/softflowd -v 1
 # Flows from before the exporter's boot: switched times below zero.
 pmacctd pcap/v5/pmacctd-reboot 5 "$after" "$plain" "pcap_filter: $few"
 pmacctd pcap/v9/pmacctd-uptime 9 "$before" "$plain" "timestamps_secs: true" "pcap_filter: $few"

@@ -23,21 +23,16 @@ func decodeCommand() *cobra.Command {
 		Short: "Decode captures",
 		Long: `Decode prints the flow records of captures, one a line.
 
-A FILE is a pcap file, or the payloads of datagrams one behind the other; "-" is
-the standard input. What exporters announce in one file, templates above all,
-holds for the files behind it. What can't be decoded is reported on the standard
-error with file, packet and reason; the rest is printed, and the exit status
-is 1.`,
+` + aboutFiles + `
+
+What exporters announce in one file, templates above all, holds for the files
+behind it. What can't be decoded is reported on the standard error with file,
+packet, offset and reason; the rest is printed, and the exit status is 1.`,
 		Example: `  weir decode capture.pcap
   weir decode --format table capture.pcap
-  weir decode --profile ecs templates.pcap data.pcap
+  weir decode --profile ecs templates.pcap data.pcapng.gz
   tcpdump -U -i eth0 -w - udp port 2055 | weir decode -`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("decode what? Name a capture, or - for the standard input (see: %s --help)", cmd.CommandPath())
-			}
-			return nil
-		},
+		Args: wantFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stdout := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 			w, err := out.writer(stdout, meta)
@@ -68,12 +63,26 @@ is 1.`,
 	return cmd
 }
 
+// aboutFiles is the part of a help that says what a FILE may be.
+const aboutFiles = `A FILE is a pcap or pcapng file, or the payloads of datagrams one behind the
+other, which is how IPFIX is stored (RFC 5655); "-" is the standard input. It may
+be compressed with gzip or zstd. Of captures, UDP datagrams are read, those in
+fragments too, and IPFIX over TCP.`
+
+// wantFiles wants a FILE or more.
+func wantFiles(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("%s what? Name a capture, or - for the standard input (see: %s --help)", cmd.Name(), cmd.CommandPath())
+	}
+	return nil
+}
+
 // maxReports is how many bad packets of a file are reported one by one.
 const maxReports = 20
 
 // A fileDecoder decodes files, one after the other, with one state.
 type fileDecoder struct {
-	out     *writer
+	out     *writer // nil: nothing is printed
 	flush   func() error
 	stdin   io.Reader
 	stderr  io.Writer
@@ -123,8 +132,11 @@ func (d *fileDecoder) file(cmd *cobra.Command, name string) error {
 		d.batch.Reset()
 		if err := d.dec.Decode(&d.batch, m.Datagram); err != nil {
 			if faults++; faults <= maxReports {
-				d.report("%s: packet %d: %v", name, m.Index, err)
+				d.report("%s: packet %d at offset %d: %v", name, m.Index, m.Offset, err)
 			}
+		}
+		if d.out == nil {
+			continue
 		}
 		if err := d.out.flows(&d.batch, len(d.batch.Flows), m.Index); err != nil {
 			return err
@@ -143,12 +155,13 @@ func (d *fileDecoder) file(cmd *cobra.Command, name string) error {
 	}
 	s := c.Skipped()
 	if messages == 0 && s != (pcap.Skipped{}) {
-		d.report("%s: no UDP datagrams among %d packets", name, s.Other+s.Fragments+s.Truncated+s.Malformed)
+		d.report("%s: neither UDP datagrams nor IPFIX over TCP among %d packets", name, s.Packets())
 	}
 	d.skipped.Other += s.Other
 	d.skipped.Fragments += s.Fragments
 	d.skipped.Truncated += s.Truncated
 	d.skipped.Malformed += s.Malformed
+	d.skipped.Gaps += s.Gaps
 	return nil
 }
 
@@ -159,6 +172,11 @@ func (d *fileDecoder) report(format string, args ...any) {
 
 func (d *fileDecoder) printStats() {
 	printDecodeStats(d.stderr, &d.dec.Stats)
-	printSkipped(d.stderr, d.skipped)
+	packets := d.skipped
+	packets.Gaps = 0
+	printSkipped(d.stderr, packets)
+	if n := d.skipped.Gaps; n > 0 {
+		fmt.Fprintf(d.stderr, "gaps       %d places in IPFIX over TCP where messages are missing\n", n)
+	}
 	printExporters(d.stderr, d.store)
 }

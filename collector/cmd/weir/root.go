@@ -33,6 +33,7 @@ func newRoot() *cobra.Command {
 		decodeCommand(),
 		detectorCommand(),
 		listenCommand(),
+		templatesCommand(),
 		versionCommand(),
 	)
 	return root

@@ -52,6 +52,9 @@ func printDecodeStats(w io.Writer, s *decode.Stats) {
 	fmt.Fprintf(w, "datagrams  %d (%d octets)\n", s.Datagrams, s.Octets)
 	fmt.Fprintf(w, "flows      %d\n", s.Flows)
 	fmt.Fprintf(w, "options    %d\n", s.Options)
+	if s.Counters > 0 {
+		fmt.Fprintf(w, "counters   %d samples\n", s.Counters)
+	}
 	fmt.Fprintf(w, "templates  %d new or changed\n", s.Templates)
 	if s.Replaced > 0 {
 		fmt.Fprintf(w, "times      %d records with an impossible or unknown one, replaced by the arrival\n", s.Replaced)
@@ -61,8 +64,8 @@ func printDecodeStats(w io.Writer, s *decode.Stats) {
 			fmt.Fprintf(w, "fault      %d × %v\n", n, decode.Fault(f))
 		}
 	}
-	if s.Waiting > 0 {
-		fmt.Fprintf(w, "undecoded  %d octets without a template\n", s.Waiting)
+	if n := s.Waiting - s.Recovered; n > 0 {
+		fmt.Fprintf(w, "undecoded  %d octets without a template\n", n)
 	}
 }
 
