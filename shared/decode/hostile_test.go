@@ -228,20 +228,21 @@ func TestSamplersBeyondTheColumn(t *testing.T) {
 }
 
 func TestCutRecords(t *testing.T) {
-	fields := []flowtest.Field{flowtest.F(0, 8, 4), flowtest.F(0, 12, 4)}
+	fields := []flowtest.Field{flowtest.F(0, 27, 16)}
 	f := func(rest []byte, want Fault) {
 		t.Helper()
 		var b flow.Batch
 		d := newDecoder()
 		err := d.Decode(&b, Datagram{From: flowtest.From, Time: at, Data: flowtest.Packet(9, 1, flowtest.Template(9, 256, fields),
-			flowtest.Set(256, join(be(1, 8), rest)))})
+			flowtest.Set(256, join(be(1, 8), be(2, 8), rest)))})
 		if len(b.Flows) != 1 || want == none && err != nil || want != none && err != want {
 			t.Errorf("%x: %d flows, %v", rest, len(b.Flows), err)
 		}
 	}
 	f(nil, none)
-	f(make([]byte, 7), none) // padding
-	f([]byte{1, 2, 3}, ErrShort)
+	f(make([]byte, 15), none)            // padding
+	f([]byte{1, 2, 3, 4, 5, 6, 7}, none) // padding that was not cleared
+	f([]byte{1, 0, 0, 0, 0, 0, 0, 0}, ErrShort)
 }
 
 func TestExporterOfMediator(t *testing.T) {

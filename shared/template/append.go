@@ -19,7 +19,7 @@ func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool)
 	n := len(set) / p.stride
 	used = n * p.stride
 	if n == 0 {
-		return 0, zero(set)
+		return 0, padded(set)
 	}
 	fl := p.rows(b, n, set, m)
 	if size := len(p.extraRow); size > 0 {
@@ -29,10 +29,15 @@ func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool)
 	if p.reverse != nil {
 		p.appendReverse(b, set[:used], m)
 	}
-	return used, zero(set[used:])
+	return used, padded(set[used:])
 }
 
-// zero tells whether d is padding.
+// padded tells whether what is left of a set is padding. RFC 7011 §3.3.1 wants
+// zeros, up to an alignment of 4 or 8 octets; exporters leave in them what was
+// there, or pad with more zeros.
+func padded(d []byte) bool { return len(d) < 8 || zero(d) }
+
+// zero tells whether d holds nothing.
 func zero(d []byte) bool {
 	for _, x := range d {
 		if x != 0 {
@@ -199,7 +204,7 @@ records:
 		n++
 	}
 	m.gather, m.vars = gather[:n*p.stride], vars[:n*len(p.vars)*2]
-	ok = ok && zero(set[used:])
+	ok = ok && padded(set[used:])
 	if n == 0 {
 		return used, ok
 	}

@@ -20,7 +20,7 @@ func (p *Plan) AppendOptions(b *flow.Batch, set []byte, m *Message, s *Session) 
 		records++
 		used += n
 	}
-	return records, used, zero(set[used:])
+	return records, used, padded(set[used:])
 }
 
 // measure returns the octets of the record at the start of d and what its
