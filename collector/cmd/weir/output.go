@@ -89,7 +89,8 @@ func (w *writer) flows(b *flow.Batch, n, packet int) error {
 	return w.put(dst)
 }
 
-// options writes the options of b, which only the meta keys tell from flows.
+// options writes the options and counters of b, which only the meta keys tell
+// from flows.
 func (w *writer) options(b *flow.Batch, packet int) error {
 	if !w.meta {
 		return nil
@@ -99,6 +100,12 @@ func (w *writer) options(b *flow.Batch, packet int) error {
 		o := &b.Options[i]
 		w.object = w.enc.AppendOptionJSON(w.object[:0], b, o)
 		dst = appendJoined(appendOptionMeta(dst, o, packet, i+1), w.object)
+		dst = append(dst, '\n')
+	}
+	for i := range b.Counters {
+		c := &b.Counters[i]
+		w.object = w.enc.AppendCounterJSON(w.object[:0], b, c)
+		dst = appendJoined(appendCounterMeta(dst, c, packet, i+1), w.object)
 		dst = append(dst, '\n')
 	}
 	return w.put(dst)
@@ -118,7 +125,7 @@ func (w *writer) put(dst []byte) error {
 func appendFlowMeta(dst []byte, f *flow.Flow, p encode.Profile, packet, record int) []byte {
 	own := func(x flow.Field, name string) bool {
 		c := &flow.Fields[x]
-		return f.Set.Has(x) && (p == encode.IPFIX && c.IPFIX == name || p == encode.Flat && c.Flat == name)
+		return f.Set.Has(x) && (p == encode.IPFIX && c.IPFIX == name || p == encode.Flat && c.Flat == name || p == encode.CIM && c.CIM == name)
 	}
 	dst = append(dst, `{"kind":"flow"`...)
 	if !own(flow.FieldVersion, "version") {
@@ -156,6 +163,15 @@ func appendOptionMeta(dst []byte, o *flow.Option, packet, record int) []byte {
 	dst = appendNumber(dst, "domain", uint64(o.Domain))
 	dst = appendNumber(dst, "template", uint64(o.Template))
 	return appendNumber(dst, "scopes", uint64(o.Scopes))
+}
+
+func appendCounterMeta(dst []byte, c *flow.Counter, packet, record int) []byte {
+	dst = append(dst, `{"kind":"counter"`...)
+	dst = appendNumber(dst, "version", uint64(c.Version))
+	dst = appendNumber(dst, "packet", uint64(packet))
+	dst = appendNumber(dst, "record", uint64(record))
+	dst = appendText(dst, "exporter", c.Exporter.String())
+	return appendNumber(dst, "domain", uint64(c.Domain))
 }
 
 // appendJoined closes an open object with the members of another.

@@ -6,7 +6,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "weir",
 		Short: "Network flow records, decoded",
-		Long: `weir receives and decodes network flow records: NetFlow v5, NetFlow v9 and IPFIX.
+		Long: `weir receives and decodes network flow records: NetFlow v1 and v5 to v9, IPFIX
+and sFlow.
 
   weir listen --demo      watch flow records from captures that weir brings along
   weir listen             receive from exporters on UDP ports 2055 and 4739
