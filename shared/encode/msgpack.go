@@ -228,7 +228,7 @@ func (e *Encoder) appendMsgpack(dst []byte, b *flow.Batch, f *flow.Flow, p *plan
 				ok = e.clock.putMillis(stamp, int64(f.Uint(field)))
 			}
 			if !ok {
-				return dst[:len(dst)], false
+				return dst, false
 			}
 		}
 		for j := range s.texts {

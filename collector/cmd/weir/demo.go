@@ -25,7 +25,7 @@ func runDemo(ctx context.Context, stderr io.Writer, addrs []netip.AddrPort) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "weir: demo: replaying %d captures of NetFlow v5, v9 and IPFIX with their times moved to now, until interrupted\n", len(captures))
+	fmt.Fprintf(stderr, "weir: demo: replaying %d captures of NetFlow v1, v5, v9 and IPFIX with their times moved to now, until interrupted\n", len(captures))
 	to := demoTargets(addrs)
 	for {
 		for _, c := range captures {
