@@ -19,10 +19,10 @@ type Config struct {
 }
 
 // Default listens on the ports that exporters are set to: 2055 for NetFlow,
-// 4739 for IPFIX (either takes both).
+// 4739 for IPFIX, 6343 for sFlow (each takes all).
 func Default() Config {
 	return Config{
-		Listen:   []string{":2055", ":4739"},
+		Listen:   []string{":2055", ":4739", ":6343"},
 		Source:   source.Default(),
 		Pipeline: pipeline.Default(),
 		Limits:   template.DefaultLimits(),

@@ -38,8 +38,8 @@ func listenCommand() *cobra.Command {
 it is interrupted; then it sums up on the standard error.
 
 An ADDR is host:port, or :port for all addresses. Without one, listen takes the
-ports that exporters are set to: 2055 (NetFlow) and 4739 (IPFIX). Each takes all
-protocols.`,
+ports that exporters are set to: 2055 (NetFlow), 4739 (IPFIX) and 6343 (sFlow).
+Each takes all protocols.`,
 		Example: `  weir listen --demo
   weir listen
   weir listen 192.0.2.1:9995 --format json | jq .

@@ -10,7 +10,7 @@ func newRoot() *cobra.Command {
 and sFlow.
 
   weir listen --demo      watch flow records from captures that weir brings along
-  weir listen             receive from exporters on UDP ports 2055 and 4739
+  weir listen             receive from exporters on UDP ports 2055, 4739 and 6343
   weir decode FILE        decode a capture`,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -21,7 +21,7 @@ type Settings struct {
 // DefaultSettings listens on loopback only: what is reachable from the network
 // is the operator's choice.
 func DefaultSettings() Settings {
-	return Settings{Listen: "udp://127.0.0.1:2055,udp://127.0.0.1:4739", WindowMB: 64}
+	return Settings{Listen: "udp://127.0.0.1:2055,udp://127.0.0.1:4739,udp://127.0.0.1:6343", WindowMB: 64}
 }
 
 // ParseSettings reads jsonData over the defaults. Keys that it doesn't know are
