@@ -150,7 +150,7 @@ func address(a *flow.Addr, d []byte) int {
 	n := addressLength(d)
 	switch n {
 	case 8:
-		putAddr4(a, d[4:8])
+		a.SetIPv4(d[4:8])
 	case 20:
 		copy(a[:], d[4:20])
 	}
@@ -170,13 +170,6 @@ func addressLength(d []byte) int {
 		}
 	}
 	return 0
-}
-
-// putAddr4 is flow.AddrFrom4 in two words: what is written in pieces is slow to
-// be read as a whole.
-func putAddr4(a *flow.Addr, d []byte) {
-	binary.BigEndian.PutUint64(a[:8], 0)
-	binary.BigEndian.PutUint64(a[8:], 0xffff<<32|uint64(binary.BigEndian.Uint32(d)))
 }
 
 // kept is where the extras of a sample are in the arena.

@@ -104,7 +104,7 @@ func enterEthernet(f *flow.Flow, s *sampled, v []byte) verdict {
 	f.SrcMAC = flow.MAC(binary.BigEndian.Uint64(v[4:]) >> 16) // padded to 8 octets
 	f.DstMAC = flow.MAC(binary.BigEndian.Uint64(v[12:]) >> 16)
 	f.EtherType = uint16(min(binary.BigEndian.Uint32(v[20:]), 0xffff))
-	add(f, &ethernetSet)
+	f.Set.AddAll(&ethernetSet)
 	return entered
 }
 
@@ -113,11 +113,11 @@ func enterIPv4(f *flow.Flow, s *sampled, v []byte) verdict {
 		return broken
 	}
 	s.ip = binary.BigEndian.Uint32(v)
-	putAddr4(&f.SrcAddr, v[8:])
-	putAddr4(&f.DstAddr, v[12:])
+	f.SrcAddr.SetIPv4(v[8:])
+	f.DstAddr.SetIPv4(v[12:])
 	f.Proto = v[7]
 	f.TOS = v[31]
-	add(f, &sampledSet)
+	f.Set.AddAll(&sampledSet)
 	enterPorts(f, v[16:])
 	return entered
 }
@@ -131,7 +131,7 @@ func enterIPv6(f *flow.Flow, s *sampled, v []byte) verdict {
 	f.DstAddr = flow.Addr(v[24:])
 	f.Proto = v[7]
 	f.TOS = v[55]
-	add(f, &sampledSet)
+	f.Set.AddAll(&sampledSet)
 	enterPorts(f, v[40:])
 	return entered
 }
@@ -148,7 +148,7 @@ func enterPorts(f *flow.Flow, v []byte) {
 		return
 	}
 	f.SrcPort, f.DstPort = binary.BigEndian.Uint16(v[2:]), binary.BigEndian.Uint16(v[6:])
-	add(f, &portsSet)
+	f.Set.AddAll(&portsSet)
 }
 
 // enterSwitch enters the VLANs in and out. Some agents write all bits where they
@@ -160,7 +160,7 @@ func enterSwitch(f *flow.Flow, v []byte) verdict {
 	in, out := binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[8:])
 	if in < 4096 && out < 4096 {
 		f.SrcVLAN, f.DstVLAN = uint16(in), uint16(out)
-		add(f, &vlansSet)
+		f.Set.AddAll(&vlansSet)
 	} else if in < 4096 {
 		f.SrcVLAN = uint16(in)
 		f.Set.Add(flow.FieldSrcVLAN)
@@ -185,7 +185,7 @@ func enterRouter(f *flow.Flow, v []byte) verdict {
 	}
 	f.SrcMask = uint8(min(binary.BigEndian.Uint32(v[n:]), 255))
 	f.DstMask = uint8(min(binary.BigEndian.Uint32(v[n+4:]), 255))
-	add(f, &masksSet)
+	f.Set.AddAll(&masksSet)
 	return entered
 }
 
@@ -220,7 +220,7 @@ func enterGateway(f *flow.Flow, v []byte) verdict {
 		f.Set.Add(flow.FieldBGPNextHop)
 	}
 	f.SrcAS, f.DstAS = src, dst
-	add(f, &asSet)
+	f.Set.AddAll(&asSet)
 	return partly
 }
 
@@ -301,8 +301,8 @@ func (d *Decoder) enterSocket(f *flow.Flow, v []byte, six bool) bool {
 	}
 	switch {
 	case !six && len(v) >= 20:
-		putAddr4(&f.SrcAddr, v[4:])
-		putAddr4(&f.DstAddr, v[8:])
+		f.SrcAddr.SetIPv4(v[4:])
+		f.DstAddr.SetIPv4(v[8:])
 		f.SrcPort, f.DstPort = binary.BigEndian.Uint16(v[14:]), binary.BigEndian.Uint16(v[18:])
 	case six && len(v) >= 44:
 		f.SrcAddr, f.DstAddr = flow.Addr(v[4:]), flow.Addr(v[20:])
@@ -316,11 +316,4 @@ func (d *Decoder) enterSocket(f *flow.Flow, v []byte, six bool) bool {
 		f.Set.Add(x)
 	}
 	return true
-}
-
-// add adds the columns of s to those that f has, word by word: what was just
-// written in words is slow to be read as a whole.
-func add(f *flow.Flow, s *flow.Set) {
-	f.Set[0] |= s[0]
-	f.Set[1] |= s[1]
 }

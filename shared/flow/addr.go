@@ -14,6 +14,13 @@ func AddrFrom4(a [4]byte) Addr {
 	return Addr{10: 0xff, 11: 0xff, 12: a[0], 13: a[1], 14: a[2], 15: a[3]}
 }
 
+// SetIPv4 makes a the Addr of the first four octets of d, in two words: what is
+// written in pieces is slow to be read as a whole.
+func (a *Addr) SetIPv4(d []byte) {
+	binary.BigEndian.PutUint64(a[:8], 0)
+	binary.BigEndian.PutUint64(a[8:], 0xffff<<32|uint64(binary.BigEndian.Uint32(d)))
+}
+
 // AddrFrom returns the Addr of a; an invalid a gives the zero Addr. The zone
 // is lost.
 func AddrFrom(a netip.Addr) Addr {

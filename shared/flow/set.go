@@ -22,6 +22,13 @@ func (s *Set) Del(x Field)     { s[x>>6&1] &^= 1 << (x & 63) }
 func (s Set) Has(x Field) bool { return s[x>>6&1]>>(x&63)&1 != 0 }
 func (s Set) Len() int         { return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) }
 
+// AddAll adds the columns of t to s, word by word: what was just written in
+// words is slow to be read as a whole.
+func (s *Set) AddAll(t *Set) {
+	s[0] |= t[0]
+	s[1] |= t[1]
+}
+
 // Union returns the columns that are in s or in t.
 func (s Set) Union(t Set) Set { return Set{s[0] | t[0], s[1] | t[1]} }
 

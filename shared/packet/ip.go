@@ -25,10 +25,10 @@ func ipv4(f *flow.Flow, d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) 
 	header, total := int(h[0]&15)*4, int(binary.BigEndian.Uint16(h[2:]))
 	in.flags |= isIP
 	in.Bytes = uint32(total)
-	putAddr4(&f.SrcAddr, h[12:16])
-	putAddr4(&f.DstAddr, h[16:20])
+	f.SrcAddr.SetIPv4(h[12:16])
+	f.DstAddr.SetIPv4(h[16:20])
 	f.IPVersion, f.TOS, f.TTL, f.Proto = 4, h[1], h[8], h[9]
-	add(f, &ip4Set)
+	f.Set.AddAll(&ip4Set)
 
 	if total >= header && total < len(d) { // behind it: the padding of a short frame
 		d = d[:total]
@@ -66,14 +66,9 @@ func shortIPv4(f *flow.Flow, d []byte, in *Info) {
 		f.Set.Add(flow.FieldProto)
 	}
 	if len(d) >= 16 {
-		putAddr4(&f.SrcAddr, d[12:16])
+		f.SrcAddr.SetIPv4(d[12:16])
 		f.Set.Add(flow.FieldSrcAddr)
 	}
-}
-
-func putAddr4(a *flow.Addr, d []byte) {
-	binary.LittleEndian.PutUint64(a[:8], 0)
-	binary.BigEndian.PutUint64(a[8:], 0xffff<<32|uint64(binary.BigEndian.Uint32(d)))
 }
 
 // ipv6 is ipv4 for IPv6. Proto is that of the last extension header at hand.
@@ -96,7 +91,7 @@ func ipv6(f *flow.Flow, d []byte, in *Info) (t Tunnel, typ uint16, rest []byte) 
 	f.SrcAddr, f.DstAddr = flow.Addr(h[8:24]), flow.Addr(h[24:40])
 	f.IPVersion, f.TOS, f.TTL = 6, uint8(first>>20), h[7]
 	f.FlowLabel = first & 0xfffff
-	add(f, &ip6Set)
+	f.Set.AddAll(&ip6Set)
 
 	d = d[40:]
 	if payload > 0 && payload < len(d) {

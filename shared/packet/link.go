@@ -37,7 +37,7 @@ func ethernet(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 			in.CustomerVLAN = id
 		case tags == 0 && f.SrcVLAN == 0:
 			f.SrcVLAN = id
-			add(f, &vlanSet)
+			f.Set.AddAll(&vlanSet)
 		}
 		typ, d = binary.BigEndian.Uint16(d[2:]), d[4:]
 	}
@@ -48,14 +48,14 @@ func ethernet(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 		typ, d = binary.BigEndian.Uint16(d[6:]), d[8:]
 	}
 	f.EtherType = typ
-	add(f, &typeSet)
+	f.Set.AddAll(&typeSet)
 	return typ, d
 }
 
 func enterMACs(f *flow.Flow, d *[12]byte) {
 	f.DstMAC = flow.MAC(binary.BigEndian.Uint64(d[:]) >> 16)
 	f.SrcMAC = flow.MAC(binary.BigEndian.Uint64(d[4:]) & (1<<48 - 1))
-	add(f, &macSet)
+	f.Set.AddAll(&macSet)
 }
 
 // mpls enters the top of a label stack and returns what is below its bottom,
@@ -63,7 +63,7 @@ func enterMACs(f *flow.Flow, d *[12]byte) {
 func mpls(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 	if len(d) >= 4 && !f.Set.Has(flow.FieldMPLSLabel) {
 		f.MPLSLabel = binary.BigEndian.Uint32(d) >> 8
-		add(f, &mplsSet)
+		f.Set.AddAll(&mplsSet)
 	}
 	for len(d) >= 4 {
 		bottom := d[2]&1 != 0

@@ -187,10 +187,3 @@ func clearInner(f *flow.Flow, in *Info) {
 	in.Bytes = 0
 	in.flags &^= isIP | isFragment
 }
-
-// add adds the columns of s to those that f has, word by word: what was just
-// written in words is slow to be read as a whole.
-func add(f *flow.Flow, s *flow.Set) {
-	f.Set[0] |= s[0]
-	f.Set[1] |= s[1]
-}

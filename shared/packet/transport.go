@@ -31,7 +31,7 @@ func transport(f *flow.Flow, proto uint8, d []byte, in *Info) (t Tunnel, typ uin
 		}
 		f.SrcPort, f.DstPort = binary.BigEndian.Uint16(d), binary.BigEndian.Uint16(d[2:])
 		f.TCPFlags = binary.BigEndian.Uint16(d[12:]) & 0xfff
-		add(f, &tcpSet)
+		f.Set.AddAll(&tcpSet)
 	case 17:
 		if ports(f, d, in) {
 			t, typ, rest = overUDP(f.DstPort, d, in)
@@ -44,7 +44,7 @@ func transport(f *flow.Flow, proto uint8, d []byte, in *Info) (t Tunnel, typ uin
 			return
 		}
 		f.ICMPType = binary.BigEndian.Uint16(d)
-		add(f, &icmpSet)
+		f.Set.AddAll(&icmpSet)
 	case 4:
 		t, typ, rest = IPinIP, typeIPv4, d
 	case 41:
@@ -64,7 +64,7 @@ func ports(f *flow.Flow, d []byte, in *Info) bool {
 		return false
 	}
 	f.SrcPort, f.DstPort = binary.BigEndian.Uint16(d), binary.BigEndian.Uint16(d[2:])
-	add(f, &portSet)
+	f.Set.AddAll(&portSet)
 	return true
 }
 
