@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // From is where the packets claim to come from.
@@ -46,6 +48,10 @@ var TwentyIPFIX = []Field{
 // Named are TwentyIPFIX with an application's name of variable length.
 var Named = append(append([]Field{}, TwentyIPFIX...), Field{0, 96, 0xffff})
 
+// Biflow are TwentyIPFIX with octets, packets and TCP flags of the other
+// direction (RFC 5103): each record makes two flows.
+var Biflow = append(append([]Field{}, TwentyIPFIX...), Field{ie.ReversePEN, 2, 8}, Field{ie.ReversePEN, 1, 8}, Field{ie.ReversePEN, 6, 1})
+
 var names = []string{"https", "dns", "ssh", "bittorrent", "microsoft-teams", "google-services", "ntp", "smtp"}
 
 // A Maker writes packets. The zero value is not ready: use New.
@@ -53,30 +59,6 @@ type Maker struct{ rnd *rand.Rand }
 
 // New makes a Maker whose values follow from seed.
 func New(seed uint64) *Maker { return &Maker{rand.New(rand.NewPCG(seed, 1))} }
-
-// V5 returns a NetFlow v5 export packet of n records.
-func (m *Maker) V5(n int) []byte {
-	d := make([]byte, 24, 24+48*n)
-	binary.BigEndian.PutUint16(d, 5)
-	binary.BigEndian.PutUint16(d[2:], uint16(n))
-	binary.BigEndian.PutUint32(d[4:], Uptime)
-	binary.BigEndian.PutUint32(d[8:], Export)
-	binary.BigEndian.PutUint16(d[22:], 1<<14|100)
-	for range n {
-		r := make([]byte, 48)
-		for i := range r {
-			r[i] = byte(m.rnd.Uint32())
-		}
-		copy(r, m.addr(10))
-		copy(r[4:], m.addr(172))
-		start := uint32(Uptime - 60_000 - m.rnd.IntN(240_000))
-		binary.BigEndian.PutUint32(r[24:], start)
-		binary.BigEndian.PutUint32(r[28:], start+uint32(m.rnd.IntN(60_000)))
-		r[38] = m.proto()
-		d = append(d, r...)
-	}
-	return d
-}
 
 func (m *Maker) addr(first byte) []byte {
 	return []byte{first, byte(m.rnd.IntN(4)), byte(m.rnd.Uint32()), byte(m.rnd.Uint32())}
