@@ -5,17 +5,19 @@ package decode
 type Fault uint8
 
 const (
-	none          Fault = iota
-	ErrShort            // a header, a set or a record is cut short
-	ErrVersion          // the version, or v8's aggregation scheme, is none that this decoder reads
-	ErrCount            // the header's count of records doesn't fit the datagram (v1 to v8, sFlow)
-	ErrSetLength        // a set's length is below 4 or beyond the datagram's end
-	ErrNoTemplate       // a data set came before its template
-	ErrTemplate         // a template was refused
-	ErrWithdrawal       // a template withdrawal over UDP, where RFC 7011 §8.4 forbids it; ignored
-	ErrExporters        // there are more exporters than the limit allows
-	ErrFull             // the batch holds as much as it can: reset it
-	ErrRecord           // an sFlow record is not what its format says; it is kept as it came
+	none            Fault = iota
+	ErrShort              // a header, a set or a record is cut short
+	ErrVersion            // the version, or v8's aggregation scheme, is none that this decoder reads
+	ErrCount              // the header's count of records doesn't fit the datagram (v1 to v8, sFlow)
+	ErrSetLength          // a set's length is below 4 or beyond the datagram's end
+	ErrNoTemplate         // a data set came before its template
+	ErrTemplate           // a template was refused
+	ErrWithdrawal         // a template withdrawal over UDP, where RFC 7011 §8.4 forbids it; ignored
+	ErrExporters          // there are more exporters than the limit allows
+	ErrFull               // the batch holds as much as it can: reset it
+	ErrRecord             // an sFlow record is not what its format says; it is kept as it came
+	ErrList               // structured data is not what RFC 6313 says; it is kept as it came
+	ErrListTemplate       // structured data names a template that is not known; its records are kept as they came
 	NumFaults
 )
 
@@ -31,6 +33,9 @@ var faults = [NumFaults]struct{ label, text string }{
 	ErrExporters:  {"exporters", "more exporters than the limit allows"},
 	ErrFull:       {"full", "batch holds as much as it can"},
 	ErrRecord:     {"record", "sFlow record is not what its format says"},
+
+	ErrList:         {"list", "structured data is not what RFC 6313 says"},
+	ErrListTemplate: {"list_template", "structured data names a template that is not known"},
 }
 
 // Error returns a sentence.

@@ -24,6 +24,8 @@ func TestRandomTemplates(t *testing.T) {
 				f.ID = 4
 			case 149, 130, 131, 232, 299: // the last two make a second flow
 				f.ID = 7
+			case 291, 292, 293: // lists: TestRandomLists
+				f.ID = 1
 			case 27, 28, 29, 30, 62, 63, 139, 281, 282: // may stand in for IPv4's
 				f.ID = 1
 			}
@@ -66,6 +68,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(flowtest.Packet(10, 1, flowtest.Template(10, 260, flowtest.Named)), flowtest.Packet(10, 1, m.Data(260, 2, flowtest.Named)))
 	f.Add(flowtest.Packet(9, 1, flowtest.OptionsTemplate(9, 261, 1, flowtest.Twenty[:4])), flowtest.Packet(9, 1, m.Data(261, 2, flowtest.Twenty[:4])))
 	f.Add(flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 261, 1, flowtest.Named)), flowtest.Packet(10, 1, m.Data(261, 2, flowtest.Named)))
+	f.Add(flowtest.Packet(10, 1, flowtest.Template(10, 300, listFields), flowtest.Template(10, 301, innerFields)),
+		flowtest.Packet(10, 1, flowtest.Set(300, listRecord(rand.New(rand.NewPCG(1, 1)), nil))))
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		run := func() (*flow.Batch, Stats) {
 			d := newDecoder()

@@ -51,7 +51,7 @@ func (d *Decoder) sets(b *flow.Batch, data []byte, beyond int, templates, option
 // read.
 func (d *Decoder) recall(s *template.Session) {
 	m := &d.msg
-	m.Rates = nil
+	m.Rates, m.Session = nil, s
 	if s == nil {
 		return
 	}
@@ -136,6 +136,7 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 			d.recall(s)
 		}
 	}
+	m.Session = s
 	switch {
 	case p == nil:
 		d.Stats.Waiting += uint64(len(set))
@@ -154,5 +155,19 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 			d.fail(ErrShort)
 		}
 		d.Stats.Flows += uint64(len(b.Flows) - n)
+	}
+	if m.BadLists|m.UnknownLists != 0 {
+		d.lists()
+	}
+}
+
+// lists counts what was wrong with the structured data of a set.
+func (d *Decoder) lists() {
+	m := &d.msg
+	for ; m.BadLists > 0; m.BadLists-- {
+		d.fail(ErrList)
+	}
+	for ; m.UnknownLists > 0; m.UnknownLists-- {
+		d.fail(ErrListTemplate)
 	}
 }

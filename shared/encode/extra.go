@@ -119,7 +119,15 @@ func (e *Encoder) appendValue(dst []byte, x flow.Element, v []byte) []byte {
 		}
 		return appendStr(dst, v)
 	}
-	e.text = ie.AppendJSON(e.text[:0], el.Type, v)
+	if el.Type.IsList() {
+		return e.appendList(dst, v, 0)
+	}
+	return e.appendText(dst, el.Type, v)
+}
+
+// appendText appends a value by its JSON.
+func (e *Encoder) appendText(dst []byte, t ie.Type, v []byte) []byte {
+	e.text = ie.AppendJSON(e.text[:0], t, v)
 	switch t := e.text; t[0] {
 	case '"':
 		return appendStr(dst, t[1:len(t)-1])

@@ -130,7 +130,8 @@ func (b *Batch) next(s span, c *Cursor) (Element, []byte, bool) {
 }
 
 // NextExtra returns the extra of f behind c and moves c on. The bytes are as
-// the exporter sent them, and valid until b is reset.
+// the exporter sent them, structured data (RFC 6313) in the form of ie.ReadList,
+// and valid until b is reset.
 func (b *Batch) NextExtra(f *Flow, c *Cursor) (Element, []byte, bool) { return b.next(f.extra, c) }
 
 // Extra ranges over the extras of f: the elements that have no column, and

@@ -10,7 +10,8 @@
 //
 // [AppendJSON] writes a value as it came from the wire, in the text form of RFC
 // 7373, as JSON. It takes any bytes under any type: an exporter may send fewer
-// octets than the type has (RFC 7011 §6.2), or nonsense.
+// octets than the type has (RFC 7011 §6.2), or nonsense. [ReadList] takes
+// structured data (RFC 6313) apart.
 //
 // The facts come from registry/, a CSV file for each enterprise, named
 // <pen>-<name>.csv; its README says which public list each was made from:

@@ -23,10 +23,12 @@ import (
 //	string          trailing NULs cut; what isn't UTF-8 becomes U+FFFD
 //	dateTime…       "2026-11-24T01:02:03.123Z": UTC with 0, 3, 6 or 9 digits
 //	                of a second, as the type's name says
+//	lists           {"semantic":"allOf","elements":[{"userName":"joe"}]}, from
+//	                the form that ReadList reads
 //	all else        octets as a string, "0x0a1b"
 //
-// All else is octetArray, the structured types, a length that the type can't
-// have, and a date after the year 9999.
+// All else is octetArray, a length that the type can't have, a list that is not
+// of that form, and a date after the year 9999.
 func AppendJSON(dst []byte, t Type, v []byte) []byte {
 	switch t {
 	case Unsigned8, Unsigned16, Unsigned32, Unsigned64, Unsigned256:
@@ -71,6 +73,8 @@ func AppendJSON(dst []byte, t Type, v []byte) []byte {
 		if x, layout, ok := dateTime(t, v); ok {
 			return append(x.AppendFormat(append(dst, '"'), layout), '"')
 		}
+	case BasicList, SubTemplateList, SubTemplateMultiList:
+		return appendList(dst, v, 0)
 	}
 	return appendHex(dst, v)
 }

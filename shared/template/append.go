@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // Append decodes the records of set, a data set's content behind its header,
@@ -22,7 +23,9 @@ func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool)
 		return 0, padded(set)
 	}
 	fl := p.rows(b, n, set, m)
-	if size := len(p.extraRow); size > 0 {
+	if len(p.lists) > 0 {
+		p.listExtras(b, fl, set, nil, m)
+	} else if size := len(p.extraRow); size > 0 {
 		p.fixedExtras(b, fl, set, size)
 	}
 	p.finish(b, fl, set, m)
@@ -210,7 +213,10 @@ records:
 	}
 	fl := p.rows(b, n, m.gather, m)
 	p.values(b, fl, set, m.vars)
-	if len(p.extraRow) > 0 || p.varExtras {
+	switch {
+	case p.varLists || len(p.lists) > 0:
+		p.listExtras(b, fl, m.gather, set, m)
+	case len(p.extraRow) > 0 || p.varExtras:
 		p.variableExtras(b, fl, set, m)
 	}
 	p.finish(b, fl, m.gather, m)
@@ -264,4 +270,53 @@ func (p *Plan) variableExtras(b *flow.Batch, fl []flow.Flow, set []byte, m *Mess
 			}
 		}
 	}
+}
+
+// listExtras is variableExtras for records with lists, whose extras are longer
+// or shorter than what came. d has the fixed parts of the records, set the
+// variable ones.
+func (p *Plan) listExtras(b *flow.Batch, fl []flow.Flow, d, set []byte, m *Message) {
+	for i := range fl {
+		row := append(m.extras[:0], p.extraRow...)
+		fixed := d[i*p.stride:]
+		for _, x := range p.extras {
+			copy(row[x.at:x.at+x.n], fixed[x.off:])
+		}
+		for j := range p.lists {
+			x := &p.lists[j]
+			row = m.appendListExtra(row, x.Element, x.typ, fixed[x.off:x.off+x.n])
+		}
+		for j := range p.vars {
+			v := &p.vars[j]
+			if v.kind != varExtra {
+				continue
+			}
+			at := m.vars[(i*len(p.vars)+j)*2:]
+			value := set[at[0] : at[0]+at[1]]
+			if v.list != 0 {
+				row = m.appendListExtra(row, v.Element, v.list, value)
+				continue
+			}
+			row = appendExtra(row, v.Element, value)
+		}
+		off, buf := b.Arena(len(row))
+		copy(buf, row)
+		fl[i].SetExtra(off, uint32(len(row)))
+		m.extras = row
+	}
+}
+
+func appendExtra(row []byte, e flow.Element, v []byte) []byte {
+	var head [flow.ExtraHeader]byte
+	flow.PutExtraHeader(head[:], e, uint16(len(v)))
+	return append(append(row, head[:]...), v...)
+}
+
+// appendListExtra appends the extra of a list.
+func (m *Message) appendListExtra(row []byte, e flow.Element, typ ie.Type, v []byte) []byte {
+	at := len(row)
+	row = appendExtra(row, e, nil)
+	row, _ = m.appendList(row, typ, v, 0)
+	flow.PutExtraHeader(row[at:], e, uint16(len(row)-at-flow.ExtraHeader))
+	return row
 }

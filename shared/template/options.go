@@ -23,22 +23,6 @@ func (p *Plan) AppendOptions(b *flow.Batch, set []byte, m *Message, s *Session) 
 	return records, used, padded(set[used:])
 }
 
-// measure returns the octets of the record at the start of d and what its
-// fields take in the arena, or false if it is cut short.
-func (p *Plan) measure(d []byte) (used, arena int, ok bool) {
-	for _, f := range p.Template.Fields {
-		v, next, ok := value(d, used, f, p.Template.Version)
-		if !ok {
-			return 0, 0, false
-		}
-		if f.Len > 0 { // one of no octets says nothing, and must not cost a header
-			arena += flow.ExtraHeader + len(v)
-		}
-		used = next
-	}
-	return used, arena, true
-}
-
 // value returns the value of field f of the record d, which starts at at, and
 // where the next field starts.
 func value(d []byte, at int, f Field, version uint8) (v []byte, next int, ok bool) {
@@ -64,41 +48,45 @@ func value(d []byte, at int, f Field, version uint8) (v []byte, next int, ok boo
 }
 
 func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (used int, ok bool) {
-	used, size, ok := p.measure(d)
-	if !ok {
-		return 0, false
-	}
-	off, buf := b.Arena(size)
 	o := flow.Option{
 		Received: m.Received, Exporter: m.Exporter, Sender: m.Sender, Domain: m.Domain,
 		Template: p.Template.ID, Version: m.Version, Scopes: uint8(min(p.Template.Scopes, 255)),
 	}
-	o.SetFields(off, uint32(size))
-
 	var said announced
-	at, to := 0, 0
+	row := m.extras[:0]
 	for i, f := range p.Template.Fields {
-		v, next, _ := value(d, at, f, p.Template.Version)
-		at = next
-		if f.Len == 0 {
-			if i < p.Template.Scopes {
+		v, next, ok := value(d, used, f, p.Template.Version)
+		if !ok {
+			return 0, false
+		}
+		used = next
+		scope := i < p.Template.Scopes
+		if f.Len == 0 { // it says nothing, and must not cost a header
+			if scope {
 				o.Scopes--
 			}
 			continue
 		}
 		e := f.Element
 		e.Ord = p.ords[i]
-		flow.PutExtraHeader(buf[to:], e, uint16(len(v)))
-		to += flow.ExtraHeader
-		to += copy(buf[to:], v)
-		if i < p.Template.Scopes && p.Template.Version == 9 {
+		if scope && p.Template.Version == 9 { // the id is a scope type's
+			row = appendExtra(row, e, v)
 			if f.ID == scopeInterface {
 				said.iface, said.hasIface = uint32(number(v[:min(len(v), 8)])), true
 			}
 			continue
 		}
+		if t := p.listTypes[i]; t != 0 {
+			row = m.appendListExtra(row, e, t, v)
+			continue
+		}
+		row = appendExtra(row, e, v)
 		said.field(f.Element, v)
 	}
+	off, buf := b.Arena(len(row))
+	copy(buf, row)
+	o.SetFields(off, uint32(len(row)))
+	m.extras = row
 	b.Options = append(b.Options, o)
 	said.tell(s, m)
 	return used, true

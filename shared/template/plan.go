@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // A Plan is a compiled template. It is immutable: any number of goroutines may
@@ -21,13 +22,17 @@ type Plan struct {
 	extras    []extra  // fixed fields without a column
 	extraRow  []byte   // a record's fixed extras: headers, and room for the values
 	varExtras bool     // some variable field has no column
+	lists     []list   // fixed fields that are lists
+	varLists  bool     // some variable field is a list
 	families  []family // columns that have a field for IPv4 and one for IPv6
 
 	rate    bool // the record states a sampling rate
 	times   bool // the record fills Start or End
 	hasFrom bool // the record names its exporter
 
-	ords []uint16 // of an options template's fields: Element.Ord
+	// Of an options template's fields: Element.Ord, and the type of lists.
+	ords      []uint16
+	listTypes []ie.Type
 
 	reverse *Plan // for the other direction, of a template that describes both
 }
@@ -49,6 +54,7 @@ type variable struct {
 	flow.Element
 	field flow.Field
 	kind  varKind
+	list  ie.Type // of a list's extra
 }
 
 type varKind uint8
@@ -58,6 +64,13 @@ const (
 	varStr
 	varApp
 )
+
+// A list is a fixed field of structured data. Its extra has a length of its own.
+type list struct {
+	flow.Element
+	off, n int // in the record
+	typ    ie.Type
+}
 
 // An extra is a fixed field without a column.
 type extra struct {
@@ -113,6 +126,7 @@ func compile(t *Template, fields []Field) *Plan {
 		seen[f.Element]++
 		if t.Options {
 			p.ords = append(p.ords, e.Ord)
+			p.listTypes = append(p.listTypes, listType(f.Element))
 		}
 		if f.Len == Variable && t.Version != 9 {
 			p.vars = append(p.vars, variable{before: off, Element: e})
@@ -203,6 +217,8 @@ func (p *Plan) variables(taker map[flow.Field]uint16) {
 		}
 		if v.kind == varExtra {
 			p.varExtras = true
+			v.list = listType(v.Element)
+			p.varLists = p.varLists || v.list != 0
 			continue
 		}
 		v.field = x
@@ -227,6 +243,10 @@ func (p *Plan) leftOver(fixed []source, taker map[flow.Field]uint16) {
 			continue
 		}
 		shift(&f.Element)
+		if t := listType(f.Element); t != 0 {
+			p.lists = append(p.lists, list{f.Element, f.off, int(f.Len), t})
+			continue
+		}
 		at := len(p.extraRow)
 		p.extraRow = append(p.extraRow, make([]byte, flow.ExtraHeader+int(f.Len))...)
 		flow.PutExtraHeader(p.extraRow[at:], f.Element, f.Len)

@@ -31,6 +31,7 @@ func planKey(domain uint32, id uint16) uint64 { return uint64(domain)<<16 | uint
 type definition struct {
 	template Template
 	plan     atomic.Pointer[Plan]
+	layout   atomic.Pointer[layout] // for lists of its records
 }
 
 func (d *definition) compiled() *Plan {

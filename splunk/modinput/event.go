@@ -245,6 +245,10 @@ func (e *Encoder) appendExtras(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			continue
 		}
 		e.scratch = ie.AppendJSON(e.scratch[:0], known.Type, v)
+		if known.Type.IsList() {
+			dst = appendText(dst, e.scratch)
+			continue
+		}
 		dst = append(dst, bytes.Trim(e.scratch, `"`)...) // letters, digits and :.-+
 	}
 	if e.format == JSON {

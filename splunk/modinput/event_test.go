@@ -101,8 +101,9 @@ func TestEvent(t *testing.T) {
 	f.AppID = 13<<56 | 453
 	f.Set.Add(flow.FieldSrcMAC)
 	f.Set.Add(flow.FieldAppID)
-	addExtras(b, f, flow.Element{ID: 82}, flow.Element{PEN: 64999, ID: 12345}, flow.Element{ID: 160})(
-		"Gi0/1;x=y\x00\x00", "\x01\xff", "\x00\x00\x01\xa2\x00\x8d\x74\x01") // 1795305600001
+	addExtras(b, f, flow.Element{ID: 82}, flow.Element{PEN: 64999, ID: 12345}, flow.Element{ID: 160}, flow.Element{ID: 291})(
+		"Gi0/1;x=y\x00\x00", "\x01\xff", "\x00\x00\x01\xa2\x00\x8d\x74\x01", // 1795305600001
+		"\x01\x03\x00\x00\x00\x01\x00\x00\x00\x04\x00\x00\x00\x00\x00\x52\xff\xff\x03a|b") // a basicList
 	got := string(NewEncoder(PSV, "weir://core", "weir:flow").Append(nil, b, f))
 
 	want := map[string]string{
@@ -112,7 +113,8 @@ func TestEvent(t *testing.T) {
 		"src_interface": "7", "dest_interface": "4294967295", "dvc_ip": "192.0.2.1", "domain": "256", "version": "10",
 		"src_as": "64512", "dst_as": "13335", "src_mask": "24", "dst_mask": "0",
 		"src_mac": "00:1b:21:3c:9d:f8", "app_id": "13:453", "app": "ssh", "user": `CORP\jane`,
-		"extras": "interfaceName=Gi0/1%3Bx=y;64999_12345=0x01ff;systemInitTimeMilliseconds=2026-11-22T00:00:00.001Z",
+		"extras": `interfaceName=Gi0/1%3Bx=y;64999_12345=0x01ff;systemInitTimeMilliseconds=2026-11-22T00:00:00.001Z;` +
+			`basicList={"semantic":"allOf","elements":[{"interfaceName":"a%7Cb"}]}`,
 	}
 	e := parseEvent(t, []byte(got))
 	if m := byColumn(t, e.Data); !maps.Equal(m, want) {
