@@ -93,6 +93,7 @@ func amongOurselves(rounds int) {
 		{fixed(7, 27), v5, 1.5},
 		{v8(), v5, 0},
 		{templated("biflow", 10, flowtest.Biflow, 2), ipfix, 3},
+		{lists(), ipfix, 3},
 	} {
 		dec, relative := decodeOnly(x.traffic), decodeOnly(x.relative)
 		measure(rounds, dec, relative)

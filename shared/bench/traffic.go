@@ -56,6 +56,14 @@ func templated(name string, version uint16, fields []flowtest.Field, flows int) 
 	})
 }
 
+// lists is IPFIX with structured data.
+func lists() traffic {
+	t := templated("ipfix+lists", 10, flowtest.Listed, 1)
+	inner := flowtest.Packet(10, 1, flowtest.Template(10, flowtest.InnerID, flowtest.Inner))
+	t.datagrams = append([][]byte{inner}, t.datagrams...)
+	return t
+}
+
 // sflow5 has as many samples in a datagram as an agent puts into 1400 octets.
 func sflow5() traffic {
 	const samples = 4

@@ -162,6 +162,9 @@ func (m *Maker) Data(id uint16, n int, fields []Field) []byte {
 }
 
 func (m *Maker) value(d []byte, f Field, start, end uint32) []byte {
+	if f.Len == 0xffff && f.PEN == 0 && (f.ID == 291 || f.ID == 292) {
+		return m.list(d, f.ID)
+	}
 	if f.Len == 0xffff {
 		s := names[m.rnd.IntN(len(names))]
 		return append(append(d, byte(len(s))), s...)

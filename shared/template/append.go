@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/weirflow/weir/shared/flow"
-	"github.com/weirflow/weir/shared/ie"
 )
 
 // Append decodes the records of set, a data set's content behind its header,
@@ -176,7 +175,9 @@ records:
 				ok = false
 				break records
 			}
-			filled += copy(gather[filled:], set[at:end])
+			if at < end {
+				filled += copy(gather[filled:], set[at:end])
+			}
 			size := int(set[end])
 			end++
 			if size == 255 { // RFC 7011 §7: three octets
@@ -276,11 +277,17 @@ func (p *Plan) variableExtras(b *flow.Batch, fl []flow.Flow, set []byte, m *Mess
 // or shorter than what came. d has the fixed parts of the records, set the
 // variable ones.
 func (p *Plan) listExtras(b *flow.Batch, fl []flow.Flow, d, set []byte, m *Message) {
+	m.sub.layout = nil // templates may have changed
+	off, _ := b.Arena(0)
+	row := m.extras[:0] // of all records, one behind the other
 	for i := range fl {
-		row := append(m.extras[:0], p.extraRow...)
+		start := len(row)
+		if len(p.extraRow) > 0 {
+			row = append(row, p.extraRow...)
+		}
 		fixed := d[i*p.stride:]
 		for _, x := range p.extras {
-			copy(row[x.at:x.at+x.n], fixed[x.off:])
+			copy(row[start+int(x.at):][:x.n], fixed[x.off:])
 		}
 		for j := range p.lists {
 			x := &p.lists[j]
@@ -299,24 +306,19 @@ func (p *Plan) listExtras(b *flow.Batch, fl []flow.Flow, d, set []byte, m *Messa
 			}
 			row = appendExtra(row, v.Element, value)
 		}
-		off, buf := b.Arena(len(row))
-		copy(buf, row)
-		fl[i].SetExtra(off, uint32(len(row)))
-		m.extras = row
+		fl[i].SetExtra(off+uint32(start), uint32(len(row)-start))
 	}
+	_, buf := b.Arena(len(row))
+	copy(buf, row)
+	m.extras = row
 }
+
+// noHeader makes room for one.
+var noHeader [flow.ExtraHeader]byte
 
 func appendExtra(row []byte, e flow.Element, v []byte) []byte {
-	var head [flow.ExtraHeader]byte
-	flow.PutExtraHeader(head[:], e, uint16(len(v)))
-	return append(append(row, head[:]...), v...)
-}
-
-// appendListExtra appends the extra of a list.
-func (m *Message) appendListExtra(row []byte, e flow.Element, typ ie.Type, v []byte) []byte {
 	at := len(row)
-	row = appendExtra(row, e, nil)
-	row, _ = m.appendList(row, typ, v, 0)
-	flow.PutExtraHeader(row[at:], e, uint16(len(row)-at-flow.ExtraHeader))
-	return row
+	row = append(row, noHeader[:]...)
+	flow.PutExtraHeader(row[at:], e, uint16(len(v)))
+	return append(row, v...)
 }

@@ -30,11 +30,15 @@ type Message struct {
 	// they say, and UnknownLists those whose template is not known.
 	Replaced, BadLists, UnknownLists uint64
 
-	marked bool                    // some record of the set has TimeReplaced
-	gather []byte                  // the fixed parts of variable-length records, one behind the other
-	vars   []uint32                // where each variable-length value starts, and its length
-	extras []byte                  // those of a record, where their lengths vary
-	basics [ie.MaxListDepth]layout // of the basicLists that are being read
+	marked bool     // some record of the set has TimeReplaced
+	gather []byte   // the fixed parts of variable-length records, one behind the other
+	vars   []uint32 // where each variable-length value starts, and its length
+	extras []byte   // those of a record, where their lengths vary
+	sub    struct { // the last subTemplateList's template, of the set that is being read
+		id     uint16
+		layout *layout
+	}
+	basics [ie.MaxListDepth]basicLayout // of the basicLists that are being read
 }
 
 // Absolute turns a switched time of an exporter's uptime, in milliseconds, into

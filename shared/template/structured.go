@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
@@ -16,9 +17,10 @@ import (
 type layout struct {
 	octets   []byte // ie.GroupField for each field that has octets
 	fields   []item
-	stride   int  // octets of a record, of its fixed fields if it has others
-	minimum  int  // the fewest octets of a record
-	flat     bool // all records have stride octets, and no lists in them
+	stride   int      // octets of a record, of its fixed fields if it has others
+	minimum  int      // the fewest octets of a record
+	flat     bool     // all records have stride octets, and no lists in them
+	start    [64]byte // how a list of this layout begins, as far as there is room
 	variable bool
 }
 
@@ -26,6 +28,12 @@ type layout struct {
 type item struct {
 	n    int // ie.VariableLength where the record states it
 	list ie.Type
+}
+
+// A basicLayout is that of the records in a basicList.
+type basicLayout struct {
+	of Field
+	layout
 }
 
 // listType returns the type of e if it is that of a list, else 0.
@@ -60,6 +68,8 @@ func (l *layout) add(f Field, version uint8) {
 	l.octets = binary.BigEndian.AppendUint32(l.octets, f.PEN)
 	l.octets = binary.BigEndian.AppendUint16(l.octets, f.ID)
 	l.octets = binary.BigEndian.AppendUint16(l.octets, n)
+	l.start[0] = ie.ListForm
+	copy(l.start[2+ie.GroupHeader:], l.octets)
 }
 
 // newLayout returns the layout of t.
@@ -69,6 +79,60 @@ func newLayout(t *Template) *layout {
 		l.add(f, t.Version)
 	}
 	return l
+}
+
+// appendListExtra appends the extra of a list.
+func (m *Message) appendListExtra(row []byte, e flow.Element, typ ie.Type, v []byte) []byte {
+	at := len(row)
+	if l, id, records := m.usual(typ, v); l != nil {
+		n := 2 + ie.GroupHeader + len(l.octets) + len(records)
+		row = slices.Grow(row, flow.ExtraHeader+n+len(l.start))
+		d := row[at : at+flow.ExtraHeader+n+len(l.start)]
+		flow.PutExtraHeader(d, e, uint16(n))
+		d = d[flow.ExtraHeader:]
+		*(*[len(l.start)]byte)(d) = l.start // one copy of a known size is cheaper than two
+		d[1] = v[0]
+		putGroup(d[2:], id, len(l.fields), len(records))
+		copy(d[2+ie.GroupHeader+len(l.octets):], records)
+		return row[:at+flow.ExtraHeader+n]
+	}
+	row = appendExtra(row, e, nil)
+	row, _ = m.appendList(row, typ, v, 0)
+	flow.PutExtraHeader(row[at:], e, uint16(len(row)-at-flow.ExtraHeader))
+	return row
+}
+
+// usual returns what appendListExtra writes of a list like the one before it:
+// of one layout, in which there are no lists. A nil layout means that v must be
+// read with care.
+func (m *Message) usual(typ ie.Type, v []byte) (l *layout, id uint16, records []byte) {
+	switch {
+	case typ == ie.BasicList && len(v) > 5:
+		x := &m.basics[0]
+		if x.of != (Field{flow.Element{ID: binary.BigEndian.Uint16(v[1:])}, binary.BigEndian.Uint16(v[3:])}) {
+			return nil, 0, nil
+		}
+		l, records = &x.layout, v[5:]
+	case typ == ie.SubTemplateList && len(v) > 3:
+		if id = binary.BigEndian.Uint16(v[1:]); m.sub.layout == nil || m.sub.id != id {
+			if m.Session != nil {
+				m.sub.id, m.sub.layout = id, m.Session.layout(m.Domain, id)
+			}
+		}
+		l, records = m.sub.layout, v[3:]
+	}
+	if l == nil || !l.flat || 2+ie.GroupHeader+len(l.octets) > len(l.start) || len(records)%l.stride != 0 || len(records) > 0xf000 {
+		return nil, 0, nil
+	}
+	return l, id, records
+}
+
+// putGroup writes the header of a group.
+func putGroup(d []byte, id uint16, fields, records int) {
+	_ = d[ie.GroupHeader-1]
+	binary.BigEndian.PutUint16(d, id)
+	binary.BigEndian.PutUint16(d[2:], uint16(fields))
+	binary.BigEndian.PutUint32(d[4:], uint32(records))
 }
 
 // appendList appends the self-contained form of a value of type typ, which
@@ -137,9 +201,11 @@ func (m *Message) appendBasic(dst, v []byte, depth int) ([]byte, bool) {
 		return dst, false
 	}
 	l := &m.basics[depth]
-	*l = layout{fields: l.fields[:0], octets: l.octets[:0]}
-	l.add(f, 10)
-	return m.appendRecords(dst, 0, l, v, depth)
+	if l.of != f { // lists of one element follow one another
+		l.of, l.layout = f, layout{fields: l.fields[:0], octets: l.octets[:0]}
+		l.add(f, 10)
+	}
+	return m.appendRecords(dst, 0, &l.layout, v, depth)
 }
 
 // appendGroup appends records of the template id.
@@ -164,49 +230,55 @@ func (m *Message) appendGroup(dst []byte, id uint16, v []byte, depth int) ([]byt
 // appendRecords appends a group: records of layout l, of which v holds at least
 // one octet.
 func (m *Message) appendRecords(dst []byte, id uint16, l *layout, v []byte, depth int) ([]byte, bool) {
-	dst = binary.BigEndian.AppendUint16(dst, id)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(l.fields)))
-	size := len(dst)
-	dst = append(dst, 0, 0, 0, 0)
-	dst = append(dst, l.octets...)
-	records := len(dst)
+	if l.flat && len(v)%l.stride != 0 {
+		return dst, false
+	}
+	start := len(dst)
+	records := start + ie.GroupHeader + len(l.octets)
+	dst = slices.Grow(dst, records-start+len(v))[:records]
+	copy(dst[start+ie.GroupHeader:], l.octets)
 	if l.flat {
-		if len(v)%l.stride != 0 {
-			return dst, false
-		}
 		dst = append(dst, v...)
 	} else {
 		for len(v) > 0 {
-			if len(dst)-records > 0xffff {
+			var ok bool
+			if dst, v, ok = m.appendRecord(dst, l, v, depth); !ok || len(dst)-records > 0xffff {
 				return dst, false
-			}
-			for i := range l.fields {
-				f := &l.fields[i]
-				n, head := f.n, 0
-				if n == ie.VariableLength {
-					if n, head = ie.VariableSize(v); head == 0 {
-						return dst, false
-					}
-				}
-				if len(v)-head < n {
-					return dst, false
-				}
-				if f.list == 0 {
-					dst = append(dst, v[:head+n]...)
-				} else {
-					at := len(dst)
-					dst, _ = m.appendList(append(dst, 255, 0, 0), f.list, v[head:head+n], depth+1)
-					if len(dst)-at-3 > 0xffff {
-						return dst, false
-					}
-					binary.BigEndian.PutUint16(dst[at+1:], uint16(len(dst)-at-3))
-				}
-				v = v[head+n:]
 			}
 		}
 	}
-	binary.BigEndian.PutUint32(dst[size:], uint32(len(dst)-records))
+	putGroup(dst[start:], id, len(l.fields), len(dst)-records)
 	return dst, true
+}
+
+// appendRecord appends the record of layout l that v begins with, and returns
+// what is behind it.
+func (m *Message) appendRecord(dst []byte, l *layout, v []byte, depth int) (out, rest []byte, ok bool) {
+	for i := range l.fields {
+		f := &l.fields[i]
+		n, head := f.n, 0
+		if n == ie.VariableLength {
+			if n, head = ie.VariableSize(v); head == 0 {
+				return dst, v, false
+			}
+		}
+		if len(v)-head < n {
+			return dst, v, false
+		}
+		if f.list == 0 {
+			dst = append(dst, v[:head+n]...)
+		} else {
+			at := len(dst)
+			dst, _ = m.appendList(append(dst, 255, 0, 0), f.list, v[head:head+n], depth+1)
+			size := len(dst) - at - 3
+			if size > 0xffff {
+				return dst, v, false
+			}
+			binary.BigEndian.PutUint16(dst[at+1:], uint16(size))
+		}
+		v = v[head+n:]
+	}
+	return dst, v, true
 }
 
 // layout returns the layout of a template, nil if it is not known.
