@@ -31,6 +31,9 @@ type Decoder struct {
 	tmpl    template.Template
 	from    netip.AddrPort // of the current datagram
 	fault   Fault          // the first of the current datagram
+	place   Place          // of it
+	at      Place          // of what is being decoded
+	late    bool           // it is a set that waited for its template
 
 	ordinals ordinals     // of the extras of sFlow
 	row      [1]flow.Flow // of sFlow: what its samples have in common
@@ -66,8 +69,9 @@ func New(ts *template.Store) *Decoder {
 func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	d.Stats.Datagrams++
 	d.Stats.Octets += uint64(len(dg.Data))
-	d.fault = none
+	d.fault, d.place, d.at = none, Place{}, Place{}
 	if len(dg.Data) < 2 {
+		d.at.Octet = len(dg.Data)
 		return d.fail(ErrShort)
 	}
 	if b.Full() {
@@ -111,7 +115,7 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 func (d *Decoder) fail(f Fault) error {
 	d.Stats.Faults[f]++
 	if d.fault == none {
-		d.fault = f
+		d.fault, d.place = f, d.at
 	}
 	return f
 }

@@ -22,7 +22,7 @@ func (d *Decoder) fixed(version uint8, data []byte, header, record int) (records
 	n = int(binary.BigEndian.Uint16(data[2:]))
 	have := (len(data) - header) / record
 	if n != have {
-		d.fail(ErrCount)
+		d.failAt(ErrCount, 2)
 		n = min(n, have)
 	}
 	return data[header : header+n*record], n

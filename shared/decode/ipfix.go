@@ -12,7 +12,7 @@ const ipfixHeader = 16
 func (d *Decoder) ipfix(b *flow.Batch, dg Datagram) {
 	data := dg.Data
 	if len(data) < ipfixHeader {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	// A header that promises more than there is: what is there is still worth
@@ -20,9 +20,9 @@ func (d *Decoder) ipfix(b *flow.Batch, dg Datagram) {
 	// read to its own end.
 	end := int(binary.BigEndian.Uint16(data[2:]))
 	if end < ipfixHeader || end > len(data) {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, 2)
 		end = len(data)
 	}
 	d.header(10, int64(binary.BigEndian.Uint32(data[4:]))*1e9, binary.BigEndian.Uint32(data[12:]))
-	d.sets(b, data[ipfixHeader:], len(data)-end, 2, 3)
+	d.sets(b, data[ipfixHeader:], ipfixHeader, len(data)-end, 2, 3)
 }

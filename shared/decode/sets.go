@@ -11,16 +11,19 @@ import (
 const setHeader = 4
 
 // sets walks the sets of a v9 export packet (FlowSets, RFC 3954 §5) or an IPFIX
-// message (RFC 7011 §3.3) behind its header. The message ends beyond octets
-// before data does. templates and options are the set ids of the announcements.
-func (d *Decoder) sets(b *flow.Batch, data []byte, beyond int, templates, options uint16) {
+// message (RFC 7011 §3.3) behind its header, of so many octets. The message ends
+// beyond octets before data does. templates and options are the set ids of the
+// announcements.
+func (d *Decoder) sets(b *flow.Batch, data []byte, header, beyond int, templates, options uint16) {
 	m := &d.msg
 	s := d.find(d.from, m.Version)
 	d.recall(s)
 	decoded := d.Stats.Flows + d.Stats.Options
+	whole := header + len(data)
 	for len(data)-beyond >= setHeader {
 		id := binary.BigEndian.Uint16(data)
 		n := int(binary.BigEndian.Uint16(data[2:]))
+		d.at = Place{Octet: whole - len(data), Set: id}
 		if n < setHeader || n > len(data) {
 			d.fail(ErrSetLength)
 			break
@@ -74,16 +77,17 @@ func (d *Decoder) announce(b *flow.Batch, s *template.Session, set []byte, optio
 	for at := 0; len(set)-at >= 4 && at < content; {
 		n, err := template.Parse(&d.tmpl, set[at:], m.Version, options)
 		if n == 0 {
-			d.fail(ErrTemplate)
+			d.failIn(ErrTemplate, at, 0)
 			return s
 		}
+		start := at
 		at += n
 		switch {
 		case err != nil:
-			d.fail(ErrTemplate)
+			d.failIn(ErrTemplate, start, 0)
 			continue
 		case len(d.tmpl.Fields) == 0 && m.Version != 9:
-			d.fail(ErrWithdrawal)
+			d.failIn(ErrWithdrawal, start, 0)
 			continue
 		}
 		if s == nil {
@@ -93,7 +97,7 @@ func (d *Decoder) announce(b *flow.Batch, s *template.Session, set []byte, optio
 		}
 		changed, err := s.Put(m.Domain, &d.tmpl)
 		if err != nil {
-			d.fail(ErrTemplate)
+			d.failIn(ErrTemplate, start, 0)
 		}
 		if changed {
 			d.Stats.Templates++
@@ -111,6 +115,7 @@ func (d *Decoder) waited(b *flow.Batch, id uint16) {
 		return
 	}
 	header, from := d.msg.Header, d.from
+	d.late = true
 	for i := range sets {
 		w := &sets[i]
 		d.msg.Header, d.from = w.Header, w.From
@@ -119,7 +124,7 @@ func (d *Decoder) waited(b *flow.Batch, id uint16) {
 		d.Stats.Recovered += uint64(len(w.Data))
 		d.data(b, s, id, w.Data)
 	}
-	d.msg.Header, d.from = header, from
+	d.msg.Header, d.from, d.late = header, from, false
 	d.recall(d.find(from, header.Version))
 }
 
@@ -143,16 +148,16 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 		d.Stats.Undecoded += uint64(d.store.Wait(d.from, &m.Header, id, set))
 		d.fail(ErrNoTemplate)
 	case p.Template.Options:
-		n, _, ok := p.AppendOptions(b, set, m, s)
+		n, used, ok := p.AppendOptions(b, set, m, s)
 		d.Stats.Options += uint64(n)
 		if !ok {
-			d.fail(ErrShort)
+			d.failIn(ErrShort, used, n+1)
 		}
 		d.recall(s)
 	default:
 		n := len(b.Flows)
-		if _, ok := p.Append(b, set, m); !ok {
-			d.fail(ErrShort)
+		if used, ok := p.Append(b, set, m); !ok {
+			d.failIn(ErrShort, used, records(b.Flows[n:])+1)
 		}
 		d.Stats.Flows += uint64(len(b.Flows) - n)
 	}

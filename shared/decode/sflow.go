@@ -70,7 +70,7 @@ var (
 func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 	data := dg.Data[:min(len(dg.Data), 1<<16-1)] // UDP has no more
 	if len(data) < 4 {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	if binary.BigEndian.Uint32(data) != 5 {
@@ -80,9 +80,10 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 	var agent flow.Addr
 	n := address(&agent, data[4:])
 	if n == 0 || len(data) < 4+n+16 {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, 4)
 		return
 	}
+	whole := len(data)
 	data = data[4+n:]
 	m := &d.msg
 	if agent != (flow.Addr{}) && agent != flow.AddrFrom4([4]byte{}) {
@@ -106,6 +107,8 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 	from, flows := len(b.Flows), 0
 	rows := b.Grow(int(min(uint64(count), uint64(len(data)/sflowSample))))
 	for ; count > 0; count-- {
+		d.at.Octet = whole - len(data)
+		d.at.Record++
 		if len(data) < sflowTag {
 			if len(data) == 0 {
 				d.fail(ErrCount)

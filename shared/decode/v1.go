@@ -24,7 +24,7 @@ var v1Set = flow.SetOf(
 
 func (d *Decoder) v1(b *flow.Batch, data []byte) {
 	if len(data) < v1Header {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	data, n := d.fixed(1, data, v1Header, v1Record)

@@ -23,7 +23,7 @@ var v5Set = flow.SetOf(
 
 func (d *Decoder) v5(b *flow.Batch, data []byte) {
 	if len(data) < v5Header {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	domain, rate := uint32(binary.BigEndian.Uint16(data[20:])), interval(data[22:]) // engine type and id

@@ -23,7 +23,7 @@ var v6Extras = extraRow(
 
 func (d *Decoder) v6(b *flow.Batch, data []byte) {
 	if len(data) < v6Header {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	domain := uint32(binary.BigEndian.Uint16(data[20:])) // engine type and id

@@ -29,7 +29,7 @@ var v7Extras = extraRow(
 
 func (d *Decoder) v7(b *flow.Batch, data []byte) {
 	if len(data) < v7Header {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	data, n := d.fixed(7, data, v7Header, v7Record)

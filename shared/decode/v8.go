@@ -95,12 +95,12 @@ var v8Plans = sync.OnceValue(func() *[len(v8Schemes)]v8Plan {
 
 func (d *Decoder) v8(b *flow.Batch, data []byte) {
 	if len(data) < v8Header {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	scheme := data[22]
 	if scheme == 0 || int(scheme) >= len(v8Schemes) || data[23] != v8Version {
-		d.fail(ErrVersion)
+		d.failAt(ErrVersion, 22)
 		return
 	}
 	domain, rate := uint32(binary.BigEndian.Uint16(data[20:])), interval(data[24:])

@@ -13,11 +13,11 @@ const v9Header = 20
 func (d *Decoder) v9(b *flow.Batch, dg Datagram) {
 	data := dg.Data
 	if len(data) < v9Header {
-		d.fail(ErrShort)
+		d.failAt(ErrShort, len(data))
 		return
 	}
 	d.header(9, int64(binary.BigEndian.Uint32(data[8:]))*1e9, binary.BigEndian.Uint32(data[16:]))
 	m := &d.msg
 	m.Uptime, m.HasUptime = binary.BigEndian.Uint32(data[4:]), true
-	d.sets(b, data[v9Header:], 0, 0, 1)
+	d.sets(b, data[v9Header:], v9Header, 0, 0, 1)
 }

@@ -27,7 +27,8 @@ func decodeCommand() *cobra.Command {
 
 What exporters announce in one file, templates above all, holds for the files
 behind it. What can't be decoded is reported on the standard error with file,
-packet, offset and reason; the rest is printed, and the exit status is 1.`,
+packet, offset and reason, and where in the datagram it is; the rest is printed,
+and the exit status is 1.`,
 		Example: `  weir decode capture.pcap
   weir decode --format table capture.pcap
   weir decode --profile ecs templates.pcap data.pcapng.gz
@@ -132,7 +133,7 @@ func (d *fileDecoder) file(cmd *cobra.Command, name string) error {
 		d.batch.Reset()
 		if err := d.dec.Decode(&d.batch, m.Datagram); err != nil {
 			if faults++; faults <= maxReports {
-				d.report("%s: packet %d at offset %d: %v", name, m.Index, m.Offset, err)
+				d.report("%s: packet %d at offset %d: %v (%v)", name, m.Index, m.Offset, err, d.dec.Place())
 			}
 		}
 		if d.out == nil {

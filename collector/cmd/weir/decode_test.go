@@ -248,9 +248,9 @@ func TestDecodeErrors(t *testing.T) {
 	f(file("cut.pcap", whole[:len(whole)-1]), 29, "cut.pcap: pcap packet 2 at offset ", "unexpected EOF")
 	v5 := make([]byte, 24+48)
 	v5[1], v5[3] = 5, 2
-	f(file("count.dat", v5), 1, "count.dat: packet 1 at offset 0: header's count")
+	f(file("count.dat", v5), 1, "count.dat: packet 1 at offset 0: header's count of records doesn't fit the datagram (octet 2)")
 	many := bytes.Repeat([]byte("\x00\x0a\x00\x14\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x04"), 30)
-	f(file("many.dat", many), 0, "many.dat: packet 20 at offset 380: data set came before its template", "many.dat: and 10 more packets like these")
+	f(file("many.dat", many), 0, "many.dat: packet 20 at offset 380: data set came before its template (octet 16, set 256)", "many.dat: and 10 more packets like these")
 }
 
 func TestUsage(t *testing.T) {
