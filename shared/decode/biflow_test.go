@@ -83,3 +83,14 @@ func TestInitiatorAndResponder(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A record whose times are impossible counts once, though it makes two flows.
+func TestBiflowReplacedOnce(t *testing.T) {
+	fields := []flowtest.Field{flowtest.F(0, 152, 8), flowtest.F(0, 231, 4), flowtest.F(0, 232, 4)}
+	var b flow.Batch
+	d := newDecoder()
+	decodeAll(t, d, &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, fields), flowtest.Set(300, join(be(0, 8), be(1, 4), be(1, 4)))))
+	if d.Stats.Replaced != 1 || len(b.Flows) != 2 || b.Flows[1].Marks != flow.Reverse|flow.TimeReplaced {
+		t.Errorf("%d replaced, %+v", d.Stats.Replaced, b.Flows)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -312,8 +313,17 @@ func TestIPFIXUptime(t *testing.T) {
 	if f := b.Flows[0]; f.Start != at || f.End != at || f.Marks != flow.TimeReplaced {
 		t.Errorf("unknown boot: %+v", f)
 	}
+	kept := map[flow.Element]string{}
+	for e, v := range b.Extra(&b.Flows[0]) {
+		kept[e] = string(v)
+	}
+	if want := (map[flow.Element]string{{ID: 22}: string(up[:4]), {ID: 21}: string(up[4:])}); !reflect.DeepEqual(kept, want) {
+		t.Errorf("unknown boot: kept %x, want %x", kept, want)
+	}
 	for i := 1; i < 3; i++ {
-		if f := b.Flows[i]; f.Start != at-9000e6 || f.End != at-1000e6 || f.Marks != 0 {
+		if f := b.Flows[i]; f.HasExtra() && i == 2 {
+			t.Errorf("flow %d: uptimes are kept, though they are times", i)
+		} else if f.Start != at-9000e6 || f.End != at-1000e6 || f.Marks != 0 {
 			t.Errorf("flow %d: %d %d marks %b", i, f.Start-at, f.End-at, f.Marks)
 		}
 	}

@@ -9,10 +9,13 @@ import (
 
 // Append decodes the records of set, a data set's content behind its header,
 // and appends their flows to b: of a template that describes both directions,
-// first those of the one, then those of the other, marked flow.Reverse. It returns how many octets whole records took;
-// what is left is padding, unless it holds a record that was cut short, which
-// ok tells. set is not kept.
+// first those of the one, then those of the other, marked flow.Reverse. It
+// returns how many octets whole records took; what is left is padding, unless it
+// holds a record that was cut short, which ok tells. set is not kept.
 func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool) {
+	if p.adrift != nil && !m.HasUptime {
+		p = p.adrift
+	}
 	if len(p.vars) > 0 {
 		return p.appendVariable(b, set, m)
 	}

@@ -34,6 +34,8 @@ type Plan struct {
 	ords      []uint16
 	listTypes []ie.Type
 
+	adrift *Plan // for messages of which nobody knows when the exporter was started
+
 	reverse *Plan // for the other direction, of a template that describes both
 }
 
@@ -109,12 +111,27 @@ func Compile(t *Template) (*Plan, error) {
 	if reverse != nil {
 		p.reverse = compile(t, reverse)
 		p.reverse.proto.Marks = flow.Reverse
+		if p.reverse.adrift != nil {
+			p.reverse.adrift.proto.Marks = flow.Reverse
+		}
 	}
 	return p, nil
 }
 
-// compile makes the plan of t with these fields in place of its own.
+// compile makes the plan of t with these fields in place of its own. Where IPFIX
+// gives times in the exporter's uptime and the record doesn't say since when, there
+// is a second one: it keeps these as they came.
 func compile(t *Template, fields []Field) *Plan {
+	p := compileAs(t, fields, false)
+	inUptime := func(o op) bool { return o.code == opUptime || o.code == opUptimePair }
+	withBoot := func(o op) bool { return o.code == opBoot }
+	if t.Version != 9 && slices.ContainsFunc(p.ops, inUptime) && !slices.ContainsFunc(p.ops, withBoot) {
+		p.adrift = compileAs(t, fields, true)
+	}
+	return p
+}
+
+func compileAs(t *Template, fields []Field, adrift bool) *Plan {
 	p := &Plan{Template: *t}
 	p.Template.Fields = slices.Clone(t.Fields)
 	off := 0
@@ -147,7 +164,7 @@ func compile(t *Template, fields []Field) *Plan {
 	}
 	p.tail = off - at
 
-	taker := p.columns(fixed)
+	taker := p.columns(fixed, adrift)
 	p.variables(taker)
 	p.leftOver(fixed, taker)
 
@@ -163,8 +180,9 @@ func compile(t *Template, fields []Field) *Plan {
 }
 
 // columns decides which fixed field fills which column, and makes ops of those.
-// It returns the ids of the elements that fill columns.
-func (p *Plan) columns(fixed []source) map[flow.Field]uint16 {
+// It returns the ids of the elements that fill columns. Uptimes that are adrift
+// are extras as well.
+func (p *Plan) columns(fixed []source, adrift bool) map[flow.Field]uint16 {
 	best := map[flow.Field]int{} // index in fixed of the column's field
 	rank := map[flow.Field]int{}
 	for i := range fixed {
@@ -197,7 +215,9 @@ func (p *Plan) columns(fixed []source) map[flow.Field]uint16 {
 		if a := p.proto.Addr(f.col); a != nil && f.Len == 4 {
 			*a = flow.AddrFrom4([4]byte{})
 		}
-		p.ops = append(p.ops, compileOp(f.col, f.ID, f.off, int(f.Len)))
+		o := compileOp(f.col, f.ID, f.off, int(f.Len))
+		p.ops = append(p.ops, o)
+		f.taken = !adrift || o.code != opUptime
 	}
 	return taker
 }
