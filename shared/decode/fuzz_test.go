@@ -24,7 +24,7 @@ func TestRandomTemplates(t *testing.T) {
 				f.ID = 4
 			case 149, 130, 131, 232, 299: // the last two make a second flow
 				f.ID = 7
-			case 291, 292, 293: // lists: TestRandomLists
+			case 291, 292, 293, 85, 86: // TestRandomLists, TestTotals
 				f.ID = 1
 			case 27, 28, 29, 30, 62, 63, 139, 281, 282: // may stand in for IPv4's
 				f.ID = 1
@@ -70,6 +70,10 @@ func FuzzDecode(f *testing.F) {
 	f.Add(flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 261, 1, flowtest.Named)), flowtest.Packet(10, 1, m.Data(261, 2, flowtest.Named)))
 	f.Add(flowtest.Packet(10, 1, flowtest.Template(10, 300, listFields), flowtest.Template(10, 301, innerFields)),
 		flowtest.Packet(10, 1, flowtest.Set(300, listRecord(rand.New(rand.NewPCG(1, 1)), nil))))
+	f.Add(flowtest.Packet(10, 1, flowtest.Template(10, 300, totalFields)), flowtest.Packet(10, 1, flowtest.Set(300, join(total(1, 100, 1, 60, 2), total(1, 250, 3, 60, 2)))))
+	f.Add(flowtest.Packet(10, 1, flowtest.Template(10, 300, []flowtest.Field{flowtest.F(0, 315, 0xffff), flowtest.F(0, 410, 1)}),
+		flowtest.OptionsTemplate(10, 301, 1, []flowtest.Field{flowtest.F(0, 137, 4), flowtest.F(0, 96, 0xffff)}), flowtest.Template(10, 302, []flowtest.Field{flowtest.F(0, 137, 4)})),
+		flowtest.Packet(10, 1, flowtest.Set(300, join(sized(sectionFrame), []byte{60})), flowtest.Set(301, join(be(1, 4), sized([]byte("web")))), flowtest.Set(302, be(1, 4))))
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		run := func() (*flow.Batch, Stats) {
 			d := newDecoder()

@@ -141,7 +141,7 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 			d.recall(s)
 		}
 	}
-	m.Session = s
+	m.Session, m.Packet = s, d.SFlow.Packet
 	switch {
 	case p == nil:
 		d.Stats.Waiting += uint64(len(set))

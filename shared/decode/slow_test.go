@@ -141,7 +141,7 @@ func columnFor(f flowtest.Field, version uint8) (flow.Field, bool) {
 	return 0, false
 }
 
-var timeLens = map[uint16]uint16{21: 4, 22: 4, 150: 4, 151: 4, 152: 8, 153: 8, 154: 8, 155: 8, 156: 8, 157: 8, 158: 4, 159: 4}
+var timeLens = map[uint16]uint16{21: 4, 22: 4, 150: 4, 151: 4, 152: 8, 153: 8, 154: 8, 155: 8, 156: 8, 157: 8, 158: 4, 159: 4, 322: 4, 323: 8, 324: 8, 325: 8}
 
 // sameAsSlow holds the flows of b against the slow decoder.
 func sameAsSlow(t *testing.T, b *flow.Batch, version uint8, fields []flowtest.Field, set []byte) {

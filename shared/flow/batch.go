@@ -114,6 +114,32 @@ func (b *Batch) DropExtra(f *Flow, at int) {
 	binary.BigEndian.PutUint16(d[4:], padding)
 }
 
+// JoinExtra adds to the extras of f those of g, which belongs to a batch of its
+// own. One whose element f has already is counted behind it.
+func (b *Batch) JoinExtra(f *Flow, from *Batch, g *Flow) {
+	old := f.extra
+	off, buf := b.Arena(int(old.n + g.extra.n))
+	copy(buf, b.arena[old.off:old.off+old.n])
+	more := buf[old.n:]
+	copy(more, from.arena[g.extra.off:g.extra.off+g.extra.n])
+	for len(more) > 0 {
+		e, v := ReadExtraHeader(more)
+		var c Cursor
+		for {
+			x, _, ok := b.next(old, &c)
+			if !ok {
+				break
+			}
+			if x.PEN == e.PEN && x.ID == e.ID {
+				e.Ord++
+			}
+		}
+		PutExtraHeader(more, e, uint16(len(v)))
+		more = more[ExtraHeader+len(v):]
+	}
+	f.SetExtra(off, uint32(len(buf)))
+}
+
 // A Cursor is a place among the extras of a record; the zero Cursor is before
 // the first.
 type Cursor struct{ at uint32 }

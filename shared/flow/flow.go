@@ -11,7 +11,8 @@ package flow
 // numbers, names in each profile, decoding and encoding loops) is generated
 // from it by go generate. The tags:
 //
-//	ie     IANA information elements that fill the column, best first; where a
+//	ie     IANA information elements that fill the column, best first (above
+//	       32767: Cisco's of NetFlow v9, which has no enterprises); where a
 //	       template has several, the first in this list wins and the others
 //	       are kept as extras. An address has its IPv4 and its IPv6 element.
 //	as     how the bytes are read where the Go type doesn't say it: "time"
@@ -28,12 +29,12 @@ package flow
 type Flow struct {
 	Set Set // which columns hold a value; an absent column is zero
 
-	Start    int64  `ie:"152,150,154,156,22,158" as:"time" pair:"End" ecs:"event.start" cim:"start_time" doc:"first packet, by the exporter's clock"`
+	Start    int64  `ie:"152,150,154,156,22,158,323,324,325,322" as:"time" pair:"End" ecs:"event.start" cim:"start_time" doc:"first packet, by the exporter's clock"`
 	End      int64  `ie:"153,151,155,157,21,159" as:"time" ecs:"event.end" cim:"end_time" doc:"last packet, by the exporter's clock"`
 	Received int64  `ie:"258" as:"time" ecs:"event.created" cim:"received_time" doc:"arrival of the datagram, by our clock"`
 	Bytes    uint64 `ie:"1,85,23" pair:"Packets" ecs:"source.bytes,network.bytes" cim:"bytes_out" doc:"layer-3 octets, as sampled"`
 	Packets  uint64 `ie:"2,86,24" ecs:"source.packets,network.packets" cim:"packets_out" doc:"packets, as sampled"`
-	L2Bytes  uint64 `ie:"352" doc:"layer-2 octets, only if the exporter counts them"`
+	L2Bytes  uint64 `ie:"352,312" doc:"layer-2 octets, only if the exporter counts them"`
 	SrcMAC   MAC    `ie:"56,81" pair:"DstMAC" ecs:"source.mac:ecsmac"`
 	DstMAC   MAC    `ie:"80,57" ecs:"destination.mac:ecsmac"`
 	AppID    uint64 `ie:"95" as:"app" doc:"application by engine (top octet) and selector, RFC 6759"`
@@ -42,8 +43,8 @@ type Flow struct {
 	DstAddr    Addr `ie:"12,28" ecs:"destination.ip" cim:"dest_ip"`
 	NextHop    Addr `ie:"15,62"`
 	BGPNextHop Addr `ie:"18,63"`
-	NATSrcAddr Addr `ie:"225,281" pair:"NATDstAddr" ecs:"source.nat.ip" cim:"src_translated_ip"`
-	NATDstAddr Addr `ie:"226,282" ecs:"destination.nat.ip" cim:"dest_translated_ip"`
+	NATSrcAddr Addr `ie:"225,281,40001" pair:"NATDstAddr" ecs:"source.nat.ip" cim:"src_translated_ip"`
+	NATDstAddr Addr `ie:"226,282,40002" ecs:"destination.nat.ip" cim:"dest_translated_ip"`
 	Exporter   Addr `ie:"130,131" ecs:"observer.ip" cim:"dvc_ip" doc:"who observed the flow: the datagram's source, or the exporter that a mediator names"`
 	Sender     Addr `ie:"" ipfix:"datagramSourceAddress" ecs:"netflow.exporter.sender" doc:"the datagram's source, set only where it is not the exporter"`
 
@@ -61,12 +62,12 @@ type Flow struct {
 	OutVRF       uint32 `ie:"235"`
 	MPLSLabel    uint32 `ie:"70" doc:"top label stack entry: label, experimental bits, bottom bit"`
 	AppName      Str    `ie:"96" cim:"app"`
-	User         Str    `ie:"371" ecs:"user.name"`
+	User         Str    `ie:"371,40000" ecs:"user.name"`
 
 	SrcPort    uint16 `ie:"7" pair:"DstPort" ecs:"source.port"`
 	DstPort    uint16 `ie:"11" ecs:"destination.port" cim:"dest_port"`
-	NATSrcPort uint16 `ie:"227" pair:"NATDstPort" ecs:"source.nat.port" cim:"src_translated_port"`
-	NATDstPort uint16 `ie:"228" ecs:"destination.nat.port" cim:"dest_translated_port"`
+	NATSrcPort uint16 `ie:"227,40003" pair:"NATDstPort" ecs:"source.nat.port" cim:"src_translated_port"`
+	NATDstPort uint16 `ie:"228,40004" ecs:"destination.nat.port" cim:"dest_translated_port"`
 	TCPFlags   uint16 `ie:"6" cim:"tcp_flag"`
 	ICMPType   uint16 `ie:"32,139" doc:"ICMP type × 256 + code"`
 	SrcVLAN    uint16 `ie:"58,243" pair:"DstVLAN" cim:"vlan"`
@@ -81,7 +82,7 @@ type Flow struct {
 	IPVersion  uint8  `ie:"60" cim:"ip_version"`
 	EndReason  uint8  `ie:"136"`
 	FwdStatus  uint8  `ie:"89"`
-	FwEvent    uint8  `ie:"233"`
+	FwEvent    uint8  `ie:"233,40005"`
 	TTL        uint8  `ie:"192,52" cim:"ttl"`
 	Marks      Mark   `ie:"-" doc:"what weir did to the record"`
 }
@@ -107,6 +108,18 @@ type span struct{ off, n uint32 }
 // SetExtra says that the elements of f without a column are the n bytes of the
 // arena at off, as [Batch.Arena] gave them.
 func (f *Flow) SetExtra(off, n uint32) { f.extra = span{off, n} }
+
+// Take copies the columns of set from g.
+func (f *Flow) Take(g *Flow, set Set) {
+	for x, ok := set.Next(0); ok; x, ok = set.Next(x + 1) {
+		if a := f.Addr(x); a != nil {
+			*a = *g.Addr(x)
+		} else {
+			f.SetUint(x, g.Uint(x))
+		}
+	}
+	f.Set = f.Set.Union(set)
+}
 
 // HasExtra tells whether f carries elements without a column.
 func (f *Flow) HasExtra() bool { return f.extra.n > 0 }

@@ -42,15 +42,18 @@ func Lookup(pen uint32, id uint16) (Element, bool) {
 		forward = 0
 	}
 	i, ok := find(forward, id)
-	if !ok {
-		return Element{}, false
+	if ok {
+		return at(i, pen), true
 	}
-	return at(i, pen), true
+	if x := learned.Load(); x != nil && pen != 0 {
+		return x.lookup(pen, id)
+	}
+	return Element{}, false
 }
 
 // ByName returns the element of that name, upper and lower case told apart. If
 // several have it, those given to Extend come first, then the lower enterprise
-// number.
+// number; learned ones come last.
 func ByName(name string) (Element, bool) {
 	x := extension.Load()
 	if x != nil {
@@ -65,6 +68,9 @@ func ByName(name string) (Element, bool) {
 			}
 		}
 		return e, true
+	}
+	if x := learned.Load(); x != nil {
+		return x.named(name)
 	}
 	return Element{}, false
 }

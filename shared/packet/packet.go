@@ -111,6 +111,21 @@ func PPP(f *flow.Flow, d []byte, o Options) (in Info) {
 	return in
 }
 
+// Payload enters what is behind the headers of an IP packet of protocol f.Proto
+// into f: a transport header, or a tunnel.
+func Payload(f *flow.Flow, d []byte, o Options) (in Info) {
+	tunnel, typ, d := transport(f, f.Proto, d, &in)
+	if tunnel == NoTunnel || !o.Inner || !opens(typ, d) {
+		return in
+	}
+	clearInner(f, &in)
+	if typ == typeEthernet {
+		typ, d = ethernet(f, d, &in)
+	}
+	walk(f, typ, d, o, &in)
+	return in
+}
+
 // walk enters what is behind a link's header. Each turn consumes input.
 func walk(f *flow.Flow, typ uint16, d []byte, o Options, in *Info) {
 	for depth := 0; ; {

@@ -30,7 +30,7 @@ func (p *Plan) Append(b *flow.Batch, set []byte, m *Message) (used int, ok bool)
 	} else if size := len(p.extraRow); size > 0 {
 		p.fixedExtras(b, fl, set, size)
 	}
-	p.finish(b, fl, set, m)
+	p.finish(b, &records{plan: p, flows: fl, fixed: set}, m)
 	if p.reverse != nil {
 		p.appendReverse(b, set[:used], m)
 	}
@@ -78,11 +78,24 @@ func (p *Plan) rows(b *flow.Batch, n int, d []byte, m *Message) []flow.Flow {
 	return fl
 }
 
-// finish does what needs the whole row: one of two address families, sampling
-// rates, impossible times.
-func (p *Plan) finish(b *flow.Batch, fl []flow.Flow, d []byte, m *Message) {
+// finish does what needs the whole row: one of two address families, packets in
+// records, common properties, totals, sampling rates, impossible times.
+func (p *Plan) finish(b *flow.Batch, r *records, m *Message) {
+	fl := r.flows
 	for i := range p.families {
-		p.families[i].choose(b, fl, d, p.stride)
+		p.families[i].choose(b, fl, r.fixed, p.stride)
+	}
+	if p.common != nil && m.Session != nil {
+		m.Session.share(b, r, p.common, m.Domain)
+	}
+	if p.sampled != nil {
+		p.sampled.fill(r, m.Packet, &m.row)
+	}
+	if p.nsel {
+		events(fl)
+	}
+	if p.totaled != nil && m.Session != nil {
+		p.totaled.subtract(m.Session.store.totals, r, m.Export)
 	}
 	if p.hasFrom {
 		for i := range fl {
@@ -106,7 +119,7 @@ func (p *Plan) finish(b *flow.Batch, fl []flow.Flow, d []byte, m *Message) {
 			}
 		}
 	}
-	if p.times {
+	if p.times || p.common != nil {
 		m.CheckTimes(fl)
 	}
 }
@@ -223,7 +236,7 @@ records:
 	case len(p.extraRow) > 0 || p.varExtras:
 		p.variableExtras(b, fl, set, m)
 	}
-	p.finish(b, fl, m.gather, m)
+	p.finish(b, &records{plan: p, flows: fl, fixed: m.gather, set: set, vars: m.vars}, m)
 	if p.reverse != nil {
 		p.appendReverse(b, set[:used], m)
 	}

@@ -43,6 +43,8 @@ func ofOneDirection(id uint16) bool {
 		return true
 	}
 	switch id {
+	case 104, 313, 314, 315, 316, 317: // packets
+		return true
 	case 5, 25, 26, 31, 32, 52, 53, 54, 55, 61, 88, 139, 176, 177, 178, 179, 192, 195, 204, 224:
 		return true
 	}

@@ -3,6 +3,7 @@ package template
 import (
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
+	"github.com/weirflow/weir/shared/packet"
 )
 
 // A Header is what the header of an export packet says of all its records.
@@ -21,20 +22,22 @@ type Header struct {
 // keeps one and fills it for each datagram.
 type Message struct {
 	Header
-	Session *Session // whose templates the lists in records name; nil if none is known
-	Rates   *Rates   // sampling rates of the domain, nil if none is known
-	Horizon int64    // nanoseconds before Export that a flow's time may lie
+	Session *Session       // whose templates the lists in records name; nil if none is known
+	Rates   *Rates         // sampling rates of the domain, nil if none is known
+	Packet  packet.Options // how packets in records are read
+	Horizon int64          // nanoseconds before Export that a flow's time may lie
 
 	// Replaced counts the records whose time was impossible or unknown, BadLists
 	// the lists (RFC 6313) that are kept as they came, since they are not what
 	// they say, and UnknownLists those whose template is not known.
 	Replaced, BadLists, UnknownLists uint64
 
-	marked bool     // some record of the set has TimeReplaced
-	gather []byte   // the fixed parts of variable-length records, one behind the other
-	vars   []uint32 // where each variable-length value starts, and its length
-	extras []byte   // those of a record, where their lengths vary
-	sub    struct { // the last subTemplateList's template, of the set that is being read
+	marked bool      // some record of the set has TimeReplaced
+	gather []byte    // the fixed parts of variable-length records, one behind the other
+	vars   []uint32  // where each variable-length value starts, and its length
+	extras []byte    // those of a record, where their lengths vary
+	row    flow.Flow // of a packet in a record
+	sub    struct {  // the last subTemplateList's template, of the set that is being read
 		id     uint16
 		layout *layout
 	}

@@ -13,10 +13,10 @@ import (
 // that are worked out from several elements.
 const (
 	opUptime        = opGenerated + iota // IE 21, 22: milliseconds of uptime
-	opSeconds                            // IE 150, 151
-	opMillis                             // IE 152, 153
-	opMicros                             // IE 154, 155: NTP format, RFC 7011 §6.1.9
-	opNanos                              // IE 156, 157: NTP format, RFC 7011 §6.1.10
+	opSeconds                            // IE 150, 151, 322
+	opMillis                             // IE 152, 153, 323
+	opMicros                             // IE 154, 155, 324: NTP format, RFC 7011 §6.1.9
+	opNanos                              // IE 156, 157, 325: NTP format, RFC 7011 §6.1.10
 	opDelta                              // IE 158, 159: microseconds before the export time
 	opUptimePair                         // Start and End
 	opMillisPair                         //
@@ -30,6 +30,7 @@ const (
 	opProbability                        // the rate 1/p, likewise: IE 311, a float
 	opDurationMilli                      // IE 161: the end that the record lacks
 	opDurationMicro                      // IE 162
+	opMoment                             // IE 322 to 325: a packet's End is its Start
 )
 
 // timeOp returns the loop for an element that states a flow's start or end.
@@ -37,13 +38,13 @@ func timeOp(id uint16) opcode {
 	switch id {
 	case 21, 22:
 		return opUptime
-	case 150, 151:
+	case 150, 151, 322:
 		return opSeconds
-	case 152, 153:
+	case 152, 153, 323:
 		return opMillis
-	case 154, 155:
+	case 154, 155, 324:
 		return opMicros
-	case 156, 157:
+	case 156, 157, 325:
 		return opNanos
 	case 158, 159:
 		return opDelta
@@ -54,7 +55,7 @@ func timeOp(id uint16) opcode {
 // timeLen is the number of octets that such an element has.
 func timeLen(id uint16) int {
 	switch id {
-	case 21, 22, 150, 151, 158, 159:
+	case 21, 22, 150, 151, 158, 159, 322:
 		return 4
 	}
 	return 8
@@ -96,6 +97,12 @@ func derived(fixed []source, set *flow.Set) []op {
 		}
 		set.Add(x)
 		ops = append(ops, op{code: c, field: x, off: off})
+	}
+	for id := uint16(322); id <= 325; id++ {
+		if f := at[id]; f != nil && f.taken && !set.Has(flow.FieldEnd) {
+			set.Add(flow.FieldEnd)
+			ops = append(ops, op{code: opMoment, field: flow.FieldEnd})
+		}
 	}
 	// Sampling: the first source that states a rate counts.
 	rate := func(code opcode, a, b uint16) {
@@ -182,6 +189,10 @@ func (o *op) runByHand(b *flow.Batch, fl []flow.Flow, d []byte, stride int, m *M
 				f.Start = f.End - n
 			}
 			at += stride
+		}
+	case opMoment:
+		for i := range fl {
+			fl[i].End = fl[i].Start
 		}
 	case opStr:
 		for i := range fl {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // AppendOptions decodes the records of set, a data set of an options template,
@@ -61,6 +62,7 @@ func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (us
 		}
 		used = next
 		scope := i < p.Template.Scopes
+		said.describe(f.Element, v)
 		if f.Len == 0 { // it says nothing, and must not cost a header
 			if scope {
 				o.Scopes--
@@ -89,6 +91,9 @@ func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (us
 	m.extras = row
 	b.Options = append(b.Options, o)
 	said.tell(s, m)
+	if said.hasCommon {
+		s.setCommon(p, said.common, d[:used], m)
+	}
 	return used, true
 }
 
@@ -105,6 +110,12 @@ type announced struct {
 	interval, space      uint64 // IE 305, 306
 	size, population     uint64 // IE 309, 310
 	boot                 int64
+	common               uint64 // IE 137
+	hasCommon            bool
+
+	element     ie.Element // RFC 5610
+	elementName []byte
+	elementSaid uint8 // of its id, enterprise, type and name
 }
 
 func (a *announced) field(e flow.Element, v []byte) {
@@ -134,6 +145,8 @@ func (a *announced) field(e flow.Element, v []byte) {
 		if r := inverse(float(v)); r != 0 {
 			a.rate = r
 		}
+	case commonPropertiesID:
+		a.common, a.hasCommon = n, true
 	case 160:
 		if len(v) == 8 {
 			a.boot = millis(v)
@@ -141,8 +154,44 @@ func (a *announced) field(e flow.Element, v []byte) {
 	}
 }
 
+// describe collects what the record says of an element (RFC 5610 §3).
+func (a *announced) describe(e flow.Element, v []byte) {
+	if e.PEN != 0 || len(v) == 0 || len(v) > 8 && e.ID != 341 {
+		return
+	}
+	switch e.ID {
+	case 303:
+		a.element.ID = uint16(number(v)) &^ 0x8000 // with the enterprise bit, §3.1
+		a.elementSaid |= 1
+	case 346:
+		a.element.PEN = clamp(number(v))
+		a.elementSaid |= 2
+	case 339:
+		a.element.Type = ie.Type(number(v))
+		a.elementSaid |= 4
+	case 341:
+		a.elementName = trim(v[:min(len(v), 256)])
+		a.elementSaid |= 8
+	case 344:
+		a.element.Semantics = ie.Semantics(number(v))
+	case 345:
+		a.element.Units = ie.Unit(uint16(min(number(v), 1<<16-1)))
+	}
+}
+
+// learn makes the element known. What is refused stays a number.
+func (a *announced) learn(most int) {
+	if _, known := ie.Lookup(a.element.PEN, a.element.ID); !known {
+		a.element.Name = string(a.elementName)
+		ie.Learn(a.element, most)
+	}
+}
+
 // tell writes to s what a holds.
 func (a *announced) tell(s *Session, m *Message) {
+	if a.elementSaid == 15 {
+		a.learn(s.store.limits.Elements)
+	}
 	if plausible(a.boot, m.Export) {
 		s.SetBoot(m.Domain, a.boot)
 	}

@@ -26,6 +26,11 @@ type Plan struct {
 	varLists  bool     // some variable field is a list
 	families  []family // columns that have a field for IPv4 and one for IPv6
 
+	sampled *sampled // the record has a packet
+	totaled *totaled // the record has totals
+	common  *spot    // the record names common properties
+	nsel    bool     // the record is an event of a firewall
+
 	rate    bool // the record states a sampling rate
 	times   bool // the record fills Start or End
 	hasFrom bool // the record names its exporter
@@ -158,15 +163,21 @@ func compileAs(t *Template, fields []Field, adrift bool) *Plan {
 	if t.Options {
 		return p // decoded field by field
 	}
-	at := 0
+	before := 0
 	for i := range p.vars {
-		p.vars[i].before, at = p.vars[i].before-at, p.vars[i].before
+		p.vars[i].before, before = p.vars[i].before-before, p.vars[i].before
 	}
-	p.tail = off - at
+	p.tail = off - before
 
 	taker := p.columns(fixed, adrift)
 	p.variables(taker)
 	p.leftOver(fixed, taker)
+
+	at := p.spots(fixed)
+	p.sampled = newSampled(at)
+	p.totaled = newTotaled(p, taker, at)
+	p.common = at.get(commonPropertiesID)
+	p.nsel = t.nsel()
 
 	p.ops = pair(append(p.ops, derived(fixed, &p.proto.Set)...))
 	p.rate = p.proto.Set.Has(flow.FieldSamplingRate)
@@ -259,7 +270,8 @@ func (p *Plan) leftOver(fixed []source, taker map[flow.Field]uint16) {
 	double := map[flow.Field]bool{}
 	for i := range fixed {
 		f := &fixed[i]
-		if f.taken || f.Len == 0 {
+		total := f.PEN == 0 && (f.ID == 85 || f.ID == 86) // the column has what is new of it
+		if f.taken && !total || f.Len == 0 {
 			continue
 		}
 		shift(&f.Element)

@@ -18,6 +18,7 @@ type Session struct {
 	plans   table[*definition] // by domain and template id
 	rates   table[*Rates]      // by domain
 	boots   table[int64]       // by domain
+	commons table[*common]     // by domain and commonPropertiesId
 	held    atomic.Int64       // octets of the plans, as the store has them in its books
 	gone    atomic.Bool        // the store has let go of it
 	seen    atomic.Int64       // when it last sent, to the second

@@ -14,12 +14,14 @@ type Limits struct {
 	Templates int   `yaml:"templates"` // templates of one exporter, over all its domains; as many samplers and domains
 	Fields    int   `yaml:"fields"`    // fields of one template, at most 1024
 	Octets    int64 `yaml:"octets"`    // memory of all templates together
+	Totals    int   `yaml:"totals"`    // flows whose last totals (IE 85, 86) are remembered
+	Elements  int   `yaml:"elements"`  // elements that exporters may describe (RFC 5610), for the whole program; below 0: none
 	Waiting   int64 `yaml:"waiting"`   // memory of all data sets that wait for their template
 }
 
 // DefaultLimits suit a collector of a large network.
 func DefaultLimits() Limits {
-	return Limits{Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 64 << 20, Waiting: 16 << 20}
+	return Limits{Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 64 << 20, Totals: 1 << 17, Elements: 4096, Waiting: 16 << 20}
 }
 
 // Silence is how long an exporter that has delivered must be silent before its
@@ -34,6 +36,7 @@ type Store struct {
 	sessions map[sessionKey]*Session
 	ports    map[portKey][]*Session // by address: who speaks a version there
 	room     room
+	totals   *totals
 	used     int64 // octets of all plans
 	newest   int64 // the latest time that a session was made or grew
 }
@@ -63,12 +66,19 @@ func NewStore(l Limits) *Store {
 	if l.Octets == 0 {
 		l.Octets = d.Octets
 	}
+	if l.Totals == 0 {
+		l.Totals = d.Totals
+	}
+	if l.Elements == 0 {
+		l.Elements = d.Elements
+	}
 	if l.Waiting == 0 {
 		l.Waiting = d.Waiting
 	}
 	return &Store{
 		limits: l, sessions: map[sessionKey]*Session{}, ports: map[portKey][]*Session{},
-		room: room{each: l.Waiting / 16, most: l.Waiting},
+		totals: newTotals(l.Totals),
+		room:   room{each: l.Waiting / 16, most: l.Waiting},
 	}
 }
 

@@ -125,6 +125,14 @@ func column(id uint16) (x flow.Field, rank int, ok bool) {
 		return flow.FieldStart, 4, true
 	case 158:
 		return flow.FieldStart, 5, true
+	case 323:
+		return flow.FieldStart, 6, true
+	case 324:
+		return flow.FieldStart, 7, true
+	case 325:
+		return flow.FieldStart, 8, true
+	case 322:
+		return flow.FieldStart, 9, true
 	case 153:
 		return flow.FieldEnd, 0, true
 	case 151:
@@ -153,6 +161,8 @@ func column(id uint16) (x flow.Field, rank int, ok bool) {
 		return flow.FieldPackets, 2, true
 	case 352:
 		return flow.FieldL2Bytes, 0, true
+	case 312:
+		return flow.FieldL2Bytes, 1, true
 	case 56:
 		return flow.FieldSrcMAC, 0, true
 	case 81:
@@ -183,10 +193,14 @@ func column(id uint16) (x flow.Field, rank int, ok bool) {
 		return flow.FieldNATSrcAddr, 0, true
 	case 281:
 		return flow.FieldNATSrcAddr, 1, true
+	case 40001:
+		return flow.FieldNATSrcAddr, 2, true
 	case 226:
 		return flow.FieldNATDstAddr, 0, true
 	case 282:
 		return flow.FieldNATDstAddr, 1, true
+	case 40002:
+		return flow.FieldNATDstAddr, 2, true
 	case 130:
 		return flow.FieldExporter, 0, true
 	case 131:
@@ -221,14 +235,20 @@ func column(id uint16) (x flow.Field, rank int, ok bool) {
 		return flow.FieldAppName, 0, true
 	case 371:
 		return flow.FieldUser, 0, true
+	case 40000:
+		return flow.FieldUser, 1, true
 	case 7:
 		return flow.FieldSrcPort, 0, true
 	case 11:
 		return flow.FieldDstPort, 0, true
 	case 227:
 		return flow.FieldNATSrcPort, 0, true
+	case 40003:
+		return flow.FieldNATSrcPort, 1, true
 	case 228:
 		return flow.FieldNATDstPort, 0, true
+	case 40004:
+		return flow.FieldNATDstPort, 1, true
 	case 6:
 		return flow.FieldTCPFlags, 0, true
 	case 32:
@@ -267,6 +287,8 @@ func column(id uint16) (x flow.Field, rank int, ok bool) {
 		return flow.FieldFwdStatus, 0, true
 	case 233:
 		return flow.FieldFwEvent, 0, true
+	case 40005:
+		return flow.FieldFwEvent, 1, true
 	case 192:
 		return flow.FieldTTL, 0, true
 	case 52:

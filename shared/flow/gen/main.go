@@ -136,7 +136,7 @@ func parse(name, typ string, tag reflect.StructTag) (column, error) {
 	}
 	if s := tag.Get("ie"); s != "" {
 		for _, x := range strings.Split(s, ",") {
-			n, err := strconv.ParseUint(x, 10, 15)
+			n, err := strconv.ParseUint(x, 10, 16)
 			if err != nil {
 				return c, err
 			}

@@ -1,0 +1,120 @@
+package template
+
+import (
+	"bytes"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// Common properties (RFC 5473): an options record says once what many records
+// share, and those name it by IE 137 commonPropertiesId. They get its columns
+// where they have none of their own, and its other elements as extras.
+
+const commonPropertiesID = 137
+
+// A common is what an options record says of the records that name it. It is
+// immutable.
+type common struct {
+	template Template // of the properties, each as long as it came
+	octets   []byte
+	batch    flow.Batch // one flow
+}
+
+// commonKey is the key in Session.commons; ids beyond 32 bits have none.
+func commonKey(domain uint32, id uint64) (uint64, bool) {
+	return uint64(domain)<<32 | id, id != 0 && id>>32 == 0
+}
+
+// ofMessage are the columns that each record gets from its message.
+var ofMessage = flow.SetOf(flow.FieldReceived, flow.FieldExporter, flow.FieldSender, flow.FieldDomain, flow.FieldVersion)
+
+// setCommon notes what the options record d of plan p says of the records that
+// name id.
+func (s *Session) setCommon(p *Plan, id uint64, d []byte, m *Message) {
+	key, ok := commonKey(m.Domain, id)
+	if !ok {
+		return
+	}
+	c := &common{template: Template{ID: p.Template.ID, Version: p.Template.Version}}
+	at := 0
+	for i, f := range p.Template.Fields {
+		v, next, ok := value(d, at, f, p.Template.Version)
+		if !ok {
+			return
+		}
+		at = next
+		// Of 65,535 octets is said that they vary.
+		if i < p.Template.Scopes || len(v) == 0 || len(v) == Variable || f.PEN == 0 && f.ID == commonPropertiesID {
+			continue
+		}
+		c.template.Fields = append(c.template.Fields, Field{f.Element, uint16(len(v))})
+		c.octets = append(c.octets, v...)
+	}
+	if old, ok := s.commons.get(key); ok && bytes.Equal(old.octets, c.octets) && old.template.Equal(&c.template) {
+		return
+	}
+	if c.template.check() != nil {
+		return
+	}
+	own := Message{Header: m.Header, Session: s, Horizon: m.Horizon}
+	if compile(&c.template, c.template.Fields).Append(&c.batch, c.octets, &own); len(c.batch.Flows) != 1 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	more := c.cost()
+	if old, known := s.commons.get(key); known {
+		more -= old.cost()
+	} else if s.commons.n >= s.store.limits.Templates {
+		return
+	}
+	if s.store.reserve(s, more) {
+		s.commons.put(key, c)
+	}
+}
+
+// cost is about how many octets c takes.
+func (c *common) cost() int64 { return c.template.cost() + int64(3*len(c.octets)) + 1000 }
+
+// share gives the flows of r the common properties that they name by the number
+// at x.
+func (s *Session) share(b *flow.Batch, r *records, x *spot, domain uint32) {
+	for i := range r.flows {
+		id, _ := r.number(i, x)
+		key, ok := commonKey(domain, id)
+		if !ok {
+			continue
+		}
+		if c, ok := s.commons.get(key); ok {
+			c.give(b, &r.flows[i])
+		}
+	}
+}
+
+// give enters what f lacks.
+func (c *common) give(b *flow.Batch, f *flow.Flow) {
+	from := &c.batch.Flows[0]
+	set := from.Set
+	for i := range set {
+		set[i] &^= f.Set[i] | ofMessage[i]
+	}
+	f.Take(from, set)
+	for _, x := range strings {
+		if set.Has(x) {
+			f.SetUint(x, uint64(b.Strings.Intern(c.batch.Strings.Get(flow.Str(from.Uint(x))))))
+		}
+	}
+	if from.HasExtra() {
+		b.JoinExtra(f, &c.batch, from)
+	}
+}
+
+// strings are the columns of strings.
+var strings = func() (all []flow.Field) {
+	for x := range flow.Fields {
+		if flow.Fields[x].Kind == flow.KindStr {
+			all = append(all, flow.Field(x))
+		}
+	}
+	return all
+}()
