@@ -95,7 +95,8 @@ func TestV5Count(t *testing.T) {
 	}
 }
 
-// SEMANTICS Time: modulo 2³² and signed.
+// SEMANTICS Time: modulo 2³² and signed (goflow2 305, pmacct 640, nfdump 14,
+// softflowd 52).
 func TestUptime(t *testing.T) {
 	f := func(uptime, switched uint32, want int64) {
 		t.Helper()
@@ -171,6 +172,7 @@ func TestTemplateKinds(t *testing.T) {
 	}
 }
 
+// vFlow keys templates without the domain (its issues 94, 97).
 func TestDomainsNeverMeet(t *testing.T) {
 	a := []flowtest.Field{flowtest.F(0, 8, 4)}
 	z := []flowtest.Field{flowtest.F(0, 12, 4)}
@@ -188,7 +190,7 @@ func TestDomainsNeverMeet(t *testing.T) {
 	}
 }
 
-// The v9 header's Count must not bound parsing.
+// The v9 header's Count must not bound parsing: tshark and Filebeat stop there.
 func TestCountIgnored(t *testing.T) {
 	p := flowtest.Packet(9, 1, flowtest.Template(9, 256, []flowtest.Field{flowtest.F(0, 8, 4)}), flowtest.Set(256, make([]byte, 4*5)))
 	p[3] = 1
@@ -230,6 +232,9 @@ func TestUnknownElementsAreKept(t *testing.T) {
 	sameAsSlow(t, &b, 10, fields, set[4:])
 }
 
+// Two samplers in a domain have a rate each (akvorado 997), from options in the
+// packet of their template (akvorado 89); without a rate flows are kept
+// (akvorado 1238).
 func TestOptionsGiveRates(t *testing.T) {
 	fields := []flowtest.Field{flowtest.F(0, 8, 4), flowtest.F(0, 48, 1)}
 	data := func(sampler byte) []byte { return flowtest.Set(256, []byte{10, 0, 0, 1, sampler}) }
@@ -298,6 +303,7 @@ func TestRatesOfRecords(t *testing.T) {
 	f([]flowtest.Field{flowtest.F(0, 34, 4), flowtest.F(0, 50, 4)}, join(be(7, 4), be(100, 4)), 7)
 }
 
+// Uptimes in IPFIX, with the boot time and without (ipfix-rita 19).
 func TestIPFIXUptime(t *testing.T) {
 	// Uptime elements with the boot time in the record, in the options, nowhere.
 	boot := uint64(flowtest.Export*1000 - flowtest.Uptime)

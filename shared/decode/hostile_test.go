@@ -162,6 +162,7 @@ func TestBothFamilies(t *testing.T) {
 	}
 }
 
+// Others refuse the whole template (logstash-codec-netflow 208, 124, 12).
 func TestRepeatedElements(t *testing.T) {
 	fields := []flowtest.Field{
 		flowtest.F(0, 10, 4), flowtest.F(0, 10, 4), flowtest.F(0, 10, 4), flowtest.F(0, 210, 1), flowtest.F(0, 210, 2),
