@@ -16,6 +16,7 @@ type Config struct {
 	Source   source.Config   `yaml:"source"`   //
 	Pipeline pipeline.Config `yaml:"pipeline"` //
 	Limits   template.Limits `yaml:"limits"`   // what exporters can make us hold
+	Elements []string        `yaml:"elements"` // CSV files of your own information elements, as 9-cisco.csv
 }
 
 // Default listens on the ports that exporters are set to: 2055 for NetFlow,

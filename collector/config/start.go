@@ -28,6 +28,11 @@ func (c Config) Start(sink pipeline.Sink, log *slog.Logger, stages ...pipeline.S
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if len(c.Elements) > 0 {
+		if err := AddElements(c.Elements); err != nil {
+			return nil, err
+		}
+	}
 	c.Source.Log = log
 	if c.Source.Idle == 0 {
 		c.Source.Idle = min(c.Pipeline.Flush, 100*time.Millisecond)

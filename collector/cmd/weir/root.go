@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/weirflow/weir/collector/config"
+)
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -27,6 +31,16 @@ and sFlow.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
+	elements := root.PersistentFlags().StringArray("elements", nil, "`CSV` of your own information elements, named as 9-cisco.csv; may be given several times")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if len(*elements) == 0 {
+			return nil
+		}
+		if err := config.AddElements(*elements); err != nil {
+			return usagef("--elements: %w", err)
+		}
+		return nil
+	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w (see: %s --help)", err, cmd.CommandPath())
 	})
