@@ -9,11 +9,18 @@ import (
 	"github.com/weirflow/weir/shared/template"
 )
 
-// A Datagram is what an exporter sent in one piece.
+// A Datagram is what an exporter sent in one piece: a datagram, or a message of
+// a connection or a file.
 type Datagram struct {
 	From netip.AddrPort // the exporter's address and port
+	To   netip.AddrPort // where it was sent: needed of a connection only
 	Time int64          // of arrival, Unix nanoseconds; 0: take the header's export time
 	Data []byte         // from the export protocol's header on
+
+	// Over is how it came. What an exporter announces over a connection holds for
+	// that alone, and goes when a Datagram that is Closed says that it has ended.
+	Over   template.Transport
+	Closed bool // nothing more comes over it; Data is empty
 }
 
 // A Decoder turns datagrams into flows. It keeps scratch space, so one
@@ -29,11 +36,11 @@ type Decoder struct {
 	session *template.Session // of the last datagram: neighbours often have the same
 	msg     template.Message
 	tmpl    template.Template
-	from    netip.AddrPort // of the current datagram
-	fault   Fault          // the first of the current datagram
-	place   Place          // of it
-	at      Place          // of what is being decoded
-	late    bool           // it is a set that waited for its template
+	key     template.Key // of the current datagram's session
+	fault   Fault        // the first of the current datagram
+	place   Place        // of it
+	at      Place        // of what is being decoded
+	late    bool         // it is a set that waited for its template
 
 	ordinals ordinals     // of the extras of sFlow
 	row      [1]flow.Flow // of sFlow: what its samples have in common
@@ -47,6 +54,8 @@ type Stats struct {
 	Options   uint64 // records of options
 	Counters  uint64 // counter samples of sFlow
 	Templates uint64 // announcements that were new or changed
+	Redefined uint64 // of them, those that changed
+	Withdrawn uint64 // templates that were withdrawn
 	Waiting   uint64 // octets of data sets that came before their template; those that wait still are this, less the next two, over all decoders of a store
 	Recovered uint64 // octets of those that were decoded when it came
 	Undecoded uint64 // octets of those that had to make room for others
@@ -67,6 +76,10 @@ func New(ts *template.Store) *Decoder {
 // returns the first fault, as a Fault; all are counted. Only whole records are
 // appended. dg.Data is not kept.
 func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
+	if dg.Closed {
+		d.closed(&dg)
+		return nil
+	}
 	d.Stats.Datagrams++
 	d.Stats.Octets += uint64(len(dg.Data))
 	d.fault, d.place, d.at = none, Place{}, Place{}
@@ -82,7 +95,7 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	m.Sender = m.Exporter
 	m.Received = dg.Time
 	m.Rates = nil
-	d.from = dg.From
+	d.key = dg.session()
 	switch version := binary.BigEndian.Uint16(dg.Data); version {
 	case 0: // the upper half of sFlow's
 		d.sflow(b, dg)
@@ -120,23 +133,37 @@ func (d *Decoder) fail(f Fault) error {
 	return f
 }
 
-// find returns the session of the datagram's exporter, or nil if it has
-// announced nothing yet: a header alone must not cost us memory.
-func (d *Decoder) find(from netip.AddrPort, version uint8) *template.Session {
-	if s := d.session; s != nil && s.From == from && s.Version == version && !s.Gone() {
+// closed forgets what was announced over a connection that has ended.
+func (d *Decoder) closed(dg *Datagram) {
+	k := dg.session()
+	for _, k.Version = range [2]uint8{9, 10} {
+		d.store.Close(k)
+	}
+}
+
+// session returns whose dg is, but for the version.
+func (dg *Datagram) session() template.Key {
+	k := template.Key{From: dg.From, Over: dg.Over}
+	if dg.Over.Connected() {
+		k.To = dg.To
+	}
+	return k
+}
+
+// find returns the session of k, or nil if its exporter has announced nothing
+// yet: a header alone must not cost us memory.
+func (d *Decoder) find(k template.Key) *template.Session {
+	if s := d.session; s != nil && s.Key == k && !s.Gone() {
 		return s
 	}
-	d.session = d.store.Lookup(from, version)
+	d.session = d.store.Lookup(k)
 	return d.session
 }
 
-// open is find for an exporter that announces something; nil means that there
-// are too many.
-func (d *Decoder) open(from netip.AddrPort, version uint8) *template.Session {
-	if s := d.find(from, version); s != nil {
-		return s
-	}
-	if d.session = d.store.Session(from, version); d.session == nil {
+// open makes the session of the datagram's exporter, which announces something;
+// nil means that there are too many.
+func (d *Decoder) open() *template.Session {
+	if d.session = d.store.Open(d.key, d.msg.Received); d.session == nil {
 		d.fail(ErrExporters)
 	}
 	return d.session
@@ -146,6 +173,7 @@ func (d *Decoder) open(from netip.AddrPort, version uint8) *template.Session {
 func (d *Decoder) header(version uint8, export int64, domain uint32) {
 	m := &d.msg
 	m.Version, m.Export, m.Domain = version, export, domain
+	d.key.Version = version
 	m.Uptime, m.HasUptime = 0, false
 	if m.Received == 0 {
 		m.Received = export

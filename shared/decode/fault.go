@@ -12,7 +12,7 @@ const (
 	ErrSetLength          // a set's length is below 4 or beyond the datagram's end
 	ErrNoTemplate         // a data set came before its template
 	ErrTemplate           // a template was refused
-	ErrWithdrawal         // a template withdrawal over UDP, where RFC 7011 §8.4 forbids it; ignored
+	ErrWithdrawal         // a template withdrawal over UDP or DTLS, where RFC 7011 §8.4 forbids it; ignored
 	ErrExporters          // there are more exporters than the limit allows
 	ErrFull               // the batch holds as much as it can: reset it
 	ErrRecord             // an sFlow record is not what its format says; it is kept as it came
@@ -29,7 +29,7 @@ var faults = [NumFaults]struct{ label, text string }{
 	ErrSetLength:  {"set_length", "set's length is below 4 or beyond the datagram's end"},
 	ErrNoTemplate: {"no_template", "data set came before its template"},
 	ErrTemplate:   {"template", "template was refused"},
-	ErrWithdrawal: {"withdrawal", "template withdrawal over UDP was ignored"},
+	ErrWithdrawal: {"withdrawal", "template withdrawal over UDP or DTLS was ignored"},
 	ErrExporters:  {"exporters", "more exporters than the limit allows"},
 	ErrFull:       {"full", "batch holds as much as it can"},
 	ErrRecord:     {"record", "sFlow record is not what its format says"},

@@ -9,7 +9,6 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/flowtest"
-	"github.com/weirflow/weir/shared/template"
 )
 
 // What a datagram may cost: fields of no octets are free, and 28 octets make no
@@ -50,32 +49,6 @@ func TestSpoofedHeaders(t *testing.T) {
 	}
 	if n := d.store.Len(); n != 0 {
 		t.Errorf("%d sessions of exporters that announced nothing", n)
-	}
-}
-
-// Templates from 100,000 spoofed exporters: memory is bounded, and who
-// delivered before still decodes.
-func TestSpoofedTemplates(t *testing.T) {
-	const n = 100_000
-	d := newDecoder()
-	var b flow.Batch
-	m := flowtest.New(1)
-	data := flowtest.Packet(9, 1, m.Data(260, 2, flowtest.Twenty))
-	decodeAll(t, d, &b, flowtest.Packet(9, 1, flowtest.Template(9, 260, flowtest.Twenty)), data)
-	spoofed := flowtest.Packet(9, 1, flowtest.Template(9, 300, flowtest.Twenty))
-	start := time.Now()
-	for i := range n {
-		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 24), byte(i >> 16), byte(i >> 8)}), uint16(i<<8|1))
-		d.Decode(&b, Datagram{From: from, Time: at, Data: spoofed})
-	}
-	t.Logf("%d spoofed templates, %v each", n, time.Since(start)/time.Duration(n))
-	if l := template.DefaultLimits(); d.store.Len() > l.Sessions {
-		t.Errorf("%d sessions, the limit is %d", d.store.Len(), l.Sessions)
-	}
-	b.Reset()
-	decodeAll(t, d, &b, data)
-	if len(b.Flows) != 2 {
-		t.Errorf("the honest exporter's template is gone: %d flows", len(b.Flows))
 	}
 }
 

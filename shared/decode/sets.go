@@ -16,7 +16,10 @@ const setHeader = 4
 // announcements.
 func (d *Decoder) sets(b *flow.Batch, data []byte, header, beyond int, templates, options uint16) {
 	m := &d.msg
-	s := d.find(d.from, m.Version)
+	s := d.find(d.key)
+	if s != nil {
+		s.Saw(m.Received, false) // its clock, by which templates expire
+	}
 	d.recall(s)
 	decoded := d.Stats.Flows + d.Stats.Options
 	whole := header + len(data)
@@ -43,8 +46,8 @@ func (d *Decoder) sets(b *flow.Batch, data []byte, header, beyond int, templates
 		}
 		// Ids 4 to 255 are reserved: RFC 7011 §3.3.2 has us pass over them.
 	}
-	if s != nil {
-		s.Saw(m.Received, d.Stats.Flows+d.Stats.Options > decoded)
+	if s != nil && d.Stats.Flows+d.Stats.Options > decoded {
+		s.Saw(m.Received, true)
 	}
 }
 
@@ -87,45 +90,72 @@ func (d *Decoder) announce(b *flow.Batch, s *template.Session, set []byte, optio
 			d.failIn(ErrTemplate, start, 0)
 			continue
 		case len(d.tmpl.Fields) == 0 && m.Version != 9:
-			d.failIn(ErrWithdrawal, start, 0)
+			d.withdraw(s, start)
 			continue
 		}
 		if s == nil {
-			if s = d.open(d.from, m.Version); s == nil {
+			if s = d.open(); s == nil {
 				return nil
 			}
 		}
-		changed, err := s.Put(m.Domain, &d.tmpl)
+		change, err := s.Put(m.Domain, &d.tmpl)
 		if err != nil {
 			d.failIn(ErrTemplate, start, 0)
 		}
-		if changed {
-			d.Stats.Templates++
-			d.waited(b, d.tmpl.ID)
+		if change == template.Same {
+			continue
 		}
+		d.Stats.Templates++
+		if change == template.Redefined {
+			d.Stats.Redefined++
+		}
+		d.waited(b, d.tmpl.ID)
 	}
 	return s
+}
+
+// withdraw takes back the template that was read last, at start in its set, or
+// all of its kind (RFC 7011 §8.1: the id is then the set's own). Where anyone can
+// send in the exporter's name, or a withdrawal may overtake data, it is not
+// obeyed.
+func (d *Decoder) withdraw(s *template.Session, start int) {
+	t := &d.tmpl
+	all := uint16(2)
+	if t.Options {
+		all = 3
+	}
+	switch {
+	case t.ID < 256 && t.ID != all:
+		d.failIn(ErrTemplate, start, 0)
+	case !d.key.Over.Reliable():
+		d.failIn(ErrWithdrawal, start, 0)
+	case s == nil:
+	case t.ID == all:
+		d.Stats.Withdrawn += uint64(s.WithdrawAll(d.msg.Domain, t.Options))
+	case s.Withdraw(d.msg.Domain, t.ID):
+		d.Stats.Withdrawn++
+	}
 }
 
 // waited decodes the data sets that waited for the template id of the message's
 // domain, each with what its own message's header said.
 func (d *Decoder) waited(b *flow.Batch, id uint16) {
-	sets := d.store.Waited(d.from.Addr(), d.msg.Version, d.msg.Domain, id)
+	sets := d.store.Waited(d.key, d.msg.Domain, id)
 	if len(sets) == 0 {
 		return
 	}
-	header, from := d.msg.Header, d.from
+	header, key := d.msg.Header, d.key
 	d.late = true
 	for i := range sets {
 		w := &sets[i]
-		d.msg.Header, d.from = w.Header, w.From
-		s := d.find(w.From, w.Header.Version)
+		d.msg.Header, d.key = w.Header, w.Key
+		s := d.find(w.Key)
 		d.recall(s)
 		d.Stats.Recovered += uint64(len(w.Data))
 		d.data(b, s, id, w.Data)
 	}
-	d.msg.Header, d.from, d.late = header, from, false
-	d.recall(d.find(from, header.Version))
+	d.msg.Header, d.key, d.late = header, key, false
+	d.recall(d.find(key))
 }
 
 // data decodes the records of a data set.
@@ -133,10 +163,12 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 	m := &d.msg
 	var p *template.Plan
 	if s != nil {
-		p = s.Plan(m.Domain, id)
+		if p = s.PlanFor(m.Domain, id, len(set)); p == nil {
+			s.Expire(m.Domain, id)
+		}
 	}
 	if p == nil {
-		if owner, agreed := d.store.Agreed(d.from.Addr(), m.Version, m.Domain, id); agreed != nil {
+		if owner, agreed := d.store.Agreed(d.key, m.Domain, id, len(set), m.Received); agreed != nil {
 			s, p = owner, agreed
 			d.recall(s)
 		}
@@ -145,7 +177,7 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 	switch {
 	case p == nil:
 		d.Stats.Waiting += uint64(len(set))
-		d.Stats.Undecoded += uint64(d.store.Wait(d.from, &m.Header, id, set))
+		d.Stats.Undecoded += uint64(d.store.Wait(d.key, &m.Header, id, set))
 		d.fail(ErrNoTemplate)
 	case p.Template.Options:
 		n, used, ok := p.AppendOptions(b, set, m, s)

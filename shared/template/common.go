@@ -35,7 +35,9 @@ func (s *Session) setCommon(p *Plan, id uint64, d []byte, m *Message) {
 	if !ok {
 		return
 	}
-	c := &common{template: Template{ID: p.Template.ID, Version: p.Template.Version}}
+	e := &entry[common]{key: key}
+	c := &e.value
+	c.template = Template{ID: p.Template.ID, Version: p.Template.Version}
 	at := 0
 	for i, f := range p.Template.Fields {
 		v, next, ok := value(d, at, f, p.Template.Version)
@@ -50,7 +52,7 @@ func (s *Session) setCommon(p *Plan, id uint64, d []byte, m *Message) {
 		c.template.Fields = append(c.template.Fields, Field{f.Element, uint16(len(v))})
 		c.octets = append(c.octets, v...)
 	}
-	if old, ok := s.commons.get(key); ok && bytes.Equal(old.octets, c.octets) && old.template.Equal(&c.template) {
+	if old := s.commons.get(key); old != nil && bytes.Equal(old.octets, c.octets) && old.template.Equal(&c.template) {
 		return
 	}
 	if c.template.check() != nil {
@@ -63,13 +65,13 @@ func (s *Session) setCommon(p *Plan, id uint64, d []byte, m *Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	more := c.cost()
-	if old, known := s.commons.get(key); known {
+	if old := s.commons.get(key); old != nil {
 		more -= old.cost()
 	} else if s.commons.n >= s.store.limits.Templates {
 		return
 	}
 	if s.store.reserve(s, more) {
-		s.commons.put(key, c)
+		s.commons.put(e)
 	}
 }
 
@@ -85,7 +87,7 @@ func (s *Session) share(b *flow.Batch, r *records, x *spot, domain uint32) {
 		if !ok {
 			continue
 		}
-		if c, ok := s.commons.get(key); ok {
+		if c := s.commons.get(key); c != nil {
 			c.give(b, &r.flows[i])
 		}
 	}

@@ -18,52 +18,41 @@ type Rates struct {
 // Rate returns the rate for a record of f's sampler and interface, 0 if unknown.
 func (r *Rates) Rate(f *flow.Flow) uint32 {
 	if f.Set.Has(flow.FieldSamplerID) && f.SamplerID != math.MaxUint32 {
-		if n, ok := r.samplers.get(uint64(f.SamplerID)); ok {
-			return n
+		if n := r.samplers.get(uint64(f.SamplerID)); n != nil {
+			return *n
 		}
 	}
 	if f.Set.Has(flow.FieldInIf) {
-		if n, ok := r.interfaces.get(uint64(f.InIf)); ok {
-			return n
+		if n := r.interfaces.get(uint64(f.InIf)); n != nil {
+			return *n
 		}
 	}
 	return r.domain.Load()
 }
 
-// has tells whether the rate is known already.
-func (r *Rates) has(sampler, iface *uint32, rate uint32) bool {
-	n := uint32(0)
-	switch {
-	case sampler != nil:
-		n, _ = r.samplers.get(uint64(*sampler))
-	case iface != nil:
-		n, _ = r.interfaces.get(uint64(*iface))
-	default:
-		n = r.domain.Load()
-	}
-	return n == rate
+// known tells whether there is any rate.
+func (r *Rates) known() bool {
+	return r.domain.Load() != 0 || !r.samplers.empty() || !r.interfaces.empty()
 }
 
-// set notes a rate; the caller holds the session's lock.
-func (r *Rates) set(sampler, iface *uint32, rate uint32, limit int) {
+// has tells whether the rate is known already.
+func (r *Rates) has(sampler, iface *uint32, rate uint32) bool {
+	if sampler == nil && iface == nil {
+		return r.domain.Load() == rate
+	}
 	t, key := &r.interfaces, iface
-	switch {
-	case sampler != nil:
+	if sampler != nil {
 		t, key = &r.samplers, sampler
-	case iface == nil:
-		r.domain.Store(rate)
-		return
 	}
-	if _, ok := t.get(uint64(*key)); ok || t.n < limit {
-		t.put(uint64(*key), rate)
-	}
+	n := t.get(uint64(*key))
+	return n != nil && *n == rate
 }
 
 // fill gives those of fl that state no rate the one that the options announced.
 // Neighbours mostly have the same sampler and interface, so the last answer is
 // kept.
 func (r *Rates) fill(fl []flow.Flow) {
-	byInterface := r.interfaces.slots.Load() != nil
+	byInterface := !r.interfaces.empty()
 	var last *flow.Flow
 	rate := uint32(0)
 	for i := range fl {

@@ -1,7 +1,7 @@
 package template
 
 import (
-	"net/netip"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,34 +10,54 @@ import (
 // A Session is all that is known of one exporter. Its methods may be called
 // from any goroutine.
 type Session struct {
-	From    netip.AddrPort
-	Version uint8
+	Key
 
-	store   *Store
-	mu      sync.Mutex         // held by writers
-	plans   table[*definition] // by domain and template id
-	rates   table[*Rates]      // by domain
-	boots   table[int64]       // by domain
-	commons table[*common]     // by domain and commonPropertiesId
-	held    atomic.Int64       // octets of the plans, as the store has them in its books
-	gone    atomic.Bool        // the store has let go of it
-	seen    atomic.Int64       // when it last sent, to the second
-	decoded atomic.Bool        // a data set of it was decoded
+	store                *Store
+	mu                   sync.Mutex        // held by writers
+	plans                table[definition] // by domain and template id
+	domains              table[domain]     // what options said, by domain
+	commons              table[common]     // by domain and commonPropertiesId
+	samplers, interfaces int               // whose rates are known, over all domains
+	held                 atomic.Int64      // octets of all that, as the store has them in its books
+	seen                 atomic.Int64      // when it last sent, to the second
+	lifetime             int64             // of a template that is not announced again, nanoseconds
+	swept                int64             // when what has expired was last taken out
+	gone                 atomic.Bool       // the store has let go of it
+	decoded              atomic.Bool       // a data set of it was decoded
+
+	// The store's.
+	hash, portHash uint64
+	age            neighbours // among those that never delivered
+	place          int        // among those that delivered; -1: it never did
+	port           neighbours // at its address
 }
+
+// sessionCost is about how many octets a session takes by itself, and its
+// entries in the store.
+const sessionCost = 512
 
 func planKey(domain uint32, id uint16) uint64 { return uint64(domain)<<16 | uint64(id) }
 
 // A definition is a template as announced, and its plan once a data set has
 // needed it: many templates never see one, least of all spoofed ones.
 type definition struct {
-	template Template
-	plan     atomic.Pointer[Plan]
-	layout   atomic.Pointer[layout] // for lists of its records
+	template  Template
+	redefined int          // how many others had its id before
+	heard     atomic.Int64 // when it was last announced, to the second
+	plan      atomic.Pointer[Plan]
+	layout    atomic.Pointer[layout] // for lists of its records
 }
 
-func (d *definition) compiled() *Plan {
+// expired tells whether d was last announced more than a lifetime before now.
+func (d *definition) expired(now, lifetime int64) bool { return now-d.heard.Load() > lifetime }
+
+// compiled returns the plan for a set of n octets.
+func (d *definition) compiled(n int) *Plan {
 	if p := d.plan.Load(); p != nil {
 		return p
+	}
+	if least := d.template.least(); n < least {
+		return &Plan{Template: d.template, stride: least, minimum: least} // finds no record
 	}
 	p, err := Compile(&d.template)
 	if err != nil {
@@ -48,59 +68,151 @@ func (d *definition) compiled() *Plan {
 }
 
 // Plan returns the plan for the data sets with this id in the domain, nil if
-// its template is not known. It takes no lock.
-func (s *Session) Plan(domain uint32, id uint16) *Plan {
-	d, ok := s.plans.get(planKey(domain, id))
-	if !ok {
+// its template is not known, or has expired at the time of the last Saw. It
+// takes no lock.
+func (s *Session) Plan(domain uint32, id uint16) *Plan { return s.PlanFor(domain, id, math.MaxInt) }
+
+// PlanFor is Plan for a set of n octets. One that has no room for a record is
+// not worth a real plan: a few octets can announce records of 65,000.
+func (s *Session) PlanFor(domain uint32, id uint16, n int) *Plan {
+	d := s.plans.get(planKey(domain, id))
+	if d == nil || d.expired(s.seen.Load(), s.lifetime) {
 		return nil
 	}
-	return d.compiled()
+	return d.compiled(n)
 }
 
 // Plans calls f with each plan and the domain that it belongs to.
 func (s *Session) Plans(f func(domain uint32, p *Plan)) {
 	s.plans.all(func(key uint64, d *definition) {
-		if p := d.compiled(); p != nil {
+		if p := d.compiled(math.MaxInt); p != nil {
 			f(uint32(key>>16), p)
 		}
 	})
 }
 
+// Redefined returns how many other definitions the template id of the domain
+// had before.
+func (s *Session) Redefined(domain uint32, id uint16) int {
+	if d := s.plans.get(planKey(domain, id)); d != nil {
+		return d.redefined
+	}
+	return 0
+}
+
+// A Change says what an announcement changed.
+type Change uint8
+
+const (
+	Same      Change = iota // nothing
+	New                     // the template was not known
+	Redefined               // another definition had its id
+)
+
 // Put makes t the template for its id in the domain, in place of the one
 // before; records decoded until now keep their meaning. Announcing the same
-// again changes nothing and costs a comparison. It tells whether the session
-// changed. t is not kept.
-func (s *Session) Put(domain uint32, t *Template) (changed bool, err error) {
+// again costs a comparison, and lets it live on from the time of the last Saw. t
+// is not kept.
+func (s *Session) Put(domain uint32, t *Template) (Change, error) {
 	key := planKey(domain, t.ID)
-	if d, ok := s.plans.get(key); ok && d.template.Equal(t) {
-		return false, nil
+	now := s.seen.Load()
+	if d := s.plans.get(key); d != nil && d.template.Equal(t) {
+		if d.heard.Load() != now {
+			d.heard.Store(now)
+		}
+		return Same, nil
 	}
 	if len(t.Fields) > s.store.limits.Fields {
-		return false, ErrFields
+		return Same, ErrFields
 	}
 	if err := t.check(); err != nil {
-		return false, err
+		return Same, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, known := s.plans.get(key)
-	switch {
-	case known && old.template.Equal(t):
-		return false, nil
-	case !known && s.plans.n >= s.store.limits.Templates:
-		return false, ErrFull
+	if s.plans.n >= s.store.limits.Templates {
+		s.sweep(now)
 	}
-	more := t.cost()
-	if known {
+	change, more := New, t.cost()
+	e := &entry[definition]{key: key}
+	switch old := s.plans.get(key); {
+	case old == nil && s.plans.n >= s.store.limits.Templates:
+		return Same, ErrFull
+	case old == nil:
+	case old.template.Equal(t):
+		return Same, nil
+	default:
+		change = Redefined
 		more -= old.template.cost()
+		e.value.redefined = old.redefined + 1
 	}
 	if !s.store.reserve(s, more) {
-		return false, ErrFull
+		return Same, ErrFull
 	}
-	d := &definition{template: *t}
-	d.template.Fields = slices.Clone(t.Fields)
-	s.plans.put(key, d)
-	return true, nil
+	e.value.heard.Store(now)
+	e.value.template = *t
+	e.value.template.Fields = slices.Clone(t.Fields)
+	s.plans.put(e)
+	return change, nil
+}
+
+// Withdraw forgets the template id of the domain, and tells whether there was
+// one.
+func (s *Session) Withdraw(domain uint32, id uint16) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drop(planKey(domain, id))
+}
+
+// WithdrawAll forgets all templates of the domain, or all options templates, and
+// returns how many.
+func (s *Session) WithdrawAll(domain uint32, options bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plans.all(func(key uint64, d *definition) {
+		if uint32(key>>16) == domain && d.template.Options == options && s.drop(key) {
+			n++
+		}
+	})
+	return n
+}
+
+// Expire forgets the template id of the domain if it has expired.
+func (s *Session) Expire(domain uint32, id uint16) {
+	key := planKey(domain, id)
+	if s.plans.get(key) == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.plans.get(key); d != nil && d.expired(s.seen.Load(), s.lifetime) && s.drop(key) {
+		s.store.expired.Add(1)
+	}
+}
+
+// sweep forgets all that has expired, once a minute at most. The caller holds
+// the lock.
+func (s *Session) sweep(now int64) {
+	if now >= s.swept && now-s.swept < 60e9 {
+		return
+	}
+	s.swept = now
+	s.plans.all(func(key uint64, d *definition) {
+		if d.expired(now, s.lifetime) && s.drop(key) {
+			s.store.expired.Add(1)
+		}
+	})
+}
+
+// drop takes a template out. The caller holds the lock.
+func (s *Session) drop(key uint64) bool {
+	d := s.plans.get(key)
+	if d == nil {
+		return false
+	}
+	s.plans.remove(key)
+	s.store.reserve(s, -d.template.cost())
+	return true
 }
 
 // Saw notes that the exporter sent something at t, Unix nanoseconds, and
@@ -111,58 +223,9 @@ func (s *Session) Saw(t int64, decoded bool) {
 		s.seen.Store(t)
 	}
 	if decoded && !s.decoded.Load() {
-		s.decoded.Store(true)
+		s.store.promote(s)
 	}
 }
 
 // Gone tells whether the store has let go of the session.
 func (s *Session) Gone() bool { return s.gone.Load() }
-
-// Rates returns the sampling rates that were announced for the domain, nil if
-// none were.
-func (s *Session) Rates(domain uint32) *Rates {
-	r, _ := s.rates.get(uint64(domain))
-	return r
-}
-
-// SetRate notes a sampling rate of the domain: of a sampler, of an interface,
-// or of the domain as a whole if neither is given.
-func (s *Session) SetRate(domain uint32, sampler, iface *uint32, rate uint32) {
-	r := s.Rates(domain)
-	if r != nil && r.has(sampler, iface, rate) {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	limit := s.store.limits.Templates
-	if r = s.Rates(domain); r == nil {
-		if s.rates.n >= limit {
-			return
-		}
-		r = &Rates{}
-		s.rates.put(uint64(domain), r)
-	}
-	r.set(sampler, iface, rate, limit)
-}
-
-// Boot returns when the exporter's system was started, Unix nanoseconds, if its
-// options said so (IE 160), for the domain or for all, which is domain 0 (RFC
-// 7011 §3.1).
-func (s *Session) Boot(domain uint32) (int64, bool) {
-	if t, ok := s.boots.get(uint64(domain)); ok {
-		return t, true
-	}
-	return s.boots.get(0)
-}
-
-// SetBoot notes when the exporter's system was started.
-func (s *Session) SetBoot(domain uint32, t int64) {
-	if old, ok := s.boots.get(uint64(domain)); ok && old == t {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.boots.get(uint64(domain)); ok || s.boots.n < s.store.limits.Templates {
-		s.boots.put(uint64(domain), t)
-	}
-}

@@ -13,10 +13,10 @@ import (
 // A snapshot holds what exporters announced, so that the first datagram after a
 // restart decodes. Its octets: magic, then a section for each session, then the
 // CRC-32 of all before. Numbers are big-endian or varints (encoding/binary).
-// What waits for a template is not in it.
+// What waits for a template is not in it, nor what a connection will not outlive.
 
 // magic names the format and its version.
-const magic = "weir templates 1\n"
+const magic = "weir templates 2\n"
 
 // ErrSnapshot is what Restore returns for octets that are no snapshot, or one
 // of another version.
@@ -28,7 +28,9 @@ func (s *Store) AppendSnapshot(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, magic...)
 	for _, x := range s.Sessions() {
-		dst = x.appendSnapshot(dst)
+		if x.Over == UDP {
+			dst = x.appendSnapshot(dst)
+		}
 	}
 	dst = append(dst, 0)
 	return binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
@@ -53,32 +55,30 @@ func (x *Session) appendSnapshot(dst []byte) []byte {
 	x.plans.all(func(key uint64, d *definition) {
 		n++
 		dst = binary.AppendUvarint(dst, key>>16)
+		dst = binary.AppendVarint(dst, d.heard.Load())
 		dst = d.template.appendSnapshot(dst)
 	})
 	fill(dst, at, n)
 
 	at, n = reserve(&dst)
-	rate := func(domain uint64, kind byte, key uint64, rate uint32) {
+	x.domains.all(func(id uint64, d *domain) {
 		n++
-		dst = binary.AppendUvarint(dst, domain)
-		dst = append(dst, kind)
-		dst = binary.AppendUvarint(dst, key)
-		dst = binary.AppendUvarint(dst, uint64(rate))
-	}
-	x.rates.all(func(domain uint64, r *Rates) {
-		if v := r.domain.Load(); v != 0 {
-			rate(domain, 0, 0, v)
-		}
-		r.samplers.all(func(key uint64, v uint32) { rate(domain, 1, key, v) })
-		r.interfaces.all(func(key uint64, v uint32) { rate(domain, 2, key, v) })
+		dst = binary.AppendUvarint(dst, id)
+		dst = binary.AppendVarint(dst, d.boot.Load())
+		dst = binary.AppendUvarint(dst, uint64(d.rates.domain.Load()))
+		dst = appendRates(dst, &d.rates.samplers)
+		dst = appendRates(dst, &d.rates.interfaces)
 	})
 	fill(dst, at, n)
+	return dst
+}
 
-	at, n = reserve(&dst)
-	x.boots.all(func(domain uint64, t int64) {
+func appendRates(dst []byte, t *table[uint32]) []byte {
+	at, n := reserve(&dst)
+	t.all(func(key uint64, rate *uint32) {
 		n++
-		dst = binary.AppendUvarint(dst, domain)
-		dst = binary.AppendVarint(dst, t)
+		dst = binary.AppendUvarint(dst, key)
+		dst = binary.AppendUvarint(dst, uint64(*rate))
 	})
 	fill(dst, at, n)
 	return dst
@@ -205,42 +205,55 @@ func (r *reader) session(s *Store) bool {
 	seen, decoded := r.varint(), r.octet() == 1
 	var x *Session
 	if s != nil && !r.bad {
-		if x = s.Session(from, version); x != nil {
+		if x = s.Open(Key{From: from, Version: version}, seen); x != nil {
 			x.Saw(max(seen, x.seen.Load()), decoded)
 		}
 	}
 	for i := r.uint32(); i > 0 && !r.bad; i-- {
-		domain := uint32(r.uvarint(1<<32 - 1))
+		domain, heard := uint32(r.uvarint(1<<32-1)), r.varint()
 		t := r.template(version)
-		if x == nil || r.bad {
+		if x == nil || r.bad || x.plans.get(planKey(domain, t.ID)) != nil {
 			continue
 		}
-		if _, known := x.plans.get(planKey(domain, t.ID)); !known {
-			x.Put(domain, &t) // refused only by limits, or as it was when it was announced
+		x.Put(domain, &t) // refused only by limits, or as it was when it was announced
+		if d := x.plans.get(planKey(domain, t.ID)); d != nil {
+			d.heard.Store(heard)
 		}
 	}
 	for i := r.uint32(); i > 0 && !r.bad; i-- {
-		domain, kind := uint32(r.uvarint(1<<32-1)), r.octet()
-		key, rate := uint32(r.uvarint(1<<32-1)), uint32(r.uvarint(1<<32-1))
-		if x == nil || r.bad {
-			continue
-		}
-		switch kind {
-		case 0:
-			x.SetRate(domain, nil, nil, rate)
-		case 1:
-			x.SetRate(domain, &key, nil, rate)
-		case 2:
-			x.SetRate(domain, nil, &key, rate)
-		}
-	}
-	for i := r.uint32(); i > 0 && !r.bad; i-- {
-		domain, t := uint32(r.uvarint(1<<32-1)), r.varint()
-		if x != nil && !r.bad {
-			x.SetBoot(domain, t)
-		}
+		r.domain(x)
 	}
 	return !r.bad
+}
+
+// domain reads what options said of a domain into x, if that isn't nil.
+func (r *reader) domain(x *Session) {
+	id, boot, rate := uint32(r.uvarint(1<<32-1)), r.varint(), uint32(r.uvarint(1<<32-1))
+	known := &domain{}
+	if x != nil {
+		if d := x.domains.get(uint64(id)); d != nil {
+			known = d
+		}
+	}
+	take := x != nil && !r.bad
+	if take && boot != 0 && known.boot.Load() == 0 {
+		x.SetBoot(id, boot)
+	}
+	if take && rate != 0 && known.rates.domain.Load() == 0 {
+		x.SetRate(id, nil, nil, rate)
+	}
+	for i := r.uint32(); i > 0 && !r.bad; i-- {
+		key, rate := uint32(r.uvarint(1<<32-1)), uint32(r.uvarint(1<<32-1))
+		if take && !r.bad && known.rates.samplers.get(uint64(key)) == nil {
+			x.SetRate(id, &key, nil, rate)
+		}
+	}
+	for i := r.uint32(); i > 0 && !r.bad; i-- {
+		key, rate := uint32(r.uvarint(1<<32-1)), uint32(r.uvarint(1<<32-1))
+		if take && !r.bad && known.rates.interfaces.get(uint64(key)) == nil {
+			x.SetRate(id, nil, &key, rate)
+		}
+	}
 }
 
 func (r *reader) template(version uint8) (t Template) {

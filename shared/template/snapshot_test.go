@@ -40,37 +40,31 @@ func same(t *testing.T, a, b *Store) {
 		t.Errorf("%d sessions, want %d", b.Len(), a.Len())
 	}
 	for _, x := range a.Sessions() {
-		y := b.Lookup(x.From, x.Version)
+		y := b.Lookup(x.Key)
 		if y == nil {
 			t.Errorf("%s is missing", x.From)
 			continue
 		}
 		x.plans.all(func(key uint64, d *definition) {
-			if e, ok := y.plans.get(key); !ok || !e.template.Equal(&d.template) {
+			if e := y.plans.get(key); e == nil || !e.template.Equal(&d.template) || e.heard.Load() != d.heard.Load() {
 				t.Errorf("%s: template %x differs", x.From, key)
 			}
 		})
-		x.rates.all(func(domain uint64, r *Rates) {
-			o := y.Rates(uint32(domain))
-			if o == nil || o.domain.Load() != r.domain.Load() {
-				t.Errorf("%s: rate of domain %d differs", x.From, domain)
+		sameNumbers := func(what string, a, b *table[uint32]) {
+			a.all(func(k uint64, v *uint32) {
+				if w := b.get(k); w == nil || *w != *v {
+					t.Errorf("%s: %s %d differs", x.From, what, k)
+				}
+			})
+		}
+		x.domains.all(func(id uint64, d *domain) {
+			o := y.domains.get(id)
+			if o == nil || o.rates.domain.Load() != d.rates.domain.Load() || o.boot.Load() != d.boot.Load() {
+				t.Errorf("%s: domain %d differs", x.From, id)
 				return
 			}
-			r.samplers.all(func(k uint64, v uint32) {
-				if w, _ := o.samplers.get(k); w != v {
-					t.Errorf("%s: sampler %d has rate %d, want %d", x.From, k, w, v)
-				}
-			})
-			r.interfaces.all(func(k uint64, v uint32) {
-				if w, _ := o.interfaces.get(k); w != v {
-					t.Errorf("%s: interface %d has rate %d, want %d", x.From, k, w, v)
-				}
-			})
-		})
-		x.boots.all(func(domain uint64, at int64) {
-			if got, _ := y.boots.get(domain); got != at {
-				t.Errorf("%s: domain %d was started at %d, want %d", x.From, domain, got, at)
-			}
+			sameNumbers("sampler", &d.rates.samplers, &o.rates.samplers)
+			sameNumbers("interface", &d.rates.interfaces, &o.rates.interfaces)
 		})
 		if x.seen.Load() != y.seen.Load() || x.decoded.Load() != y.decoded.Load() {
 			t.Errorf("%s: seen %d %v, want %d %v", x.From, y.seen.Load(), y.decoded.Load(), x.seen.Load(), x.decoded.Load())
@@ -95,6 +89,7 @@ func TestSnapshot(t *testing.T) {
 	c := NewStore(Limits{})
 	newer := Template{ID: 256, Version: 9, Fields: []Field{field(1, 8)}}
 	x := c.Session(netip.MustParseAddrPort("192.0.2.1:2055"), 9)
+	x.Saw(1_795_305_700e9, true)
 	x.Put(0, &newer)
 	if err := c.Restore(d); err != nil {
 		t.Fatal(err)

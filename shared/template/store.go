@@ -1,9 +1,10 @@
 package template
 
 import (
+	"math"
 	"net/netip"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,17 +12,29 @@ import (
 // its default.
 type Limits struct {
 	Sessions  int   `yaml:"exporters"` // exporters: address, port and protocol version
-	Templates int   `yaml:"templates"` // templates of one exporter, over all its domains; as many samplers and domains
+	Templates int   `yaml:"templates"` // templates of one exporter, over all its domains; as many domains, samplers and interfaces
 	Fields    int   `yaml:"fields"`    // fields of one template, at most 1024
-	Octets    int64 `yaml:"octets"`    // memory of all templates together
+	Octets    int64 `yaml:"octets"`    // memory of all that exporters announced together
 	Totals    int   `yaml:"totals"`    // flows whose last totals (IE 85, 86) are remembered
 	Elements  int   `yaml:"elements"`  // elements that exporters may describe (RFC 5610), for the whole program; below 0: none
 	Waiting   int64 `yaml:"waiting"`   // memory of all data sets that wait for their template
+
+	// Timeout is how long after its last announcement a template is forgotten,
+	// over UDP and DTLS; below 0 is never. RFC 7011 §8.4 wants three times what the
+	// exporter takes from one announcement to the next, which it doesn't tell us:
+	// mostly 1 to 30 minutes, but routers can be set to a day, and a lost datagram
+	// costs one. A template that is forgotten too early costs records; one that is
+	// kept for too long costs memory, within these limits, since a new definition
+	// takes its place at once. So the default is long.
+	Timeout time.Duration `yaml:"template_timeout"`
 }
 
-// DefaultLimits suit a collector of a large network.
+// DefaultLimits suit a collector of a large network: 64 MiB in all.
 func DefaultLimits() Limits {
-	return Limits{Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 64 << 20, Totals: 1 << 17, Elements: 4096, Waiting: 16 << 20}
+	return Limits{
+		Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 48 << 20, Totals: 1 << 17, Elements: 4096,
+		Waiting: 16 << 20, Timeout: 24 * time.Hour,
+	}
 }
 
 // Silence is how long an exporter that has delivered must be silent before its
@@ -33,22 +46,19 @@ const Silence = 10 * time.Minute
 type Store struct {
 	limits   Limits
 	mu       sync.RWMutex
-	sessions map[sessionKey]*Session
-	ports    map[portKey][]*Session // by address: who speaks a version there
+	sessions map[uint64]*Session // by the hash of their Key
+	ports    map[uint64]*Session // by that of what all ports of an address share; one knows the others
 	room     room
 	totals   *totals
-	used     int64 // octets of all plans
-	newest   int64 // the latest time that a session was made or grew
-}
 
-type sessionKey struct {
-	from    netip.AddrPort
-	version uint8
-}
+	// Who may go when the store is full.
+	young, youngest *Session   // those that never delivered, by age
+	delivered       []*Session // the others
+	hand            int        // in delivered: where the search for a silent one goes on
 
-type portKey struct {
-	addr    netip.Addr
-	version uint8
+	used    int64         // octets of all sessions
+	newest  int64         // the latest time that a session was made or grew
+	expired atomic.Uint64 // templates
 }
 
 // NewStore makes an empty Store.
@@ -75,63 +85,112 @@ func NewStore(l Limits) *Store {
 	if l.Waiting == 0 {
 		l.Waiting = d.Waiting
 	}
+	switch {
+	case l.Timeout == 0:
+		l.Timeout = d.Timeout
+	case l.Timeout < 0:
+		l.Timeout = math.MaxInt64
+	}
 	return &Store{
-		limits: l, sessions: map[sessionKey]*Session{}, ports: map[portKey][]*Session{},
+		limits: l, sessions: map[uint64]*Session{}, ports: map[uint64]*Session{},
 		totals: newTotals(l.Totals),
 		room:   room{each: l.Waiting / 16, most: l.Waiting},
 	}
 }
 
-// Lookup returns the session of the exporter at from that speaks this protocol
-// version, nil if it has announced nothing yet.
-func (s *Store) Lookup(from netip.AddrPort, version uint8) *Session {
+// Lookup returns the session of k, nil if it has announced nothing yet.
+func (s *Store) Lookup(k Key) *Session {
+	hash, _ := k.hashes()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.sessions[sessionKey{from, version}]
+	if x := s.sessions[hash]; x != nil && x.Key == k {
+		return x
+	}
+	return nil
 }
 
-// Session is Lookup, but makes a session if there is none. Nil means that
-// there are as many as the limits allow, and none that may go.
-func (s *Store) Session(from netip.AddrPort, version uint8) *Session {
-	if x := s.Lookup(from, version); x != nil {
-		return x
-	}
-	k := sessionKey{from, version}
+// Open is Lookup, but makes a session if there is none. Nil means that there
+// are as many as the limits allow, and none that may go. It is now, Unix
+// nanoseconds.
+func (s *Store) Open(k Key, now int64) *Session {
+	hash, port := k.hashes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x := s.sessions[k]; x != nil {
-		return x
+	if x := s.sessions[hash]; x != nil {
+		if x.Key == k {
+			return x
+		}
+		s.forget(x) // once in 2^64 cases, two keys have one hash
 	}
-	if len(s.sessions) >= s.limits.Sessions && !s.evict(nil) {
-		return nil
+	s.newest = max(s.newest, now)
+	for len(s.sessions) >= s.limits.Sessions || s.used+sessionCost > s.limits.Octets {
+		if !s.evict(nil) {
+			return nil
+		}
 	}
-	x := &Session{From: from, Version: version, store: s}
-	s.sessions[k] = x
-	p := portKey{from.Addr(), version}
-	s.ports[p] = append(s.ports[p], x)
+	x := &Session{Key: k, store: s, hash: hash, portHash: port, lifetime: int64(s.limits.Timeout)}
+	if k.Over.Reliable() {
+		x.lifetime = math.MaxInt64
+	}
+	x.seen.Store(now)
+	s.add(x)
 	return x
 }
+
+// Session opens the session of an exporter that sends datagrams.
+func (s *Store) Session(from netip.AddrPort, version uint8) *Session {
+	k := Key{From: from, Version: version}
+	if x := s.Lookup(k); x != nil {
+		return x
+	}
+	return s.Open(k, 0)
+}
+
+// Close forgets the session of a connection that has ended.
+func (s *Store) Close(k Key) {
+	if !k.Over.Connected() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	hash, _ := k.hashes()
+	if x := s.sessions[hash]; x != nil && x.Key == k {
+		s.forget(x)
+	}
+}
+
+// Expired returns how many templates were not announced again in time.
+func (s *Store) Expired() uint64 { return s.expired.Load() }
 
 // maxPorts is at how many ports of an address Agreed looks.
 const maxPorts = 64
 
-// Agreed returns the plan for data sets of an exporter that has not announced
-// their template from its own port: the one that it has announced from another
+// Agreed returns the plan for a data set of n octets of an exporter that has not
+// announced its template from its own port: the one that it has announced from another
 // port of its address, if all ports that announced one for the domain and id
-// announced the same; and whose it is. Where they differ it does not guess.
-func (s *Store) Agreed(addr netip.Addr, version uint8, domain uint32, id uint16) (*Session, *Plan) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	all := s.ports[portKey{addr, version}]
-	if len(all) > maxPorts {
+// announced the same; and whose it is. Where they differ it does not guess. What
+// has expired at the time now is passed over. A connection's templates are its
+// own.
+func (s *Store) Agreed(k Key, domain uint32, id uint16, n int, now int64) (*Session, *Plan) {
+	if k.Over.Connected() {
 		return nil, nil
 	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	var owner *Session
 	var first *definition
-	for _, x := range all {
-		d, _ := x.plans.get(planKey(domain, id))
+	ports := 0
+	_, hash := k.hashes()
+	for x := s.ports[hash]; x != nil; x = x.port.next {
+		if ports++; ports > maxPorts {
+			return nil, nil
+		}
+		if x.From.Addr() != k.From.Addr() || x.Over != k.Over || x.Version != k.Version {
+			continue // as unlikely as that
+		}
+		d := x.plans.get(planKey(domain, id))
 		switch {
-		case d == nil:
+		case d == nil || d.expired(now, x.lifetime):
 		case first == nil:
 			owner, first = x, d
 		case !d.template.Equal(&first.template):
@@ -141,7 +200,7 @@ func (s *Store) Agreed(addr netip.Addr, version uint8, domain uint32, id uint16)
 	if first == nil {
 		return nil, nil
 	}
-	return owner, first.compiled()
+	return owner, first.compiled(n)
 }
 
 // reserve enters n octets more of x, and lets go of others until there is room.
@@ -159,42 +218,6 @@ func (s *Store) reserve(x *Session, n int64) bool {
 		x.held.Add(n)
 	}
 	return true
-}
-
-// evict lets go of the session that can best be missed among a few taken at
-// random: one that never delivered, the longest silent first, or one that has
-// been silent for Silence. A sample costs the same however many there are.
-func (s *Store) evict(keep *Session) bool {
-	var victim *Session
-	n := 0
-	for _, x := range s.sessions {
-		if x != keep && (victim == nil || worse(x, victim)) {
-			victim = x
-		}
-		if n++; n == 8 {
-			break
-		}
-	}
-	if victim == nil || victim.decoded.Load() && s.newest-victim.seen.Load() < int64(Silence) {
-		return false
-	}
-	delete(s.sessions, sessionKey{victim.From, victim.Version})
-	p := portKey{victim.From.Addr(), victim.Version}
-	if rest := slices.DeleteFunc(s.ports[p], func(x *Session) bool { return x == victim }); len(rest) > 0 {
-		s.ports[p] = rest
-	} else {
-		delete(s.ports, p)
-	}
-	victim.gone.Store(true)
-	s.used -= victim.held.Load()
-	return true
-}
-
-func worse(a, b *Session) bool {
-	if da, db := a.decoded.Load(), b.decoded.Load(); da != db {
-		return db
-	}
-	return a.seen.Load() < b.seen.Load()
 }
 
 // Len returns the number of sessions.

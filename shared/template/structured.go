@@ -283,8 +283,8 @@ func (m *Message) appendRecord(dst []byte, l *layout, v []byte, depth int) (out,
 
 // layout returns the layout of a template, nil if it is not known.
 func (s *Session) layout(domain uint32, id uint16) *layout {
-	d, ok := s.plans.get(planKey(domain, id))
-	if !ok {
+	d := s.plans.get(planKey(domain, id))
+	if d == nil || d.expired(s.seen.Load(), s.lifetime) {
 		return nil
 	}
 	if l := d.layout.Load(); l != nil {

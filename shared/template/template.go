@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // A Template is what an exporter announced: the layout of the data records in
@@ -123,19 +124,43 @@ func (t *Template) check() error {
 		return ErrFields
 	}
 	size := 0
-	least := 0 // octets of a record
 	for _, f := range t.Fields {
-		if f.Len == Variable && t.Version != 9 {
-			least++
-		} else if size += int(f.Len); size > 0xffff {
-			return ErrLong
+		if f.Len != Variable || t.Version == 9 {
+			if size += int(f.Len); size > 0xffff {
+				return ErrLong
+			}
 		}
 	}
-	if size+least == 0 {
+	if t.least() == 0 {
 		return ErrEmpty
 	}
 	return nil
 }
 
-// cost is about how many octets t takes with its plan.
-func (t *Template) cost() int64 { return int64(1100 + 80*len(t.Fields)) }
+// least returns the fewest octets of a record.
+func (t *Template) least() (n int) {
+	for _, f := range t.Fields {
+		if f.Len == Variable && t.Version != 9 {
+			n++ // the octet that says how many
+		} else {
+			n += int(f.Len)
+		}
+	}
+	return n
+}
+
+// cost is about how many octets t takes with its plan, or two for both
+// directions.
+func (t *Template) cost() int64 {
+	fields, plans := int64(0), int64(1)
+	for _, f := range t.Fields {
+		fields += 64
+		if f.Len != Variable || t.Version == 9 {
+			fields += 2 * int64(f.Len)
+		}
+		if f.PEN == ie.ReversePEN || f.PEN == 0 && (responder[f.ID] != 0) {
+			plans = 2
+		}
+	}
+	return plans * (1200 + fields)
+}

@@ -66,19 +66,19 @@ func TestParse(t *testing.T) {
 func TestPutKeepsWhatIsTheSame(t *testing.T) {
 	s := NewStore(Limits{}).Session(netip.AddrPort{}, 9)
 	a := Template{ID: 256, Version: 9, Fields: []Field{field(8, 4)}}
-	put := func(want bool) *Plan {
+	put := func(want Change) *Plan {
 		t.Helper()
-		if changed, err := s.Put(1, &a); changed != want || err != nil {
-			t.Errorf("changed: %v, %v", changed, err)
+		if change, err := s.Put(1, &a); change != want || err != nil {
+			t.Errorf("change %d, %v; want %d", change, err, want)
 		}
 		return s.Plan(1, 256)
 	}
-	first := put(true)
-	if put(false) != first {
+	first := put(New)
+	if put(Same) != first {
 		t.Error("a refresh made a new plan")
 	}
 	a.Fields[0].Len = 2 // the session keeps no part of what it was given
-	if put(true) == first || first.Template.Fields[0].Len != 4 {
+	if put(Redefined) == first || first.Template.Fields[0].Len != 4 {
 		t.Error("a changed definition changed the old plan")
 	}
 	if s.Plan(2, 256) != nil {
@@ -129,29 +129,6 @@ func TestRates(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
-	var x table[int]
-	want := map[uint64]int{}
-	for i := range 5000 {
-		key := uint64(i*i) % 3000 << 16
-		x.put(key, i)
-		want[key] = i
-	}
-	if x.n != len(want) {
-		t.Errorf("%d entries, want %d", x.n, len(want))
-	}
-	got := map[uint64]int{}
-	x.all(func(key uint64, v int) { got[key] = v })
-	for key, v := range want {
-		if n, ok := x.get(key); !ok || n != v || got[key] != v {
-			t.Errorf("key %d is %d, %v, %d; want %d", key, n, ok, got[key], v)
-		}
-	}
-	if _, ok := x.get(1); ok {
-		t.Error("a key that was never put")
-	}
-}
-
 // Who never delivered makes room; who delivered a short while ago doesn't.
 func TestEvict(t *testing.T) {
 	s := NewStore(Limits{Sessions: 6})
@@ -173,7 +150,7 @@ func TestEvict(t *testing.T) {
 		}
 	}
 	for i := range 3 {
-		if s.Lookup(at(i), 9) == nil {
+		if s.Lookup(Key{From: at(i), Version: 9}) == nil {
 			t.Errorf("exporter %d, which delivered, is gone", i)
 		}
 	}
@@ -186,7 +163,7 @@ func TestEvict(t *testing.T) {
 	if s.Session(at(5000), 9) != nil {
 		t.Error("an exporter that delivers was let go of")
 	}
-	old := s.Lookup(at(0), 9)
+	old := s.Lookup(Key{From: at(0), Version: 9})
 	x := s.Sessions()[0]
 	for _, y := range s.Sessions() {
 		if y != old {

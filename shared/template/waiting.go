@@ -9,7 +9,7 @@ import (
 // A Waiting is a data set that came before its template, with what its message's
 // header said.
 type Waiting struct {
-	From   netip.AddrPort
+	Key    Key
 	Header Header
 	ID     uint16
 	Data   []byte // the set's content
@@ -20,29 +20,38 @@ type Waiting struct {
 type room struct {
 	each, most int64 // limits
 
-	n      atomic.Int64 // sets; read without the lock
-	mu     sync.Mutex
-	sets   map[waitKey]*waitList
-	oldest []waitKey // in the order of their first set
-	octets int64
+	n          atomic.Int64 // sets; read without the lock
+	mu         sync.Mutex
+	lists      map[waitKey]*waitList
+	head, tail *waitList // by the time of their first set
+	octets     int64
 }
 
-// A waitKey says what is waited for. The port is left out: exporters do send
-// templates from one port and data from another.
+// A waitKey says what is waited for. The port is left out, but for connections:
+// exporters do send templates from one port and data from another.
 type waitKey struct {
-	addr    netip.Addr
-	version uint8
-	domain  uint32
-	id      uint16
+	Key
+	domain uint32
+	id     uint16
 }
 
+func newWaitKey(k Key, domain uint32, id uint16) waitKey {
+	if !k.Over.Connected() {
+		k.From = netip.AddrPortFrom(k.From.Addr(), 0)
+	}
+	return waitKey{k, domain, id}
+}
+
+// A waitList holds what waits for one template. It has at least one set.
 type waitList struct {
-	sets   []Waiting
-	octets int64
+	key        waitKey
+	sets       []Waiting
+	octets     int64
+	prev, next *waitList
 }
 
 // perSet is what a set costs beside its octets.
-const perSet = 256
+const perSet = 384
 
 // add lets a set wait; data is copied. It returns how many octets of sets had to
 // go.
@@ -52,41 +61,39 @@ func (r *room) add(w Waiting) (pushed int64) {
 		return int64(len(w.Data))
 	}
 	w.Data = append([]byte(nil), w.Data...)
-	k := waitKey{w.From.Addr(), w.Header.Version, w.Header.Domain, w.ID}
+	k := newWaitKey(w.Key, w.Header.Domain, w.ID)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.sets[k]
-	if l == nil {
-		if r.sets == nil {
-			r.sets = map[waitKey]*waitList{}
-		}
-		l = &waitList{}
-		r.sets[k] = l
-		r.oldest = append(r.oldest, k)
-	}
-	for l.octets+size > r.each {
+	for l := r.lists[k]; l != nil && l.octets+size > r.each; l = r.lists[k] {
 		pushed += r.shift(l)
 	}
 	for r.octets+size > r.most {
-		first := r.oldest[0]
-		if first == k && len(l.sets) == 0 { // it is alone, or comes round again
-			r.oldest = append(r.oldest[1:], k)
-			continue
-		}
-		old := r.sets[first]
-		for len(old.sets) > 0 {
-			pushed += r.shift(old)
-		}
-		if first != k {
-			delete(r.sets, first)
-			r.oldest = r.oldest[1:]
-		}
+		pushed += r.shift(r.head)
+	}
+	l := r.lists[k]
+	if l == nil {
+		l = r.begin(k)
 	}
 	l.sets = append(l.sets, w)
 	l.octets += size
 	r.octets += size
 	r.n.Add(1)
 	return pushed
+}
+
+func (r *room) begin(k waitKey) *waitList {
+	l := &waitList{key: k, prev: r.tail}
+	if r.lists == nil {
+		r.lists = map[waitKey]*waitList{}
+	}
+	r.lists[k] = l
+	if r.tail != nil {
+		r.tail.next = l
+	} else {
+		r.head = l
+	}
+	r.tail = l
+	return l
 }
 
 // shift pushes the first set of l out.
@@ -97,28 +104,36 @@ func (r *room) shift(l *waitList) int64 {
 	l.octets -= n + perSet
 	r.octets -= n + perSet
 	r.n.Add(-1)
+	if len(l.sets) == 0 {
+		r.end(l)
+	}
 	return n
+}
+
+func (r *room) end(l *waitList) {
+	delete(r.lists, l.key)
+	if l.prev != nil {
+		l.prev.next = l.next
+	} else {
+		r.head = l.next
+	}
+	if l.next != nil {
+		l.next.prev = l.prev
+	} else {
+		r.tail = l.prev
+	}
 }
 
 // take returns the sets that wait for k, in the order they came, and forgets
 // them.
 func (r *room) take(k waitKey) []Waiting {
-	if r.n.Load() == 0 {
-		return nil
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.sets[k]
+	l := r.lists[k]
 	if l == nil {
 		return nil
 	}
-	delete(r.sets, k)
-	for i := range r.oldest {
-		if r.oldest[i] == k {
-			r.oldest = append(r.oldest[:i], r.oldest[i+1:]...)
-			break
-		}
-	}
+	r.end(l)
 	r.octets -= l.octets
 	r.n.Add(-int64(len(l.sets)))
 	return l.sets
@@ -126,13 +141,16 @@ func (r *room) take(k waitKey) []Waiting {
 
 // Wait keeps a data set whose template is not known. It returns how many octets
 // of data sets had to go for it, or for want of room.
-func (s *Store) Wait(from netip.AddrPort, h *Header, id uint16, set []byte) (pushed int64) {
-	return s.room.add(Waiting{From: from, Header: *h, ID: id, Data: set})
+func (s *Store) Wait(k Key, h *Header, id uint16, set []byte) (pushed int64) {
+	return s.room.add(Waiting{Key: k, Header: *h, ID: id, Data: set})
 }
 
 // Waited returns the data sets that waited for the template id of the domain
-// from an exporter at this address, whatever its port, in the order they came.
-// They wait no longer.
-func (s *Store) Waited(addr netip.Addr, version uint8, domain uint32, id uint16) []Waiting {
-	return s.room.take(waitKey{addr, version, domain, id})
+// from an exporter at this address, whatever its port, or over this connection,
+// in the order they came. They wait no longer.
+func (s *Store) Waited(k Key, domain uint32, id uint16) []Waiting {
+	if s.room.n.Load() == 0 {
+		return nil
+	}
+	return s.room.take(newWaitKey(k, domain, id))
 }
