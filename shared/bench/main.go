@@ -26,10 +26,11 @@ var sink uint64
 func main() {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(400)
-	rounds := 9
+	rounds, spoofed := 9, 10_000_000
 	if os.Getenv("SCALE") == "small" {
-		rounds = 2
+		rounds, spoofed = 2, 1_000_000
 	}
+	spoof(spoofed)
 	againstGoflow2(rounds)
 	amongOurselves(rounds)
 }
