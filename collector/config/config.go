@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/source"
@@ -59,6 +60,17 @@ func (c Config) Validate() error {
 		if l.value < 0 || l.value > 1<<24 {
 			return fmt.Errorf("limits: %s is %d: write a number from 1 to %d, or 0 for the default", l.name, l.value, 1<<24)
 		}
+	}
+	for _, l := range []struct {
+		name  string
+		value int64
+	}{{"octets", c.Limits.Octets}, {"waiting", c.Limits.Waiting}, {"fields", int64(c.Limits.Fields)}} {
+		if l.value < 0 {
+			return fmt.Errorf("limits: %s is %d: write a number above 0, or 0 for the default", l.name, l.value)
+		}
+	}
+	if d := c.Limits.Timeout; d > 0 && d < time.Minute {
+		return fmt.Errorf("limits: template_timeout is %s: write a duration of 1m or more, 0s for the default, or -1s for never", d)
 	}
 	return nil
 }

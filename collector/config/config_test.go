@@ -33,6 +33,7 @@ pipeline:
   overflow: block
 limits:
   exporters: 10
+  template_timeout: 90m
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +44,7 @@ limits:
 	want.Pipeline.Flush = 20 * time.Millisecond
 	want.Pipeline.Overflow = pipeline.Block
 	want.Limits.Sessions = 10
+	want.Limits.Timeout = 90 * time.Minute
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)
 	}
@@ -71,6 +73,8 @@ func TestLoadErrors(t *testing.T) {
 	f("pipeline:\n  overflow: drop", `overflow is "drop": write drop-oldest or block`)
 	f("pipeline:\n  batch: 0", "pipeline: batch is 0: write a number")
 	f("limits:\n  templates: -1", "limits: templates is -1: write a number")
+	f("limits:\n  octets: -1", "limits: octets is -1: write a number")
+	f("limits:\n  template_timeout: 5s", "limits: template_timeout is 5s: write a duration of 1m or more")
 	f("listen: []", "listen is empty: write at least one address")
 	f("listen: ['2055']", `"2055" is not understood: write host:port`)
 	f("listen: [':2055', 'udp://:2055']", "listen has :2055 twice")
@@ -84,7 +88,7 @@ func TestSet(t *testing.T) {
 	c := Default()
 	for _, kv := range [][2]string{
 		{"Listeners", " :9995, udp://127.0.0.1:4739 ,"}, {"buffer", "1MiB"}, {"batch", "64"}, {"flush", "1s"},
-		{"QUEUE", "8"}, {"overflow", "block"}, {"drain", "2s"}, {"exporters", "5"}, {"templates", "6"},
+		{"QUEUE", "8"}, {"overflow", "block"}, {"drain", "2s"}, {"exporters", "5"}, {"templates", "6"}, {"template_timeout", "-1s"},
 	} {
 		if err := c.Set(kv[0], kv[1]); err != nil {
 			t.Errorf("%s: %v", kv[0], err)
@@ -94,7 +98,7 @@ func TestSet(t *testing.T) {
 	want.Listen = []string{":9995", "udp://127.0.0.1:4739"}
 	want.Source.Buffer = 1 << 20
 	want.Pipeline = pipeline.Config{Batch: 64, Flush: time.Second, Queue: 8, Overflow: pipeline.Block, Drain: 2 * time.Second}
-	want.Limits.Sessions, want.Limits.Templates = 5, 6
+	want.Limits.Sessions, want.Limits.Templates, want.Limits.Timeout = 5, 6, -time.Second
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)
 	}

@@ -42,6 +42,9 @@ var properties = []property{
 	{"drain", "pipeline.drain: at the end, the sink has this long for what is queued, as 5s", func(c *Config, v string) error { return duration(&c.Pipeline.Drain, v) }},
 	{"exporters", "limits.exporters: exporters that are remembered", func(c *Config, v string) error { return number(&c.Limits.Sessions, v) }},
 	{"templates", "limits.templates: templates of one exporter", func(c *Config, v string) error { return number(&c.Limits.Templates, v) }},
+	{"template_timeout", "limits.template_timeout: over UDP, a template that is not announced again for so long is forgotten, as 24h", func(c *Config, v string) error {
+		return duration(&c.Limits.Timeout, v)
+	}},
 }
 
 // Set sets a property. Case and the difference between - and _ don't matter in

@@ -120,7 +120,7 @@ func TestCostOf28Octets(t *testing.T) {
 			all = append(all, flowtest.Packet(10, 1, flowtest.Template(10, 300, []flowtest.Field{flowtest.F(0, id, n)})))
 		}
 	}
-	for _, d := range [][]byte{
+	all = append(all,
 		flowtest.Packet(10, 1, flowtest.Set(300, make([]byte, 8))),
 		flowtest.Packet(10, 1, flowtest.Set(300, []byte{7, 1, 2, 3, 4, 5, 6, 7})),
 		flowtest.Packet(10, 1, flowtest.Set(2, []byte{1, 44, 0xff, 0xff, 0, 1, 0, 4})),
@@ -128,10 +128,7 @@ func TestCostOf28Octets(t *testing.T) {
 		flowtest.Packet(9, 1, flowtest.Set(300, make([]byte, 4))),
 		append([]byte{0, 5, 0xff, 0xff}, make([]byte, 24)...),
 		append([]byte{0, 8, 0xff, 0xff}, make([]byte, 24)...),
-		append([]byte{0, 0, 0, 5, 0, 0, 0, 1}, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0xff, 0xff),
-	} {
-		all = append(all, d)
-	}
+		append([]byte{0, 0, 0, 5, 0, 0, 0, 1}, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0xff, 0xff))
 	for _, first := range all {
 		for _, second := range all {
 			if len(first) > 28 || len(second) > 28 {
