@@ -217,7 +217,7 @@ func TestWithdrawals(t *testing.T) {
 
 // An id may get another definition without a withdrawal, over TCP too, where RFC
 // 7011 §8 doesn't want it. It is counted.
-func TestRedefinition(t *testing.T) {
+func TestRedefinitionIsCounted(t *testing.T) {
 	for over := template.UDP; over <= template.File; over++ {
 		x := &talk{t: t, d: newDecoder()}
 		for i, fields := range [][]flowtest.Field{addrField, portField, portField, addrField} {
