@@ -92,9 +92,9 @@ func (t *Template) directions() (forward, reverse []Field, both bool) {
 // appendReverse appends the flows of the other direction of a set's records:
 // those that saw a packet or an octet.
 func (p *Plan) appendReverse(b *flow.Batch, set []byte, m *Message) {
-	n, replaced := len(b.Flows), m.Replaced
+	n, replaced, bad, unknown := len(b.Flows), m.Replaced, m.BadLists, m.UnknownLists
 	p.reverse.Append(b, set, m)
-	m.Replaced = replaced // counts records
+	m.Replaced, m.BadLists, m.UnknownLists = replaced, bad, unknown // they count records
 	kept := n
 	for i := n; i < len(b.Flows); i++ {
 		if f := &b.Flows[i]; f.Packets != 0 || f.Bytes != 0 {
