@@ -10,14 +10,14 @@ import (
 
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/pcap"
+	"github.com/weirflow/weir/shared/template"
 )
 
 // A Message is one datagram of a capture.
 type Message struct {
-	decode.Datagram                // Data is valid until the next call of Next
-	Index           int            // of the packet in a pcap file, of the message in a raw one; from 1
-	To              netip.AddrPort // where it was sent; not known in a raw file
-	Offset          int64          // where it, or its packet, begins in the file; in a compressed one, decompressed
+	decode.Datagram       // Data is valid until the next call of Next
+	Index           int   // of the packet in a pcap file, of the message in a raw one; from 1
+	Offset          int64 // where it, or its packet, begins in the file; in a compressed one, decompressed
 }
 
 // rawExporter is who sent the messages of a raw file.
@@ -92,7 +92,11 @@ func (c *Capture) Next() (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	return Message{decode.Datagram{From: p.Src, Time: p.Time, Data: p.Payload}, p.Index, p.Dst, p.Offset}, nil
+	m := Message{decode.Datagram{From: p.Src, To: p.Dst, Time: p.Time, Data: p.Payload, Opened: p.First}, p.Index, p.Offset}
+	if p.TCP {
+		m.Over = template.TCP
+	}
+	return m, nil
 }
 
 // Skipped returns what Next has left out of a pcap file so far.
@@ -116,7 +120,7 @@ func (c *Capture) nextRaw() (Message, error) {
 	}
 	c.held = min(length(b), maxDatagram)
 	c.index++
-	return Message{decode.Datagram{From: rawExporter, Data: b[:c.held:c.held]}, c.index, netip.AddrPort{}, c.offset}, nil
+	return Message{decode.Datagram{From: rawExporter, Over: template.File, Data: b[:c.held:c.held]}, c.index, c.offset}, nil
 }
 
 // length returns the octets of the message that b begins with: by the length or

@@ -18,9 +18,10 @@ type Datagram struct {
 	Data []byte         // from the export protocol's header on
 
 	// Over is how it came. What an exporter announces over a connection holds for
-	// that alone, and goes when a Datagram that is Closed says that it has ended.
+	// that alone (RFC 7011 §8).
 	Over   template.Transport
-	Closed bool // nothing more comes over it; Data is empty
+	Opened bool // the first of its connection
+	Closed bool // its connection has ended; there is no Data
 }
 
 // A Decoder turns datagrams into flows. It keeps scratch space, so one
@@ -76,8 +77,11 @@ func New(ts *template.Store) *Decoder {
 // returns the first fault, as a Fault; all are counted. Only whole records are
 // appended. dg.Data is not kept.
 func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
+	if dg.Opened {
+		d.forget(&dg) // another one had the same ends
+	}
 	if dg.Closed {
-		d.closed(&dg)
+		d.forget(&dg)
 		return nil
 	}
 	d.Stats.Datagrams++
@@ -133,8 +137,8 @@ func (d *Decoder) fail(f Fault) error {
 	return f
 }
 
-// closed forgets what was announced over a connection that has ended.
-func (d *Decoder) closed(dg *Datagram) {
+// forget forgets what was announced over a connection.
+func (d *Decoder) forget(dg *Datagram) {
 	k := dg.session()
 	for _, k.Version = range [2]uint8{9, 10} {
 		d.store.Close(k)

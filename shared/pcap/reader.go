@@ -13,6 +13,9 @@ type Packet struct {
 	Src, Dst netip.AddrPort
 	Payload  []byte // valid until the next call of Next
 
+	TCP   bool // an IPFIX message
+	First bool // the first of a connection that the capture has the beginning of
+
 	// Of pieces and segments, the one that made the datagram or the message
 	// whole is meant: its time, and where it stands.
 	Index  int   // number of the packet in the file, from 1; all packets count
@@ -81,7 +84,7 @@ func (r *Reader) Next() (Packet, error) {
 		}
 		d, v := parseFrame(fr.link, fr.data)
 		if v == whole {
-			return Packet{fr.time, d.src, d.dst, d.payload, r.index, r.offset}, nil
+			return Packet{Time: fr.time, Src: d.src, Dst: d.dst, Payload: d.payload, Index: r.index, Offset: r.offset}, nil
 		}
 		if p, ok := r.parts(&fr, &d, v); ok {
 			return p, nil

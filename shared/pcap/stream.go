@@ -45,6 +45,7 @@ type stream struct {
 	number uint64 // in the order of their beginnings
 	asked  bool   // goes to one of the ports
 	proven bool   // has begun with a message
+	fresh  bool   // its SYN was seen, and no message handed out yet
 	synced bool   // the octets at buf[at:] begin a message
 	closed bool   // nothing is to come
 	next   uint32 // sequence number of the octet behind buf
@@ -80,7 +81,7 @@ func (x *streams) add(d *datagram, p Packet) bool {
 		// making room for each of them would be slow.
 		if s == nil && (len(x.open) < maxStreams || x.asked(key)) {
 			s = x.begin(key, seq)
-			s.synced = true
+			s.synced, s.fresh = true, true
 		}
 	}
 	switch {
@@ -200,7 +201,9 @@ func (x *streams) message() (Packet, bool) {
 		return Packet{}, false
 	}
 	if b := x.cut(s); b != nil {
-		return Packet{Time: s.time, Src: s.key.src, Dst: s.key.dst, Payload: b, Index: s.index, Offset: s.offset}, true
+		first := s.fresh
+		s.fresh = false
+		return Packet{Time: s.time, Src: s.key.src, Dst: s.key.dst, Payload: b, TCP: true, First: first, Index: s.index, Offset: s.offset}, true
 	}
 	x.current = nil
 	switch {

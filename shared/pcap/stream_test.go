@@ -127,6 +127,45 @@ func TestStreams(t *testing.T) {
 }
 
 // What is held is bounded.
+// The first message of a connection is marked, if its beginning was seen.
+func TestFirstOfConnection(t *testing.T) {
+	m := message(1, 10)
+	n := uint32(len(m))
+	syn := func(seq uint32) []byte { return tcp(a4, b4, seq-1, flagSYN, nil) }
+	for want, packets := range map[string][][]byte{
+		"first later":             {syn(0), tcp(a4, b4, 0, 0, m), tcp(a4, b4, n, 0, m)},
+		"later later":             {tcp(a4, b4, 0, 0, m), tcp(a4, b4, n, 0, m)},
+		"first first later":       {syn(0), tcp(a4, b4, 0, flagFIN, m), syn(5000), tcp(a4, b4, 5000, 0, m), tcp(a4, b4, 5000+n, 0, m)},
+		"first first":             {syn(0), tcp(a4, b4, 0, 0, m), syn(5000), tcp(a4, b4, 5000, 0, m)}, // its end was not seen
+		"later first":             {tcp(a4, b4, 0, 0, m), syn(5000), tcp(a4, b4, 5000, 0, m)},
+		"first later later":       {syn(0), syn(0), tcp(a4, b4, 0, 0, m), tcp(a4, b4, n, 0, m), tcp(a4, b4, 2*n, 0, m)},
+		"datagram first datagram": {ip(a4, b4, "x"), syn(0), tcp(a4, b4, 0, 0, m), ip(a4, b4, "x")},
+	} {
+		r, err := NewReader(bytes.NewReader(rawFile(packets...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for {
+			p, err := r.Next()
+			if err != nil {
+				break
+			}
+			switch {
+			case p.First && p.TCP:
+				got = append(got, "first")
+			case p.TCP:
+				got = append(got, "later")
+			case !p.First:
+				got = append(got, "datagram")
+			}
+		}
+		if g := strings.Join(got, " "); g != want {
+			t.Errorf("%s, want %s", g, want)
+		}
+	}
+}
+
 func TestStreamsBounds(t *testing.T) {
 	x := streams{}
 	add := func(dst netip.AddrPort, seq uint32, b []byte) {

@@ -95,7 +95,8 @@ type fileDecoder struct {
 }
 
 func newFileDecoder(out *writer, flush func() error, stdin io.Reader, stderr io.Writer) *fileDecoder {
-	store := template.NewStore(template.Limits{})
+	// Files may be days apart: what one announces holds for those behind it.
+	store := template.NewStore(template.Limits{Timeout: -1})
 	return &fileDecoder{out: out, flush: flush, stdin: stdin, stderr: stderr, store: store, dec: decode.New(store)}
 }
 

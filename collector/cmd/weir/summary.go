@@ -23,6 +23,9 @@ func printSummary(w io.Writer, r *config.Running, p *printer) {
 	s := r.Stats()
 	fmt.Fprintln(w)
 	printDecodeStats(w, &s.Stats)
+	if n := r.Store().Expired(); n > 0 {
+		fmt.Fprintf(w, "expired    %d templates that were not announced again in time\n", n)
+	}
 	if p.out != nil {
 		fmt.Fprintf(w, "printed    %d\n", p.taken)
 	}
@@ -56,6 +59,12 @@ func printDecodeStats(w io.Writer, s *decode.Stats) {
 		fmt.Fprintf(w, "counters   %d samples\n", s.Counters)
 	}
 	fmt.Fprintf(w, "templates  %d new or changed\n", s.Templates)
+	if s.Redefined > 0 {
+		fmt.Fprintf(w, "redefined  %d of them took another's id\n", s.Redefined)
+	}
+	if s.Withdrawn > 0 {
+		fmt.Fprintf(w, "withdrawn  %d templates, by their exporters\n", s.Withdrawn)
+	}
 	if s.Replaced > 0 {
 		fmt.Fprintf(w, "times      %d records with an impossible or unknown one, replaced by the arrival\n", s.Replaced)
 	}
@@ -104,6 +113,14 @@ func printExporters(w io.Writer, store *template.Store) {
 		}
 		n := 0
 		s.Plans(func(uint32, *template.Plan) { n++ })
-		fmt.Fprintf(w, "exporter   %s, version %d: %d templates\n", s.From, s.Version, n)
+		fmt.Fprintf(w, "exporter   %s, version %d: %d templates\n", exporter(s), s.Version, n)
 	}
+}
+
+// exporter names the exporter of a session, and how it sends if that isn't UDP.
+func exporter(s *template.Session) string {
+	if s.Over.Connected() {
+		return fmt.Sprintf("%s over %s", s.From, s.Over)
+	}
+	return s.From.String()
 }

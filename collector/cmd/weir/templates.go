@@ -25,8 +25,8 @@ func templatesCommand() *cobra.Command {
 fields, and where their values go. A value fills a column of weir's flow records,
 or is an extra, which is printed behind the columns by its name. Of several
 fields for one column the best fills it. Values of an options template are about
-its scopes, not flows. What was announced anew is printed as it was last; what was
-withdrawn is not printed.
+its scopes, not flows. What was announced anew is printed as it was last, with how
+often that was; what was withdrawn over TCP or in a file is not printed.
 
 ` + aboutFiles,
 		Example: `  weir templates capture.pcap
@@ -73,9 +73,11 @@ type announcement struct {
 	Version  uint8            `json:"version"`
 	Domain   uint32           `json:"domain"`
 	ID       uint16           `json:"template"`
-	Kind     string           `json:"kind"`             // data, options
-	Octets   int              `json:"octets"`           // of a record, without variable fields
-	Scopes   int              `json:"scopes,omitempty"` // leading fields that are scopes
+	Kind     string           `json:"kind"`                // data, options
+	Octets   int              `json:"octets"`              // of a record, without variable fields
+	Scopes   int              `json:"scopes,omitempty"`    // leading fields that are scopes
+	Before   int              `json:"redefined,omitempty"` // how many other definitions the id had before
+	Over     string           `json:"over,omitempty"`      // the transport, if it is a connection
 	Fields   []announcedField `json:"fields"`
 }
 
@@ -111,6 +113,10 @@ func announce(s *template.Session, domain uint32, t *template.Template) announce
 	a := announcement{Exporter: s.From.String(), Version: s.Version, Domain: domain, ID: t.ID, Kind: "data", Scopes: t.Scopes}
 	if t.Options {
 		a.Kind = "options"
+	}
+	a.Before = s.Redefined(domain, t.ID)
+	if s.Over.Connected() {
+		a.Over = s.Over.String()
 	}
 	columns := columnsOf(t)
 	for i, f := range t.Fields {
@@ -208,8 +214,16 @@ func printTemplates(w io.Writer, all []announcement) error {
 		if a.Scopes > 0 {
 			kind += " by " + count(a.Scopes, "scope")
 		}
-		fmt.Fprintf(w, "exporter %s, %s, domain %d, template %d: %s, %s, %s%s\n", a.Exporter, protocol(a.Version), a.Domain, a.ID,
-			kind, count(len(a.Fields), "field"), count(a.Octets, "octet"), andMore(a.Fields))
+		over := protocol(a.Version)
+		if a.Over != "" {
+			over += " over " + a.Over
+		}
+		before := ""
+		if a.Before > 0 {
+			before = ", redefined " + count(a.Before, "time")
+		}
+		fmt.Fprintf(w, "exporter %s, %s, domain %d, template %d: %s, %s, %s%s%s\n", a.Exporter, over, a.Domain, a.ID,
+			kind, count(len(a.Fields), "field"), count(a.Octets, "octet"), andMore(a.Fields), before)
 		width := len("NAME")
 		for _, f := range a.Fields {
 			width = max(width, len(f.Name))

@@ -88,6 +88,29 @@ func TestTemplatesFields(t *testing.T) {
 	}
 }
 
+// What was announced anew is printed as it was last, what was withdrawn is not.
+func TestTemplatesOverTime(t *testing.T) {
+	message := func(set string) string {
+		return "\x00\x0a\x00" + string(rune(16+len(set))) + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07" + set
+	}
+	in := message("\x00\x02\x00\x0c\x01\x00\x00\x01\x00\x08\x00\x04") +
+		message("\x00\x02\x00\x0c\x01\x00\x00\x01\x00\x0c\x00\x04") +
+		message("\x00\x02\x00\x0c\x01\x01\x00\x01\x00\x08\x00\x04") +
+		message("\x00\x02\x00\x08\x01\x01\x00\x00")
+	all := templatesOf(t, []byte(in))
+	if len(all) != 1 || all[0].ID != 256 || all[0].Before != 1 || all[0].Fields[0].Name != "destinationIPv4Address" {
+		t.Errorf("%+v", all)
+	}
+	out, _, _ := weir(t, []byte(in), "templates", "-")
+	if line, _, _ := strings.Cut(out, "\n"); line != "exporter 127.0.0.1:0, IPFIX, domain 7, template 256: data, 1 field, 4 octets, redefined 1 time" {
+		t.Error(line)
+	}
+	_, stats, code := weir(t, []byte(in), "decode", "--stats", "-")
+	if code != exitOK || !strings.Contains(stats, "\ntemplates  3 new or changed\nredefined  1 of them took another's id\nwithdrawn  1 templates, by their exporters\n") {
+		t.Errorf("exit code %d: %s", code, stats)
+	}
+}
+
 func TestTemplatesUsage(t *testing.T) {
 	f := func(want string, args ...string) {
 		t.Helper()
