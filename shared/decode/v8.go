@@ -93,6 +93,17 @@ var v8Plans = sync.OnceValue(func() *[len(v8Schemes)]v8Plan {
 	return &plans
 })
 
+// V8Template returns the layout of the records of an aggregation scheme of
+// NetFlow v8, nil if there is no such scheme. It is not to be changed. Fields
+// that IANA has no element for have the highest enterprise number, which nobody
+// has.
+func V8Template(scheme uint8) *template.Template {
+	if scheme == 0 || int(scheme) >= len(v8Schemes) {
+		return nil
+	}
+	return &v8Plans()[scheme].Template
+}
+
 func (d *Decoder) v8(b *flow.Batch, data []byte) {
 	if len(data) < v8Header {
 		d.failAt(ErrShort, len(data))
