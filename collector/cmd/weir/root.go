@@ -15,7 +15,8 @@ and sFlow.
 
   weir listen --demo      watch flow records from captures that weir brings along
   weir listen             receive from exporters on UDP ports 2055, 4739 and 6343
-  weir decode FILE        decode a capture`,
+  weir decode FILE        decode a capture
+  weir explain FILE       what each octet of a datagram means`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -47,6 +48,7 @@ and sFlow.
 	root.AddCommand( // all subcommands
 		decodeCommand(),
 		detectorCommand(),
+		explainCommand(),
 		listenCommand(),
 		templatesCommand(),
 		versionCommand(),
