@@ -64,7 +64,7 @@ func (c Config) Validate() error {
 	for _, l := range []struct {
 		name  string
 		value int64
-	}{{"octets", c.Limits.Octets}, {"waiting", c.Limits.Waiting}, {"fields", int64(c.Limits.Fields)}} {
+	}{{"octets", c.Limits.Octets}, {"waiting", c.Limits.Waiting}, {"fields", int64(c.Limits.Fields)}, {"names", int64(c.Limits.Names)}} {
 		if l.value < 0 {
 			return fmt.Errorf("limits: %s is %d: write a number above 0, or 0 for the default", l.name, l.value)
 		}

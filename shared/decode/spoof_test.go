@@ -44,6 +44,14 @@ func TestSpoofedTemplates(t *testing.T) {
 		binary.BigEndian.PutUint32(said[8*i:], uint32(i))
 		binary.BigEndian.PutUint32(said[8*i+4:], 1000)
 	}
+	named := []flowtest.Field{flowtest.F(0, 10, 4), flowtest.F(0, 82, 4)}
+	common := []flowtest.Field{flowtest.F(0, 137, 8), flowtest.F(0, 8, 4)}
+	var ids []byte
+	for i := range uint64(60) {
+		ids = append(ids, join(be(i+1, 8), be(i, 4))...)
+	}
+	list := []flowtest.Field{flowtest.F(0, 292, 0xffff)} // subTemplateList
+	lists := flowtest.Set(301, join([]byte{4, 3, 1, 44, 0}, []byte{4, 3, 1, 44, 0}))
 	for _, shape := range []struct {
 		name     string
 		n        int
@@ -58,6 +66,9 @@ func TestSpoofedTemplates(t *testing.T) {
 		{"both directions with data", 20_000, flowtest.Packet(10, 1, flowtest.Template(10, 300, both), m.Data(300, 1, both))},
 		{"withdrawn", 20_000, flowtest.Packet(10, 1, ipfix, flowtest.Set(2, []byte{1, 44, 0, 0}))},
 		{"sampling rates", 10_000, flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 400, 1, rates), flowtest.Set(400, said))},
+		{"names", 10_000, flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 400, 1, named), flowtest.Set(400, said))},
+		{"common properties", 2000, flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 400, 1, common), flowtest.Set(400, ids))},
+		{"lists", 20_000, flowtest.Packet(10, 1, ipfix, flowtest.Template(10, 301, list), lists)},
 	} {
 		t.Run(shape.name, func(t *testing.T) {
 			const limit = 8 << 20

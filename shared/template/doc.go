@@ -8,7 +8,12 @@
 // runs it; it allocates nothing once the batch has grown.
 //
 // A [Session] is all that is known of one exporter: its templates by
-// observation domain, its sampling rates, the time it booted. Reading it takes
-// no lock; writing it copies what changes, and a refresh that changes nothing
-// writes nothing. A [Store] holds the sessions; decoders share it.
+// observation domain, its sampling rates, the time it booted, what it calls its
+// interfaces and applications. Reading it takes no lock; a refresh that changes
+// nothing writes nothing but the time. A [Store] holds the sessions; decoders
+// share it.
+//
+// A session is a transport session, named by a [Key]. Over TCP, TLS and DTLS it
+// is a connection, and goes with it; over UDP it is an address and a port, and
+// its templates expire if they are not announced again ([Limits]).
 package template

@@ -5,12 +5,13 @@ import "sync/atomic"
 // A domain is what options said of one observation domain.
 type domain struct {
 	rates Rates
-	boot  atomic.Int64 // when the exporter's system was started, Unix nanoseconds; 0: unknown
+	boot  atomic.Int64          // when the exporter's system was started, Unix nanoseconds; 0: unknown
+	names atomic.Pointer[names] // nil: none
 }
 
 // What a domain and an entry of one of its tables take, in octets, about.
 const (
-	domainCost = 512
+	domainCost = 1024
 	entryCost  = 96
 )
 

@@ -16,6 +16,7 @@ const (
 	TCP                   // a connection
 	TLS                   // a connection
 	File                  // messages one behind the other (RFC 5655)
+	numTransports
 )
 
 // Connected tells whether what is announced belongs to a connection, and goes

@@ -9,8 +9,8 @@ import (
 )
 
 // AppendOptions decodes the records of set, a data set of an options template,
-// appends them to b, and notes in s what they say of sampling and of the time
-// the exporter booted. What it returns is as for Append, and the number of
+// appends them to b, and notes in s what they say of sampling, of names, and of
+// the time the exporter booted. What it returns is as for Append, and the number of
 // records.
 func (p *Plan) AppendOptions(b *flow.Batch, set []byte, m *Message, s *Session) (records, used int, ok bool) {
 	for len(set)-used >= p.minimum {
@@ -75,6 +75,7 @@ func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (us
 			row = appendExtra(row, e, v)
 			if f.ID == scopeInterface {
 				said.iface, said.hasIface = uint32(number(v[:min(len(v), 8)])), true
+				said.names.key(ofInterfaces, v)
 			}
 			continue
 		}
@@ -84,6 +85,7 @@ func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (us
 		}
 		row = appendExtra(row, e, v)
 		said.field(f.Element, v)
+		said.names.field(f.Element, v, p.Template.Version)
 	}
 	off, buf := b.Arena(len(row))
 	copy(buf, row)
@@ -101,8 +103,10 @@ func (p *Plan) appendOption(b *flow.Batch, d []byte, m *Message, s *Session) (us
 // §6.1).
 const scopeInterface = 2
 
-// announced collects what one options record says of sampling and boot time.
+// announced collects what one options record says of sampling, boot time and
+// names.
 type announced struct {
+	names                naming
 	sampler, iface       uint32
 	hasSampler, hasIface bool
 	tooLarge             bool // the sampler's id
@@ -195,6 +199,7 @@ func (a *announced) tell(s *Session, m *Message) {
 	if plausible(a.boot, m.Export) {
 		s.SetBoot(m.Domain, a.boot)
 	}
+	a.names.tell(s, m.Domain)
 	rate := a.rate
 	if rate == 0 && a.interval > 0 {
 		rate = ratio(a.interval, a.space)

@@ -18,6 +18,7 @@ type Session struct {
 	domains              table[domain]     // what options said, by domain
 	commons              table[common]     // by domain and commonPropertiesId
 	samplers, interfaces int               // whose rates are known, over all domains
+	named                int               // things that have names, over all domains
 	held                 atomic.Int64      // octets of all that, as the store has them in its books
 	seen                 atomic.Int64      // when it last sent, to the second
 	lifetime             int64             // of a template that is not announced again, nanoseconds

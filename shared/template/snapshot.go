@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"net/netip"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -68,7 +69,26 @@ func (x *Session) appendSnapshot(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(d.rates.domain.Load()))
 		dst = appendRates(dst, &d.rates.samplers)
 		dst = appendRates(dst, &d.rates.interfaces)
+		dst = appendNames(dst, d.names.Load())
 	})
+	fill(dst, at, n)
+	return dst
+}
+
+func appendNames(dst []byte, all *names) []byte {
+	at, n := reserve(&dst)
+	if all != nil {
+		for of := range all {
+			all[of].all(func(key uint64, v *Name) {
+				n++
+				dst = append(dst, byte(of))
+				dst = binary.AppendUvarint(dst, key)
+				dst = append(append(dst, byte(len(v.Name))), v.Name...)
+				dst = append(append(dst, byte(len(v.Description))), v.Description...)
+				dst = append(dst, v.Mode)
+			})
+		}
+	}
 	fill(dst, at, n)
 	return dst
 }
@@ -252,6 +272,18 @@ func (r *reader) domain(x *Session) {
 		key, rate := uint32(r.uvarint(1<<32-1)), uint32(r.uvarint(1<<32-1))
 		if take && !r.bad && known.rates.interfaces.get(uint64(key)) == nil {
 			x.SetRate(id, nil, &key, rate)
+		}
+	}
+	old := Names{own: known.names.Load()}
+	for i := r.uint32(); i > 0 && !r.bad; i-- {
+		of, key := namespace(r.octet()), r.uvarint(math.MaxUint64)
+		name, description := r.octets(int(r.octet())), r.octets(int(r.octet()))
+		mode := r.octet()
+		if of >= namespaces {
+			r.bad = true
+		}
+		if take && !r.bad && old.get(of, key) == (Name{}) {
+			x.setName(id, of, key, name, description, mode)
 		}
 	}
 }

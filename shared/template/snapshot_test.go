@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -28,6 +29,9 @@ func filled() *Store {
 		x.SetRate(1, nil, u(8), 200)
 		x.SetRate(2, nil, nil, 300)
 		x.SetBoot(1, 1_700_000_000e9)
+		x.setName(1, ofInterfaces, 8, []byte("Gi0/8"), []byte("to the core"), 0)
+		x.setName(1, ofApplications, 13<<56|421, []byte("webex"), nil, 0)
+		x.setName(0, ofSamplers, 1<<40, []byte("half"), nil, 2)
 		x.Saw(1_795_305_600e9, i != 1)
 	}
 	return s
@@ -62,6 +66,14 @@ func same(t *testing.T, a, b *Store) {
 			if o == nil || o.rates.domain.Load() != d.rates.domain.Load() || o.boot.Load() != d.boot.Load() {
 				t.Errorf("%s: domain %d differs", x.From, id)
 				return
+			}
+			all := cmp.Or(d.names.Load(), &names{})
+			for of := range all {
+				all[of].all(func(k uint64, v *Name) {
+					if w := (Names{own: o.names.Load()}).get(namespace(of), k); w != *v || w == (Name{}) {
+						t.Errorf("%s: name %d/%d is %v, want %v", x.From, of, k, w, *v)
+					}
+				})
 			}
 			sameNumbers("sampler", &d.rates.samplers, &o.rates.samplers)
 			sameNumbers("interface", &d.rates.interfaces, &o.rates.interfaces)

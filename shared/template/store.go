@@ -14,6 +14,7 @@ type Limits struct {
 	Sessions  int   `yaml:"exporters"` // exporters: address, port and protocol version
 	Templates int   `yaml:"templates"` // templates of one exporter, over all its domains; as many domains, samplers and interfaces
 	Fields    int   `yaml:"fields"`    // fields of one template, at most 1024
+	Names     int   `yaml:"names"`     // names of one exporter's interfaces, applications and so on, 255 octets each
 	Octets    int64 `yaml:"octets"`    // memory of all that exporters announced together
 	Totals    int   `yaml:"totals"`    // flows whose last totals (IE 85, 86) are remembered
 	Elements  int   `yaml:"elements"`  // elements that exporters may describe (RFC 5610), for the whole program; below 0: none
@@ -32,7 +33,7 @@ type Limits struct {
 // DefaultLimits suit a collector of a large network: 64 MiB in all.
 func DefaultLimits() Limits {
 	return Limits{
-		Sessions: 16384, Templates: 4096, Fields: MaxFields, Octets: 48 << 20, Totals: 1 << 17, Elements: 4096,
+		Sessions: 16384, Templates: 4096, Fields: MaxFields, Names: 16384, Octets: 48 << 20, Totals: 1 << 17, Elements: 4096,
 		Waiting: 16 << 20, Timeout: 24 * time.Hour,
 	}
 }
@@ -72,6 +73,9 @@ func NewStore(l Limits) *Store {
 	}
 	if l.Fields == 0 || l.Fields > MaxFields {
 		l.Fields = d.Fields
+	}
+	if l.Names == 0 {
+		l.Names = d.Names
 	}
 	if l.Octets == 0 {
 		l.Octets = d.Octets
