@@ -2,13 +2,14 @@
 # Installs what run.sh and live.sh need. Quick when it is there; else needs root.
 set -euo pipefail
 have() {
-	for c in softflowd pmacctd tshark python3 unshare ip; do
-		command -v $c >/dev/null || return
+	for c in softflowd pmacctd fprobe nfcapd nfreplay ovs-vswitchd ovs-vsctl tshark python3 unshare ip; do
+		PATH=$PATH:/usr/sbin command -v $c >/dev/null || return
 	done
 	ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1
 }
 have && exit
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -q -y --no-install-recommends softflowd pmacct tshark libfaketime python3 util-linux iproute2
+apt-get install -q -y --no-install-recommends softflowd pmacct fprobe nfdump openvswitch-switch tshark libfaketime \
+	python3 util-linux iproute2
 have

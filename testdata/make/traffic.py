@@ -5,9 +5,11 @@
     traffic.py --totals [FILTER] print packets, bytes and uniflows as JSON
 
 The same bytes come out on every machine, unless START, in seconds since 1970,
-moves the packets in time. FILTER is all, ipv4 or ipv6. Frames are cut at SNAP
-bytes, as by tcpdump -s; lengths are the real ones.
+moves the packets in time. FILTER is all, ipv4, frames (of IPv4, their octets) or
+samples (each packet a flow). Frames are cut at SNAP bytes, as by tcpdump -s;
+lengths are the real ones.
 """
+import collections
 import ipaddress
 import json
 import random
@@ -24,6 +26,12 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 # Inside and outside, as networks.lst and pretag.map know them.
 IN4, OUT4 = "10.20.{}.{}", "198.51.100.{}"
 IN6, OUT6 = "2001:db8:20:{}::{}", "2001:db8:ff::{}"
+MAC = b"\x02\x00\x00\x00\x00\x0a", b"\x02\x00\x00\x00\x00\x0b"  # of who begins, of who answers
+
+
+# A frame on the wire: when in µs, its octets, the side of its conversation that
+# sent it, and what is in it by IANA's names.
+Frame = collections.namedtuple("Frame", "at octets side keys")
 
 
 class Conversation:
@@ -43,7 +51,29 @@ class Conversation:
 
     def frames(self):
         for at, side, size, what in self.packets:
-            yield at, self.frame(side, size, what)
+            yield Frame(at, self.frame(side, size, what), side, self.keys(side, size, what))
+
+    def keys(self, side, size, what):
+        src, dst = self.addr[side], self.addr[1 - side]
+        v = "IPv%d" % src.version
+        out = {
+            "sourceMacAddress": MAC[side].hex(":"), "destinationMacAddress": MAC[1 - side].hex(":"),
+            "ethernetType": 0x0800 if src.version == 4 else 0x86DD, "ipVersion": src.version, "ipTTL": 64,
+            "protocolIdentifier": self.proto, "ipClassOfService": self.tos[side],
+            "source%sAddress" % v: str(src), "destination%sAddress" % v: str(dst),
+            "octetDeltaCount": self.size(side, size),
+        }
+        if self.proto in (TCP, UDP):
+            out.update(sourceTransportPort=self.port[side], destinationTransportPort=self.port[1 - side])
+        if self.proto == TCP:
+            out["tcpControlBits"] = what
+        if self.proto in (ICMP, ICMP6):
+            out["icmpTypeCode" + v] = what
+        return out
+
+    def size(self, side, payload):
+        """Octets of a packet, its IP header included."""
+        return (20 if self.addr[side].version == 4 else 40) + {TCP: 20}.get(self.proto, 8) + payload
 
     def frame(self, side, size, what):
         src, dst = self.addr[side], self.addr[1 - side]
@@ -66,8 +96,7 @@ class Conversation:
             ip = struct.pack("!IHBB16s16s", 6 << 28 | self.tos[side] << 20, len(body),
                              self.proto, 64, src.packed, dst.packed)
             kind = 0x86DD
-        mac = (b"\x02\x00\x00\x00\x00\x0a", b"\x02\x00\x00\x00\x00\x0b")
-        return mac[1 - side] + mac[side] + struct.pack("!H", kind) + ip + body
+        return MAC[1 - side] + MAC[side] + struct.pack("!H", kind) + ip + body
 
 
 def checksum(b):
@@ -140,12 +169,19 @@ def conversations():
     return out
 
 
-def packets():
-    """All frames in order of time; at one time, in order of conversations."""
-    out = [f for c in conversations() for f in c.frames()]
-    out.sort(key=lambda f: f[0])
-    assert out[0][0] >= START and out[-1][0] == END
+def frames(hosts=()):
+    """All frames in order of time; at one time, in order of conversations. With
+    hosts, only theirs."""
+    out = [f for c in conversations() for f in c.frames()
+           if not hosts or {str(a) for a in c.addr} & set(hosts)]
+    out.sort(key=lambda f: f.at)
+    assert hosts or out[0].at >= START and out[-1].at == END
     return out
+
+
+# Only those see it who see frames.
+ARP = Frame(START, b"\xff" * 6 + MAC[0] + b"\x08\x06" + bytes(46), 0, {
+    "sourceMacAddress": MAC[0].hex(":"), "destinationMacAddress": "ff:ff:ff:ff:ff:ff", "ethernetType": 0x0806})
 
 
 def uniflows():
@@ -156,11 +192,10 @@ def uniflows():
         for at, side, size, what in c.packets:
             src, dst = c.addr[side], c.addr[1 - side]
             key = str(src), str(dst), c.port[side], c.port[1 - side], c.proto
-            head = (20 if src.version == 4 else 40) + {TCP: 20}.get(c.proto, 8)
             f = out.setdefault(key, dict(packets=0, bytes=0, flags=0, tos=c.tos[side],
                                          first=at, last=at, icmp=None))
             f["packets"] += 1
-            f["bytes"] += head + size
+            f["bytes"] += c.size(side, size)
             f["first"], f["last"] = min(at, f["first"]), max(at, f["last"])
             if c.proto == TCP:
                 f["flags"] |= what
@@ -170,18 +205,19 @@ def uniflows():
 
 
 def totals(which):
-    flows = [f for k, f in uniflows().items() if which == "all" or (":" in k[0]) == (which == "ipv6")]
-    return dict(flows=len(flows), packets=sum(f["packets"] for f in flows), bytes=sum(f["bytes"] for f in flows))
+    flows = [f for k, f in uniflows().items() if which in ("all", "samples") or ":" not in k[0]]
+    packets, octets = (sum(f[k] for f in flows) for k in ("packets", "bytes"))
+    return dict(flows=packets if which == "samples" else len(flows), packets=packets,
+                bytes=octets + 14 * packets if which == "frames" else octets)
 
 
 def write(name, move=0):
     with open(name, "wb") as w:
         w.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP, 1))
-        arp = b"\xff" * 6 + b"\x02\x00\x00\x00\x00\x0a\x08\x06" + bytes(46)  # no exporter here sees it
-        for at, frame in [(START, arp)] + packets():
-            at += move
-            w.write(struct.pack("<IIII", at // 1_000_000, at % 1_000_000, min(SNAP, len(frame)), len(frame)))
-            w.write(frame[:SNAP])
+        for f in [ARP] + frames():
+            at, size = f.at + move, len(f.octets)
+            w.write(struct.pack("<IIII", at // 1_000_000, at % 1_000_000, min(SNAP, size), size))
+            w.write(f.octets[:SNAP])
 
 
 if __name__ == "__main__":

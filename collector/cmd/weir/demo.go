@@ -25,7 +25,7 @@ func runDemo(ctx context.Context, stderr io.Writer, addrs []netip.AddrPort) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "weir: demo: replaying %d captures of NetFlow v1, v5, v9 and IPFIX with their times moved to now, until interrupted\n", len(captures))
+	fmt.Fprintf(stderr, "weir: demo: replaying %d captures of NetFlow v1, v5, v7, v9, IPFIX and sFlow with their times moved to now, until interrupted\n", len(captures))
 	to := demoTargets(addrs)
 	for {
 		for _, c := range captures {
@@ -42,10 +42,12 @@ func runDemo(ctx context.Context, stderr io.Writer, addrs []netip.AddrPort) erro
 	}
 }
 
-// demoCaptures returns the embedded pcap files, ordered by their paths.
+// demoCaptures returns the embedded captures of exporters, ordered by their paths,
+// but for nfreplay's: its headers are an hour or a day apart from its flows, and
+// these would not move to now.
 func demoCaptures() (all [][]byte, err error) {
 	err = fs.WalkDir(testdata.FS, "pcap", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".pcap") {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".pcap") || d.Name() == "nfreplay.pcap" {
 			return err
 		}
 		b, err := fs.ReadFile(testdata.FS, path)
@@ -58,14 +60,18 @@ func demoCaptures() (all [][]byte, err error) {
 	return all, err
 }
 
-// demoTargets sends NetFlow to the first listener and IPFIX to the last, on
-// this machine.
+// demoTargets sends NetFlow to the first listener, IPFIX to the second and sFlow
+// to the third, or the last that there is, on this machine.
 func demoTargets(addrs []netip.AddrPort) func(version uint16) netip.AddrPort {
 	return func(version uint16) netip.AddrPort {
-		a := addrs[0]
-		if version == 10 {
-			a = addrs[len(addrs)-1]
+		n := 0
+		switch version {
+		case 10:
+			n = 1
+		case 0: // the upper half of sFlow's
+			n = 2
 		}
+		a := addrs[min(n, len(addrs)-1)]
 		if a.Addr().IsUnspecified() { // takes IPv4 too
 			a = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port())
 		}

@@ -23,24 +23,39 @@ type totals struct {
 	Flows, Packets, Bytes uint64
 }
 
-// TestRealExporters runs Debian's softflowd and pmacctd into weir listen: what
-// they were fed and what weir prints must add up to the same. make test-real
-// installs them and builds bin/weir.
+// TestRealExporters runs Debian's exporters into weir listen: what they were fed
+// and what weir prints must add up to the same. make test-real installs them and
+// builds bin/weir.
 func TestRealExporters(t *testing.T) {
 	root, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, exporter := range []string{"softflowd", "pmacctd"} {
-		if _, err := exec.LookPath(exporter); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is not installed: run testdata/make/install.sh", exporter)
-			}
-			t.Skipf("%s is not installed: run testdata/make/install.sh", exporter)
+	for _, x := range []struct {
+		exporter, program string
+		versions          []string
+	}{
+		{"softflowd", "softflowd", []string{"1", "5", "9", "10"}},
+		{"pmacctd", "pmacctd", []string{"5", "9", "10"}},
+		{"fprobe", "fprobe", []string{"1", "5", "7"}},
+		{"openvswitch", "ovs-vswitchd", []string{"5", "sflow"}},
+	} {
+		needs(t, x.program)
+		for _, version := range x.versions {
+			t.Run(x.exporter+"-v"+version, func(t *testing.T) { realExporter(t, root, x.exporter, version) })
 		}
-		for _, version := range []string{"5", "9", "10"} {
-			t.Run(exporter+"-v"+version, func(t *testing.T) { realExporter(t, root, exporter, version) })
+	}
+}
+
+// needs skips the test if a program is not installed, and fails it where it has
+// to be.
+func needs(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed: run testdata/make/install.sh", program)
 		}
+		t.Skipf("%s is not installed: run testdata/make/install.sh", program)
 	}
 }
 
