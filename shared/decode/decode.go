@@ -38,6 +38,7 @@ type Decoder struct {
 	msg     template.Message
 	tmpl    template.Template
 	key     template.Key // of the current datagram's session
+	own     announced    // by the current datagram
 	fault   Fault        // the first of the current datagram
 	place   Place        // of it
 	at      Place        // of what is being decoded

@@ -21,6 +21,7 @@ func (d *Decoder) sets(b *flow.Batch, data []byte, header, beyond int, templates
 		s.Saw(m.Received, false) // its clock, by which templates expire
 	}
 	d.recall(s)
+	d.own.n = 0
 	decoded := d.Stats.Flows + d.Stats.Options
 	whole := header + len(data)
 	for len(data)-beyond >= setHeader {
@@ -98,10 +99,12 @@ func (d *Decoder) announce(b *flow.Batch, s *template.Session, set []byte, optio
 				return nil
 			}
 		}
-		change, err := s.Put(m.Domain, &d.tmpl)
+		def, change, err := s.Put(m.Domain, &d.tmpl)
 		if err != nil {
 			d.failIn(ErrTemplate, start, 0)
+			continue
 		}
+		d.own.add(d.tmpl.ID, def)
 		if change == template.Same {
 			continue
 		}
@@ -131,10 +134,40 @@ func (d *Decoder) withdraw(s *template.Session, start int) {
 		d.failIn(ErrWithdrawal, start, 0)
 	case s == nil:
 	case t.ID == all:
+		d.own.n = 0
 		d.Stats.Withdrawn += uint64(s.WithdrawAll(d.msg.Domain, t.Options))
 	case s.Withdraw(d.msg.Domain, t.ID):
+		d.own.n = 0
 		d.Stats.Withdrawn++
 	}
+}
+
+// announced are the templates that a message has announced itself. Its data sets
+// are of these, whatever other decoders read at the same time of the same
+// exporter. Of a great many, some are only found where all can see them.
+type announced struct {
+	n    int
+	ids  [16]uint16
+	defs [16]*template.Definition
+}
+
+func (a *announced) add(id uint16, def *template.Definition) {
+	if a.n == len(a.ids) {
+		a.n = 0
+	}
+	a.ids[a.n], a.defs[a.n] = id, def
+	a.n++
+}
+
+// plan returns the plan for a set of n octets, nil if its template was not
+// announced here.
+func (a *announced) plan(id uint16, n int) *template.Plan {
+	for i := a.n - 1; i >= 0; i-- {
+		if a.ids[i] == id {
+			return a.defs[i].Plan(n)
+		}
+	}
+	return nil
 }
 
 // waited decodes the data sets that waited for the template id of the message's
@@ -162,7 +195,10 @@ func (d *Decoder) waited(b *flow.Batch, id uint16) {
 func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte) {
 	m := &d.msg
 	var p *template.Plan
-	if s != nil {
+	if !d.late {
+		p = d.own.plan(id, len(set))
+	}
+	if p == nil && s != nil {
 		if p = s.PlanFor(m.Domain, id, len(set)); p == nil {
 			s.Expire(m.Domain, id)
 		}

@@ -60,7 +60,7 @@ func (r *reader) remember(m *message, t *template.Template, refused error) {
 			return
 		}
 	}
-	change, err := m.session.Put(m.domain, t)
+	_, change, err := m.session.Put(m.domain, t)
 	switch {
 	case err != nil:
 		r.fault(r.on, decode.ErrTemplate, err.Error(), ref)

@@ -14,7 +14,7 @@ type Session struct {
 
 	store                *Store
 	mu                   sync.Mutex        // held by writers
-	plans                table[definition] // by domain and template id
+	plans                table[Definition] // by domain and template id
 	domains              table[domain]     // what options said, by domain
 	commons              table[common]     // by domain and commonPropertiesId
 	samplers, interfaces int               // whose rates are known, over all domains
@@ -39,9 +39,10 @@ const sessionCost = 512
 
 func planKey(domain uint32, id uint16) uint64 { return uint64(domain)<<16 | uint64(id) }
 
-// A definition is a template as announced, and its plan once a data set has
-// needed it: many templates never see one, least of all spoofed ones.
-type definition struct {
+// A Definition is a template as announced, and its plan once a data set has
+// needed it: many templates never see one, least of all spoofed ones. Any
+// goroutine may use it.
+type Definition struct {
 	template  Template
 	redefined int          // how many others had its id before
 	heard     atomic.Int64 // when it was last announced, to the second
@@ -50,10 +51,11 @@ type definition struct {
 }
 
 // expired tells whether d was last announced more than a lifetime before now.
-func (d *definition) expired(now, lifetime int64) bool { return now-d.heard.Load() > lifetime }
+func (d *Definition) expired(now, lifetime int64) bool { return now-d.heard.Load() > lifetime }
 
-// compiled returns the plan for a set of n octets.
-func (d *definition) compiled(n int) *Plan {
+// Plan returns the plan for a set of n octets. One that has no room for a record
+// is not worth a real plan: a few octets can announce records of 65,000.
+func (d *Definition) Plan(n int) *Plan {
 	if p := d.plan.Load(); p != nil {
 		return p
 	}
@@ -73,20 +75,19 @@ func (d *definition) compiled(n int) *Plan {
 // takes no lock.
 func (s *Session) Plan(domain uint32, id uint16) *Plan { return s.PlanFor(domain, id, math.MaxInt) }
 
-// PlanFor is Plan for a set of n octets. One that has no room for a record is
-// not worth a real plan: a few octets can announce records of 65,000.
+// PlanFor is Plan for a set of n octets, as Definition.Plan has it.
 func (s *Session) PlanFor(domain uint32, id uint16, n int) *Plan {
 	d := s.plans.get(planKey(domain, id))
 	if d == nil || d.expired(s.seen.Load(), s.lifetime) {
 		return nil
 	}
-	return d.compiled(n)
+	return d.Plan(n)
 }
 
 // Plans calls f with each plan and the domain that it belongs to.
 func (s *Session) Plans(f func(domain uint32, p *Plan)) {
-	s.plans.all(func(key uint64, d *definition) {
-		if p := d.compiled(math.MaxInt); p != nil {
+	s.plans.all(func(key uint64, d *Definition) {
+		if p := d.Plan(math.MaxInt); p != nil {
 			f(uint32(key>>16), p)
 		}
 	})
@@ -113,21 +114,21 @@ const (
 // Put makes t the template for its id in the domain, in place of the one
 // before; records decoded until now keep their meaning. Announcing the same
 // again costs a comparison, and lets it live on from the time of the last Saw. t
-// is not kept.
-func (s *Session) Put(domain uint32, t *Template) (Change, error) {
+// is not kept. What is returned stays as it is, whatever is announced after it.
+func (s *Session) Put(domain uint32, t *Template) (*Definition, Change, error) {
 	key := planKey(domain, t.ID)
 	now := s.seen.Load()
 	if d := s.plans.get(key); d != nil && d.template.Equal(t) {
 		if d.heard.Load() != now {
 			d.heard.Store(now)
 		}
-		return Same, nil
+		return d, Same, nil
 	}
 	if len(t.Fields) > s.store.limits.Fields {
-		return Same, ErrFields
+		return nil, Same, ErrFields
 	}
 	if err := t.check(); err != nil {
-		return Same, err
+		return nil, Same, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,26 +136,26 @@ func (s *Session) Put(domain uint32, t *Template) (Change, error) {
 		s.sweep(now)
 	}
 	change, more := New, t.cost()
-	e := &entry[definition]{key: key}
+	e := &entry[Definition]{key: key}
 	switch old := s.plans.get(key); {
 	case old == nil && s.plans.n >= s.store.limits.Templates:
-		return Same, ErrFull
+		return nil, Same, ErrFull
 	case old == nil:
 	case old.template.Equal(t):
-		return Same, nil
+		return old, Same, nil
 	default:
 		change = Redefined
 		more -= old.template.cost()
 		e.value.redefined = old.redefined + 1
 	}
 	if !s.store.reserve(s, more) {
-		return Same, ErrFull
+		return nil, Same, ErrFull
 	}
 	e.value.heard.Store(now)
 	e.value.template = *t
 	e.value.template.Fields = slices.Clone(t.Fields)
 	s.plans.put(e)
-	return change, nil
+	return &e.value, change, nil
 }
 
 // Withdraw forgets the template id of the domain, and tells whether there was
@@ -170,7 +171,7 @@ func (s *Session) Withdraw(domain uint32, id uint16) bool {
 func (s *Session) WithdrawAll(domain uint32, options bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.plans.all(func(key uint64, d *definition) {
+	s.plans.all(func(key uint64, d *Definition) {
 		if uint32(key>>16) == domain && d.template.Options == options && s.drop(key) {
 			n++
 		}
@@ -198,7 +199,7 @@ func (s *Session) sweep(now int64) {
 		return
 	}
 	s.swept = now
-	s.plans.all(func(key uint64, d *definition) {
+	s.plans.all(func(key uint64, d *Definition) {
 		if d.expired(now, s.lifetime) && s.drop(key) {
 			s.store.expired.Add(1)
 		}

@@ -53,7 +53,7 @@ func (x *Session) appendSnapshot(dst []byte) []byte {
 	dst = append(dst, decoded)
 
 	at, n := reserve(&dst)
-	x.plans.all(func(key uint64, d *definition) {
+	x.plans.all(func(key uint64, d *Definition) {
 		n++
 		dst = binary.AppendUvarint(dst, key>>16)
 		dst = binary.AppendVarint(dst, d.heard.Load())

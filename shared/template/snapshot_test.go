@@ -21,7 +21,7 @@ func filled() *Store {
 			if x.Version == 10 {
 				t.Fields = append(t.Fields, Field{Element: flow.Element{PEN: 6871, ID: id}, Len: Variable})
 			}
-			if _, err := x.Put(uint32(id%4)<<20, &t); err != nil {
+			if _, _, err := x.Put(uint32(id%4)<<20, &t); err != nil {
 				panic(err)
 			}
 		}
@@ -49,7 +49,7 @@ func same(t *testing.T, a, b *Store) {
 			t.Errorf("%s is missing", x.From)
 			continue
 		}
-		x.plans.all(func(key uint64, d *definition) {
+		x.plans.all(func(key uint64, d *Definition) {
 			if e := y.plans.get(key); e == nil || !e.template.Equal(&d.template) || e.heard.Load() != d.heard.Load() {
 				t.Errorf("%s: template %x differs", x.From, key)
 			}

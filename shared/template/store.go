@@ -182,7 +182,7 @@ func (s *Store) Agreed(k Key, domain uint32, id uint16, n int, now int64) (*Sess
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var owner *Session
-	var first *definition
+	var first *Definition
 	ports := 0
 	_, hash := k.hashes()
 	for x := s.ports[hash]; x != nil; x = x.port.next {
@@ -204,7 +204,7 @@ func (s *Store) Agreed(k Key, domain uint32, id uint16, n int, now int64) (*Sess
 	if first == nil {
 		return nil, nil
 	}
-	return owner, first.compiled(n)
+	return owner, first.Plan(n)
 }
 
 // reserve enters n octets more of x, and lets go of others until there is room.

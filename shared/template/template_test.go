@@ -11,7 +11,7 @@ import (
 
 func Example() {
 	s := NewStore(DefaultLimits()).Session(netip.MustParseAddrPort("192.0.2.1:40000"), 10)
-	_, err := s.Put(0, &Template{ID: 256, Version: 10, Fields: []Field{
+	_, _, err := s.Put(0, &Template{ID: 256, Version: 10, Fields: []Field{
 		{Element: flow.Element{ID: 8}, Len: 4},
 		{Element: flow.Element{ID: 1}, Len: 8},
 	}})
@@ -68,7 +68,7 @@ func TestPutKeepsWhatIsTheSame(t *testing.T) {
 	a := Template{ID: 256, Version: 9, Fields: []Field{field(8, 4)}}
 	put := func(want Change) *Plan {
 		t.Helper()
-		if change, err := s.Put(1, &a); change != want || err != nil {
+		if _, change, err := s.Put(1, &a); change != want || err != nil {
 			t.Errorf("change %d, %v; want %d", change, err, want)
 		}
 		return s.Plan(1, 256)
@@ -145,7 +145,7 @@ func TestEvict(t *testing.T) {
 			t.Fatalf("session %d was refused", i)
 		}
 		x.Saw(1000e9, false)
-		if _, err := x.Put(0, &tmpl); err != nil {
+		if _, _, err := x.Put(0, &tmpl); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -171,7 +171,7 @@ func TestEvict(t *testing.T) {
 		}
 	}
 	x.Saw(10_000e9, true)
-	if _, err := x.Put(1, &tmpl); err != nil {
+	if _, _, err := x.Put(1, &tmpl); err != nil {
 		t.Fatal(err)
 	}
 	if s.Session(at(5000), 9) == nil {
@@ -187,7 +187,7 @@ func TestOctets(t *testing.T) {
 	}
 	for i := range 100 {
 		x := s.Session(netip.AddrPortFrom(netip.Addr{}, uint16(i)), 9)
-		if _, err := x.Put(0, &tmpl); err != nil {
+		if _, _, err := x.Put(0, &tmpl); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -198,7 +198,7 @@ func TestOctets(t *testing.T) {
 	x.Saw(1, true)
 	for id := 257; id < 400; id++ {
 		tmpl.ID = uint16(id)
-		if _, err := x.Put(0, &tmpl); err != nil {
+		if _, _, err := x.Put(0, &tmpl); err != nil {
 			if s.used > 100_000 {
 				t.Errorf("%d octets", s.used)
 			}
