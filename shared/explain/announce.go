@@ -153,7 +153,7 @@ func (r *reader) specifier(m *message, f template.Field, scope bool) {
 	n := r.leaf(size, "")
 	n.Name, n.Ref = fieldName(m, f.Element, scope), fieldRef(m, f.Element, scope)
 	n.number(uint64(f.Len))
-	n.Text = unit("octets", string(n.Value))
+	n.in("octets")
 	variable := f.Len == template.Variable && !m.v9()
 	if variable {
 		n.Value, n.Text = nil, "of variable length"
@@ -176,8 +176,9 @@ func (r *reader) specifier(m *message, f template.Field, scope bool) {
 	switch {
 	case f.Len == 0:
 		n.note("a field of no octets says nothing")
+	case m.v9() && e.Type >= ie.Unsigned8 && e.Type <= ie.Signed64: // any length is right there (RFC 3954 §8)
 	case !variable && !lengthFits(e.Type, int(f.Len)):
-		n.note(fmt.Sprintf("%s can't have %d octets (RFC 7011 §6)", e.Type, f.Len))
+		n.note(fmt.Sprintf("%s can't have %s (RFC 7011 §6)", e.Type, count(int(f.Len), "octet")))
 	case variable && fixedType(e.Type):
 		n.note(fmt.Sprintf("%s has no variable length (RFC 7011 §7)", e.Type))
 	}

@@ -185,8 +185,12 @@ func (r *reader) whole(t *template.Template) bool {
 func (r *reader) scope(n int, name, ref string) {
 	x := r.leaf(n, name)
 	x.Ref = ref
+	v := r.octets(x)
 	if n <= 8 {
-		x.number(number(r.octets(x)))
+		x.number(number(v))
+	}
+	if n == 4 && name == "scope System" {
+		x.Text = fmt.Sprintf("%d.%d.%d.%d, where it is an address", v[0], v[1], v[2], v[3])
 	}
 }
 
@@ -201,7 +205,8 @@ func (r *reader) length(f template.Field, version uint8) (n int, ok bool) {
 		return 0, false
 	}
 	x := r.leaf(size, elementName(f.Element)+" length").number(uint64(n))
-	x.Ref, x.Text = "RFC 7011 §7", "octets"
+	x.Ref = "RFC 7011 §7"
+	x.in("octets")
 	if size == 3 && n < 255 {
 		x.note("one octet would have been enough for this length")
 	}

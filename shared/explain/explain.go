@@ -28,6 +28,8 @@ func New(ts *template.Store) *Explainer { return &Explainer{store: ts} }
 // An Explanation is a datagram, node by node.
 type Explanation struct {
 	From      netip.AddrPort `json:"from"`
+	Exporter  netip.Addr     `json:"exporter"` // who sent it, for sFlow its agent
+	Domain    uint32         `json:"domain"`   // observation domain, source, engine, or sub-agent
 	Protocol  string         `json:"protocol"`
 	Octets    Octets         `json:"octets"`
 	Flows     int            `json:"flows"`     // records of flows; one of both directions counts once
@@ -69,7 +71,7 @@ func (e *Explainer) Explain(dg decode.Datagram) *Explanation {
 		return nil
 	}
 	e.n++
-	x := &Explanation{From: dg.From, Octets: dg.Data, Protocol: "unknown", Root: &Node{Length: len(dg.Data), Name: "datagram"}}
+	x := &Explanation{From: dg.From, Exporter: dg.From.Addr(), Octets: dg.Data, Protocol: "unknown", Root: &Node{Length: len(dg.Data), Name: "datagram"}}
 	r := &reader{e: e, x: x, d: dg.Data, end: len(dg.Data), on: x.Root, key: key}
 	r.clk.received = dg.Time
 	r.datagram()

@@ -172,7 +172,7 @@ func (r *reader) fixedHeader(l *layout) (h fixedHeader, ok bool) {
 	r.clk.set(int64(h.value[secondsOf])*1e9+int64(h.value[nanosecondsOf]), uint32(h.value[uptimeOf]), true)
 	h.node[uptimeOf].Text = r.clk.booted()
 	h.node[secondsOf].Text = r.clk.exported(h.node[secondsOf])
-	h.node[countOf].Text = "records"
+	h.node[countOf].in("records")
 	if h.value[nanosecondsOf] >= 1e9 {
 		h.node[nanosecondsOf].note("a second has a billion nanoseconds")
 	}
@@ -211,8 +211,8 @@ func (r *reader) fixedRecords(l *layout, h fixedHeader) {
 			count(n, "record"), size, have), l.headerRef)
 	}
 	if s := h.node[sequenceOf]; s != nil {
-		domain := uint32(h.value[engineType]<<8 | h.value[engineID])
-		r.e.sequences.follow(s, sequenceKey{r.x.From, l.version, domain}, uint32(h.value[sequenceOf]), uint32(n), "record", true)
+		r.x.Domain = uint32(h.value[engineType]<<8 | h.value[engineID])
+		r.e.sequences.follow(s, sequenceKey{r.x.From, l.version, r.x.Domain}, uint32(h.value[sequenceOf]), uint32(n), "record", true)
 	}
 	n = min(n, have)
 	for i := range n {

@@ -47,6 +47,9 @@ func (n *Node) number(v uint64) *Node {
 	return n
 }
 
+// in says in what the number of n counts.
+func (n *Node) in(units string) { n.Text = unit(units, string(n.Value)) }
+
 // walk calls f with n and all below it, parents first.
 func (n *Node) walk(f func(*Node)) {
 	f(n)

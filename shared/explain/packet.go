@@ -219,7 +219,7 @@ func (r *reader) pppoe() {
 	r.uint(1, "code")
 	r.uint(2, "session id")
 	_, n := r.uint(2, "length")
-	n.Text = "octets"
+	n.in("octets")
 	r.close(parent)
 	r.ppp()
 }
@@ -266,7 +266,7 @@ func (r *reader) ipv4() {
 	v, n = r.uint(1, "type of service")
 	n.Text = tosText(uint8(v))
 	total, n := r.uint(2, "total length")
-	n.Text = "octets"
+	n.in("octets")
 	r.uint(2, "identification")
 	frag, n := r.uint(2, "flags and offset")
 	n.Text = fragmentText(frag)
@@ -331,7 +331,7 @@ func (r *reader) ipv6() {
 		n.Text += ", " + t
 	}
 	size, n := r.uint(2, "payload length")
-	n.Text = "octets"
+	n.in("octets")
 	next := r.d[r.at]
 	r.protocol("next header")
 	r.uint(1, "hop limit")
@@ -476,7 +476,7 @@ func (r *reader) udp(proto uint8) {
 		return
 	}
 	_, n := r.uint(2, "length")
-	n.Text = "octets"
+	n.in("octets")
 	r.uint(2, "checksum")
 	r.close(parent)
 	switch {

@@ -67,7 +67,7 @@ func (r *reader) ipfix() {
 	}
 	h := r.header("version:2 length:2 exportTime:4 sequenceNumber:4 observationDomainId:4")
 	r.close(parent)
-	h[1].Text = "octets"
+	h[1].in("octets")
 	r.clk.set(int64(binary.BigEndian.Uint32(r.d[4:]))*1e9, 0, false)
 	h[2].Text = r.clk.exported(h[2])
 	m := &message{version: 10, domain: binary.BigEndian.Uint32(r.d[12:]), templates: 2, options: 3}
@@ -103,7 +103,7 @@ const setHeader = 4
 // sets explains the sets of a message, which ends beyond octets before the
 // datagram does.
 func (r *reader) sets(m *message, beyond int) {
-	r.m, r.key.Version = m, m.version
+	r.m, r.key.Version, r.x.Domain = m, m.version, m.domain
 	if m.session = r.e.store.Lookup(r.key); m.session != nil {
 		m.session.Saw(r.clk.now(), false) // its clock, by which templates expire
 	}
@@ -122,7 +122,7 @@ func (r *reader) sets(m *message, beyond int) {
 		parent := r.open(fmt.Sprintf("%s %d", word, id), m.setRef(id))
 		_, idNode := r.uint(2, word+" id")
 		_, length := r.uint(2, "length")
-		length.Text = "octets"
+		length.in("octets")
 		if n < setHeader || n > r.left()+setHeader {
 			m.unknown = true
 			what := fmt.Sprintf("a set of %d octets is shorter than its own header of 4", n)

@@ -85,6 +85,7 @@ func (r *reader) sflowHeader() (samples uint32, ok bool) {
 	if !agent.IsValid() || agent.IsUnspecified() {
 		from = r.x.From
 	}
+	r.x.Exporter, r.x.Domain = from.Addr(), word(0)
 	r.e.sequences.follow(fields[1], sequenceKey{from, 0, word(0)}, word(1), 1, "datagram", true)
 	return word(3), true
 }
@@ -156,7 +157,7 @@ func (r *reader) tag(names map[uint32]string) (format uint32, size int, ok bool)
 	n.Text = formatText(format, names)
 	r.on.Text = n.Text
 	v, n = r.uint(4, "length")
-	n.Text = "octets"
+	n.in("octets")
 	if v > uint64(r.left()) {
 		r.fault(n, decode.ErrShort, fmt.Sprintf("%d octets are promised, and there are %d", v, r.left()), sflowRef)
 		r.unread("octets", "they end before their length does")

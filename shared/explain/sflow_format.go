@@ -1,7 +1,7 @@
 package explain
 
 // A format is a record of sFlow: its fields as members takes them, and the
-// document that defines it.
+// document that defines it. What is behind | newer agents send.
 type format struct {
 	name, fields, ref string
 }
@@ -125,7 +125,7 @@ var counterFormats = map[uint32]format{
 	2001: {"host_adapters", "adapters:adapters", docHost},
 	2002: {"host_parent", "container_type:sourceType container_index", docHost},
 	2003: {"host_cpu", "load_one:float load_five:float load_fifteen:float proc_run proc_total cpu_num cpu_speed uptime cpu_user cpu_nice " +
-		"cpu_system cpu_idle cpu_wio cpu_intr cpu_sintr interrupts contexts", docHost},
+		"cpu_system cpu_idle cpu_wio cpu_intr cpu_sintr interrupts contexts | cpu_steal cpu_guest cpu_guest_nice", docHost},
 	2004: {"host_memory", "mem_total:u64 mem_free:u64 mem_shared:u64 mem_buffers:u64 mem_cached:u64 swap_total:u64 swap_free:u64 page_in " +
 		"page_out swap_in swap_out", docHost},
 	2005: {"host_disk_io", "disk_total:u64 disk_free:u64 part_max_used:percent reads bytes_read:u64 read_time writes bytes_written:u64 " +
@@ -157,6 +157,7 @@ var counterFormats = map[uint32]format{
 	2202: {"app_operations", "application:string success other timeout internal_error bad_request forbidden too_large not_implemented " +
 		"not_found unavailable unauthorized", docApp},
 	2203: {"app_resources", "user_time system_time mem_used:u64 mem_max:u64 fd_open fd_max conn_open conn_max", docApp},
+	2207: {"ovs_dp_stats", "n_hit n_missed n_lost n_mask_hit n_flows n_masks", "Open vSwitch, sflow.h"},
 	2206: {"app_workers", "workers_active workers_idle workers_max req_delayed req_dropped", docApp},
 
 	4413<<12 | 1: {"bst_device_buffers", "uc_pc:percent mc_pc:percent", "sFlow Broadcom buffers"},

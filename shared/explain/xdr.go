@@ -11,13 +11,17 @@ import (
 )
 
 // members takes the fields of an XDR structure: "name" is a number of 32 bits,
-// "name:type" what the type says. It returns where they began, and false if
-// they are not all there; what is there of the last one is still to be taken.
+// "name:type" what the type says, and at "|" the structure may end. It returns
+// where they began, and false if they are not all there; what is there of the
+// last one is still to be taken.
 func (r *reader) members(fields string) (at int, ok bool) {
 	at = r.at
 	for f := range strings.FieldsSeq(fields) {
+		if f == "|" && r.left() == 0 {
+			break
+		}
 		name, typ, _ := strings.Cut(f, ":")
-		if !r.member(name, typ) {
+		if f != "|" && !r.member(name, typ) {
 			return at, false
 		}
 	}
@@ -165,7 +169,7 @@ func (r *reader) xdrString(name string, isText bool) bool {
 		return false
 	}
 	v, size := r.uint(4, name+" length")
-	size.Text = "octets"
+	size.in("octets")
 	if v > uint64(r.left()) {
 		size.note("the record has less")
 		return false

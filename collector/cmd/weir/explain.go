@@ -81,7 +81,7 @@ are read twice, so that data which come before their template are explained too.
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.packets, "packet", "", "explain only packet `N`, or N-M, as the file counts them")
-	fl.StringVar(&f.exporter, "exporter", "", "explain only what comes from this `ADDRESS`")
+	fl.StringVar(&f.exporter, "exporter", "", "explain only what comes from this `ADDRESS`, or from this agent of sFlow")
 	fl.BoolVar(&f.faults, "faults", false, "explain only datagrams with a fault or a note")
 	fl.IntVar(&f.limit, "limit", 0, "stop after `N` datagrams")
 	fl.StringVar(&f.records, "records", "auto", "print `N` records of a set: the first ones and the last; auto: all of up to 4, else 2; all")
@@ -288,7 +288,7 @@ func (x *explaining) explain(name string, m source.Message) error {
 	e := x.e.Explain(m.Datagram)
 	switch {
 	case e == nil, x.first > 0 && m.Index < x.first, x.last > 0 && m.Index > x.last,
-		x.exporter.IsValid() && m.From.Addr().Unmap() != x.exporter,
+		x.exporter.IsValid() && m.From.Addr().Unmap() != x.exporter && e.Exporter.Unmap() != x.exporter,
 		x.faults && !e.Odd():
 		return nil
 	}
