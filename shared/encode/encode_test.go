@@ -144,7 +144,11 @@ func check(t *testing.T, p Profile, b *flow.Batch, f *flow.Flow, extras int) {
 					name = strings.Replace(name, "ipv4", "ipv6", 1) // netflow.… only: others don't say
 				}
 			}
-			want[name] = wantText(b, f, value{x, p.how(x, path.Form)})
+			how := p.how(x, path.Form)
+			if _, taken := want[name]; taken {
+				name, how = "netflow."+string(snake([]byte(flow.Fields[x].IPFIX))), asUint
+			}
+			want[name] = wantText(b, f, value{x, how})
 		}
 	}
 	for format, got := range map[string]map[string]any{

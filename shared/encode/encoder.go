@@ -147,9 +147,13 @@ func (p Profile) how(x flow.Field, f flow.Form) how {
 // tree lays out the columns of s as the profile nests them. The map that takes
 // the extras, "netflow" in ECS and else the root, comes last in its parent.
 func (p Profile) tree(s shape) *node {
-	root := &node{}
+	root, taken := &node{}, map[string]bool{}
 	for x, ok := s.set.Next(0); ok && int(x) < flow.NumFields; x, ok = s.set.Next(x + 1) {
 		for _, path := range p.paths(x) {
+			if taken[path.Name] {
+				path = flow.Path{Name: "netflow." + string(snake([]byte(flow.Fields[x].IPFIX)))}
+			}
+			taken[path.Name] = true
 			n := root
 			parts := strings.Split(path.Name, ".")
 			for _, part := range parts[:len(parts)-1] {

@@ -15,6 +15,7 @@ const (
 	pairSrcASDstAS
 	pairInIfOutIf
 	pairInVRFOutVRF
+	pairInIfSpeedOutIfSpeed
 	pairSrcPortDstPort
 	pairNATSrcPortNATDstPort
 	pairSrcVLANDstVLAN
@@ -36,6 +37,8 @@ func partner(x flow.Field) (other flow.Field, both uint8, ok bool) {
 		return flow.FieldOutIf, pairInIfOutIf, true
 	case flow.FieldInVRF:
 		return flow.FieldOutVRF, pairInVRFOutVRF, true
+	case flow.FieldInIfSpeed:
+		return flow.FieldOutIfSpeed, pairInIfSpeedOutIfSpeed, true
 	case flow.FieldSrcPort:
 		return flow.FieldDstPort, pairSrcPortDstPort, true
 	case flow.FieldNATSrcPort:
@@ -91,6 +94,10 @@ func patch(t []byte, f *flow.Flow, at []place) {
 			binary.BigEndian.PutUint32(t[p.off:], f.OutVRF)
 		case uint8(flow.FieldMPLSLabel):
 			binary.BigEndian.PutUint32(t[p.off:], f.MPLSLabel)
+		case uint8(flow.FieldInIfSpeed):
+			binary.BigEndian.PutUint32(t[p.off:], f.InIfSpeed)
+		case uint8(flow.FieldOutIfSpeed):
+			binary.BigEndian.PutUint32(t[p.off:], f.OutIfSpeed)
 		case uint8(flow.FieldSrcPort):
 			binary.BigEndian.PutUint16(t[p.off:], f.SrcPort)
 		case uint8(flow.FieldDstPort):
@@ -146,6 +153,9 @@ func patch(t []byte, f *flow.Flow, at []place) {
 		case pairInVRFOutVRF:
 			binary.BigEndian.PutUint32(t[p.off:], f.InVRF)
 			binary.BigEndian.PutUint32(t[p.off2:], f.OutVRF)
+		case pairInIfSpeedOutIfSpeed:
+			binary.BigEndian.PutUint32(t[p.off:], f.InIfSpeed)
+			binary.BigEndian.PutUint32(t[p.off2:], f.OutIfSpeed)
 		case pairSrcPortDstPort:
 			binary.BigEndian.PutUint16(t[p.off:], f.SrcPort)
 			binary.BigEndian.PutUint16(t[p.off2:], f.DstPort)

@@ -19,10 +19,12 @@ package flow
 //	       (Unix nanoseconds; template knows the encodings), "app" (RFC 6759)
 //	pair   the column that a template usually has beside this one: both are
 //	       then stored in one pass over the rows
-//	ipfix  name in the profile ipfix, where no element gives one
+//	ipfix  name in the profile ipfix, where no element gives one: columns with an
+//	       empty ie are weir's own
 //	ecs    names in Elastic's Common Schema, ":form" appended where the value is
 //	       not written as is; default "netflow." + the IPFIX name in snake case;
-//	       "-" leaves it out
+//	       "-" leaves it out; of two columns with one name in a record the first
+//	       has it, and the other its default
 //	flat   name in the profile flat; default: the Go name in snake case
 //	cim    name in Splunk's Common Information Model; default: the flat name
 //	doc    what the column means, where the element's name doesn't say it
@@ -63,6 +65,28 @@ type Flow struct {
 	MPLSLabel    uint32 `ie:"70" doc:"top label stack entry: label, experimental bits, bottom bit"`
 	AppName      Str    `ie:"96" cim:"app"`
 	User         Str    `ie:"371,40000" ecs:"user.name"`
+	InIfSpeed    uint32 `ie:"" pair:"OutIfSpeed" ipfix:"ingressInterfaceSpeed" doc:"kbit/s"`
+	OutIfSpeed   uint32 `ie:"" ipfix:"egressInterfaceSpeed" doc:"kbit/s"`
+
+	ExporterName Name `ie:"" ipfix:"exporterName" ecs:"observer.name" cim:"dvc"`
+	ExporterSite Name `ie:"" ipfix:"exporterSite" ecs:"observer.geo.name"`
+	InIfName     Name `ie:"" ipfix:"ingressInterfaceName" ecs:"observer.ingress.interface.name"`
+	OutIfName    Name `ie:"" ipfix:"egressInterfaceName" ecs:"observer.egress.interface.name"`
+	InIfDesc     Name `ie:"" ipfix:"ingressInterfaceDescription" ecs:"observer.ingress.interface.alias"`
+	OutIfDesc    Name `ie:"" ipfix:"egressInterfaceDescription" ecs:"observer.egress.interface.alias"`
+	InIfRole     Name `ie:"" ipfix:"ingressInterfaceRole" ecs:"observer.ingress.zone" cim:"src_zone" doc:"operator's word, as external"`
+	OutIfRole    Name `ie:"" ipfix:"egressInterfaceRole" ecs:"observer.egress.zone" cim:"dest_zone" doc:"operator's word, as external"`
+	InVRFName    Name `ie:"" ipfix:"ingressVRFName"`
+	OutVRFName   Name `ie:"" ipfix:"egressVRFName"`
+	SrcNet       Name `ie:"" ipfix:"sourceNetworkName" doc:"operator's name of the longest prefix"`
+	DstNet       Name `ie:"" ipfix:"destinationNetworkName" doc:"operator's name of the longest prefix"`
+	SrcSite      Name `ie:"" ipfix:"sourceSite" ecs:"source.geo.name"`
+	DstSite      Name `ie:"" ipfix:"destinationSite" ecs:"destination.geo.name"`
+	SrcRole      Name `ie:"" ipfix:"sourceRole" doc:"operator's word, as servers"`
+	DstRole      Name `ie:"" ipfix:"destinationRole" doc:"operator's word, as servers"`
+	SrcCountry   Name `ie:"" ipfix:"sourceCountry" ecs:"source.geo.country_iso_code" doc:"ISO 3166-1, two letters"`
+	DstCountry   Name `ie:"" ipfix:"destinationCountry" ecs:"destination.geo.country_iso_code" doc:"ISO 3166-1, two letters"`
+	Perimeter    Name `ie:"" ipfix:"perimeterDirection" ecs:"network.direction" doc:"inbound, outbound, internal or external, by the home networks"`
 
 	SrcPort    uint16 `ie:"7" pair:"DstPort" ecs:"source.port"`
 	DstPort    uint16 `ie:"11" ecs:"destination.port" cim:"dest_port"`
@@ -94,10 +118,16 @@ const (
 	Reverse      Mark = 1 << iota // the second flow of a record that was split (RFC 5103)
 	TimeReplaced                  // Start or End was impossible or unknown, and is Received
 	LinkBytes                     // Bytes is the frame's length, as its network layer has none that weir could read
+	AppGuessed                    // AppName is what IANA has for a port; nobody has looked into the packets
 )
 
 // Str is a string column: an index into its Batch's Strings. Zero is "".
 type Str uint32
+
+// Name is a Str below 65536, for columns whose texts are few: what operators
+// and exporters call things. A batch with more strings has no room for the
+// names behind them.
+type Name uint16
 
 // MAC is an EUI-48 address in the low 48 bits, first octet highest.
 type MAC uint64

@@ -31,10 +31,11 @@ func Example() {
 	// applicationName dns
 }
 
-// Copying the row is a quarter of the decoding.
+// Copying the row is a quarter of the decoding: 40 octets, which the columns of
+// weir's own take, are 3 % of it.
 func TestSize(t *testing.T) {
-	if n := unsafe.Sizeof(Flow{}); n > 320 {
-		t.Errorf("a Flow has %d octets: more than five cache lines", n)
+	if n := unsafe.Sizeof(Flow{}); n > 352 {
+		t.Errorf("a Flow has %d octets: more than five and a half cache lines", n)
 	}
 }
 
@@ -49,7 +50,11 @@ func TestFieldsAreTold(t *testing.T) {
 			names[n] = c.Name
 		}
 		for _, p := range c.ECS {
-			if other, ok := names["ECS "+p.Name]; ok {
+			other, ok := names["ECS "+p.Name]
+			if c.Name == "Direction" && other == "Perimeter" { // gives way to it
+				continue
+			}
+			if ok {
 				t.Errorf("%s and %s are both called %s", other, c.Name, p.Name)
 			}
 			names["ECS "+p.Name] = c.Name

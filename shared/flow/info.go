@@ -8,7 +8,7 @@ const (
 	KindTime             // int64, Unix nanoseconds, UTC
 	KindAddr             // Addr
 	KindMAC              // MAC
-	KindStr              // Str, in the Batch's Strings
+	KindStr              // Str or Name, in the Batch's Strings
 	KindApp              // uint64: RFC 6759 engine in the top octet, selector in the others
 )
 

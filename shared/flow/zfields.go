@@ -33,6 +33,27 @@ const (
 	FieldMPLSLabel
 	FieldAppName
 	FieldUser
+	FieldInIfSpeed
+	FieldOutIfSpeed
+	FieldExporterName
+	FieldExporterSite
+	FieldInIfName
+	FieldOutIfName
+	FieldInIfDesc
+	FieldOutIfDesc
+	FieldInIfRole
+	FieldOutIfRole
+	FieldInVRFName
+	FieldOutVRFName
+	FieldSrcNet
+	FieldDstNet
+	FieldSrcSite
+	FieldDstSite
+	FieldSrcRole
+	FieldDstRole
+	FieldSrcCountry
+	FieldDstCountry
+	FieldPerimeter
 	FieldSrcPort
 	FieldDstPort
 	FieldNATSrcPort
@@ -89,6 +110,27 @@ var Fields = [NumFields]Info{
 	{Name: "MPLSLabel", Kind: KindUint, Size: 4, IEs: []uint16{0x46}, IPFIX: "mplsTopLabelStackSection", IPFIX6: "", ECS: []Path{{"netflow.mpls_top_label_stack_section", FormPlain}}, Flat: "mpls_label", CIM: "mpls_label", Doc: "top label stack entry: label, experimental bits, bottom bit"},
 	{Name: "AppName", Kind: KindStr, Size: 4, IEs: []uint16{0x60}, IPFIX: "applicationName", IPFIX6: "", ECS: []Path{{"netflow.application_name", FormPlain}}, Flat: "app_name", CIM: "app", Doc: ""},
 	{Name: "User", Kind: KindStr, Size: 4, IEs: []uint16{0x173, 0x9c40}, IPFIX: "userName", IPFIX6: "", ECS: []Path{{"user.name", FormPlain}}, Flat: "user", CIM: "user", Doc: ""},
+	{Name: "InIfSpeed", Kind: KindUint, Size: 4, IPFIX: "ingressInterfaceSpeed", IPFIX6: "", ECS: []Path{{"netflow.ingress_interface_speed", FormPlain}}, Flat: "in_if_speed", CIM: "in_if_speed", Doc: "kbit/s"},
+	{Name: "OutIfSpeed", Kind: KindUint, Size: 4, IPFIX: "egressInterfaceSpeed", IPFIX6: "", ECS: []Path{{"netflow.egress_interface_speed", FormPlain}}, Flat: "out_if_speed", CIM: "out_if_speed", Doc: "kbit/s"},
+	{Name: "ExporterName", Kind: KindStr, Size: 2, IPFIX: "exporterName", IPFIX6: "", ECS: []Path{{"observer.name", FormPlain}}, Flat: "exporter_name", CIM: "dvc", Doc: ""},
+	{Name: "ExporterSite", Kind: KindStr, Size: 2, IPFIX: "exporterSite", IPFIX6: "", ECS: []Path{{"observer.geo.name", FormPlain}}, Flat: "exporter_site", CIM: "exporter_site", Doc: ""},
+	{Name: "InIfName", Kind: KindStr, Size: 2, IPFIX: "ingressInterfaceName", IPFIX6: "", ECS: []Path{{"observer.ingress.interface.name", FormPlain}}, Flat: "in_if_name", CIM: "in_if_name", Doc: ""},
+	{Name: "OutIfName", Kind: KindStr, Size: 2, IPFIX: "egressInterfaceName", IPFIX6: "", ECS: []Path{{"observer.egress.interface.name", FormPlain}}, Flat: "out_if_name", CIM: "out_if_name", Doc: ""},
+	{Name: "InIfDesc", Kind: KindStr, Size: 2, IPFIX: "ingressInterfaceDescription", IPFIX6: "", ECS: []Path{{"observer.ingress.interface.alias", FormPlain}}, Flat: "in_if_desc", CIM: "in_if_desc", Doc: ""},
+	{Name: "OutIfDesc", Kind: KindStr, Size: 2, IPFIX: "egressInterfaceDescription", IPFIX6: "", ECS: []Path{{"observer.egress.interface.alias", FormPlain}}, Flat: "out_if_desc", CIM: "out_if_desc", Doc: ""},
+	{Name: "InIfRole", Kind: KindStr, Size: 2, IPFIX: "ingressInterfaceRole", IPFIX6: "", ECS: []Path{{"observer.ingress.zone", FormPlain}}, Flat: "in_if_role", CIM: "src_zone", Doc: "operator's word, as external"},
+	{Name: "OutIfRole", Kind: KindStr, Size: 2, IPFIX: "egressInterfaceRole", IPFIX6: "", ECS: []Path{{"observer.egress.zone", FormPlain}}, Flat: "out_if_role", CIM: "dest_zone", Doc: "operator's word, as external"},
+	{Name: "InVRFName", Kind: KindStr, Size: 2, IPFIX: "ingressVRFName", IPFIX6: "", ECS: []Path{{"netflow.ingress_vrf_name", FormPlain}}, Flat: "in_vrf_name", CIM: "in_vrf_name", Doc: ""},
+	{Name: "OutVRFName", Kind: KindStr, Size: 2, IPFIX: "egressVRFName", IPFIX6: "", ECS: []Path{{"netflow.egress_vrf_name", FormPlain}}, Flat: "out_vrf_name", CIM: "out_vrf_name", Doc: ""},
+	{Name: "SrcNet", Kind: KindStr, Size: 2, IPFIX: "sourceNetworkName", IPFIX6: "", ECS: []Path{{"netflow.source_network_name", FormPlain}}, Flat: "src_net", CIM: "src_net", Doc: "operator's name of the longest prefix"},
+	{Name: "DstNet", Kind: KindStr, Size: 2, IPFIX: "destinationNetworkName", IPFIX6: "", ECS: []Path{{"netflow.destination_network_name", FormPlain}}, Flat: "dst_net", CIM: "dst_net", Doc: "operator's name of the longest prefix"},
+	{Name: "SrcSite", Kind: KindStr, Size: 2, IPFIX: "sourceSite", IPFIX6: "", ECS: []Path{{"source.geo.name", FormPlain}}, Flat: "src_site", CIM: "src_site", Doc: ""},
+	{Name: "DstSite", Kind: KindStr, Size: 2, IPFIX: "destinationSite", IPFIX6: "", ECS: []Path{{"destination.geo.name", FormPlain}}, Flat: "dst_site", CIM: "dst_site", Doc: ""},
+	{Name: "SrcRole", Kind: KindStr, Size: 2, IPFIX: "sourceRole", IPFIX6: "", ECS: []Path{{"netflow.source_role", FormPlain}}, Flat: "src_role", CIM: "src_role", Doc: "operator's word, as servers"},
+	{Name: "DstRole", Kind: KindStr, Size: 2, IPFIX: "destinationRole", IPFIX6: "", ECS: []Path{{"netflow.destination_role", FormPlain}}, Flat: "dst_role", CIM: "dst_role", Doc: "operator's word, as servers"},
+	{Name: "SrcCountry", Kind: KindStr, Size: 2, IPFIX: "sourceCountry", IPFIX6: "", ECS: []Path{{"source.geo.country_iso_code", FormPlain}}, Flat: "src_country", CIM: "src_country", Doc: "ISO 3166-1, two letters"},
+	{Name: "DstCountry", Kind: KindStr, Size: 2, IPFIX: "destinationCountry", IPFIX6: "", ECS: []Path{{"destination.geo.country_iso_code", FormPlain}}, Flat: "dst_country", CIM: "dst_country", Doc: "ISO 3166-1, two letters"},
+	{Name: "Perimeter", Kind: KindStr, Size: 2, IPFIX: "perimeterDirection", IPFIX6: "", ECS: []Path{{"network.direction", FormPlain}}, Flat: "perimeter", CIM: "perimeter", Doc: "inbound, outbound, internal or external, by the home networks"},
 	{Name: "SrcPort", Kind: KindUint, Size: 2, IEs: []uint16{0x7}, IPFIX: "sourceTransportPort", IPFIX6: "", ECS: []Path{{"source.port", FormPlain}}, Flat: "src_port", CIM: "src_port", Doc: ""},
 	{Name: "DstPort", Kind: KindUint, Size: 2, IEs: []uint16{0xb}, IPFIX: "destinationTransportPort", IPFIX6: "", ECS: []Path{{"destination.port", FormPlain}}, Flat: "dst_port", CIM: "dest_port", Doc: ""},
 	{Name: "NATSrcPort", Kind: KindUint, Size: 2, IEs: []uint16{0xe3, 0x9c43}, IPFIX: "postNAPTSourceTransportPort", IPFIX6: "", ECS: []Path{{"source.nat.port", FormPlain}}, Flat: "nat_src_port", CIM: "src_translated_port", Doc: ""},
@@ -159,6 +201,48 @@ func (f *Flow) Uint(x Field) uint64 {
 		return uint64(f.AppName)
 	case FieldUser:
 		return uint64(f.User)
+	case FieldInIfSpeed:
+		return uint64(f.InIfSpeed)
+	case FieldOutIfSpeed:
+		return uint64(f.OutIfSpeed)
+	case FieldExporterName:
+		return uint64(f.ExporterName)
+	case FieldExporterSite:
+		return uint64(f.ExporterSite)
+	case FieldInIfName:
+		return uint64(f.InIfName)
+	case FieldOutIfName:
+		return uint64(f.OutIfName)
+	case FieldInIfDesc:
+		return uint64(f.InIfDesc)
+	case FieldOutIfDesc:
+		return uint64(f.OutIfDesc)
+	case FieldInIfRole:
+		return uint64(f.InIfRole)
+	case FieldOutIfRole:
+		return uint64(f.OutIfRole)
+	case FieldInVRFName:
+		return uint64(f.InVRFName)
+	case FieldOutVRFName:
+		return uint64(f.OutVRFName)
+	case FieldSrcNet:
+		return uint64(f.SrcNet)
+	case FieldDstNet:
+		return uint64(f.DstNet)
+	case FieldSrcSite:
+		return uint64(f.SrcSite)
+	case FieldDstSite:
+		return uint64(f.DstSite)
+	case FieldSrcRole:
+		return uint64(f.SrcRole)
+	case FieldDstRole:
+		return uint64(f.DstRole)
+	case FieldSrcCountry:
+		return uint64(f.SrcCountry)
+	case FieldDstCountry:
+		return uint64(f.DstCountry)
+	case FieldPerimeter:
+		return uint64(f.Perimeter)
 	case FieldSrcPort:
 		return uint64(f.SrcPort)
 	case FieldDstPort:
@@ -251,6 +335,48 @@ func (f *Flow) SetUint(x Field, v uint64) {
 		f.AppName = Str(v)
 	case FieldUser:
 		f.User = Str(v)
+	case FieldInIfSpeed:
+		f.InIfSpeed = uint32(v)
+	case FieldOutIfSpeed:
+		f.OutIfSpeed = uint32(v)
+	case FieldExporterName:
+		f.ExporterName = Name(v)
+	case FieldExporterSite:
+		f.ExporterSite = Name(v)
+	case FieldInIfName:
+		f.InIfName = Name(v)
+	case FieldOutIfName:
+		f.OutIfName = Name(v)
+	case FieldInIfDesc:
+		f.InIfDesc = Name(v)
+	case FieldOutIfDesc:
+		f.OutIfDesc = Name(v)
+	case FieldInIfRole:
+		f.InIfRole = Name(v)
+	case FieldOutIfRole:
+		f.OutIfRole = Name(v)
+	case FieldInVRFName:
+		f.InVRFName = Name(v)
+	case FieldOutVRFName:
+		f.OutVRFName = Name(v)
+	case FieldSrcNet:
+		f.SrcNet = Name(v)
+	case FieldDstNet:
+		f.DstNet = Name(v)
+	case FieldSrcSite:
+		f.SrcSite = Name(v)
+	case FieldDstSite:
+		f.DstSite = Name(v)
+	case FieldSrcRole:
+		f.SrcRole = Name(v)
+	case FieldDstRole:
+		f.DstRole = Name(v)
+	case FieldSrcCountry:
+		f.SrcCountry = Name(v)
+	case FieldDstCountry:
+		f.DstCountry = Name(v)
+	case FieldPerimeter:
+		f.Perimeter = Name(v)
 	case FieldSrcPort:
 		f.SrcPort = uint16(v)
 	case FieldDstPort:

@@ -32,8 +32,6 @@ const (
 	opNATDstAddr16
 	opExporter4
 	opExporter16
-	opSender4
-	opSender16
 	opSrcAS4
 	opSrcAS2
 	opDstAS4
@@ -79,7 +77,6 @@ const (
 	opDirection1
 	opSrcMask1
 	opDstMask1
-	opVersion1
 	opIPVersion1
 	opEndReason1
 	opFwdStatus1
@@ -345,10 +342,6 @@ func natural(x flow.Field, n int) opcode {
 		return opExporter4
 	case int(flow.FieldExporter)<<8 | 16:
 		return opExporter16
-	case int(flow.FieldSender)<<8 | 4:
-		return opSender4
-	case int(flow.FieldSender)<<8 | 16:
-		return opSender16
 	case int(flow.FieldSrcAS)<<8 | 4:
 		return opSrcAS4
 	case int(flow.FieldSrcAS)<<8 | 2:
@@ -439,8 +432,6 @@ func natural(x flow.Field, n int) opcode {
 		return opSrcMask1
 	case int(flow.FieldDstMask)<<8 | 1:
 		return opDstMask1
-	case int(flow.FieldVersion)<<8 | 1:
-		return opVersion1
 	case int(flow.FieldIPVersion)<<8 | 1:
 		return opIPVersion1
 	case int(flow.FieldEndReason)<<8 | 1:
@@ -639,18 +630,6 @@ func (o *op) run(fl []flow.Flow, d []byte, stride int) {
 		for i := range fl {
 			f := &fl[i]
 			f.Exporter = flow.Addr(d[a:])
-			a += stride
-		}
-	case opSender4:
-		for i := range fl {
-			f := &fl[i]
-			*(*[4]byte)(f.Sender[12:]) = [4]byte(d[a:])
-			a += stride
-		}
-	case opSender16:
-		for i := range fl {
-			f := &fl[i]
-			f.Sender = flow.Addr(d[a:])
 			a += stride
 		}
 	case opSrcAS4:
@@ -921,12 +900,6 @@ func (o *op) run(fl []flow.Flow, d []byte, stride int) {
 		for i := range fl {
 			f := &fl[i]
 			f.DstMask = uint8(d[a])
-			a += stride
-		}
-	case opVersion1:
-		for i := range fl {
-			f := &fl[i]
-			f.Version = uint8(d[a])
 			a += stride
 		}
 	case opIPVersion1:

@@ -44,7 +44,7 @@ type column struct {
 
 func newColumn(x flow.Field) *column {
 	c := &column{}
-	switch flow.Fields[x].Size {
+	switch width(x) {
 	case 1:
 		c.u8 = make([]uint8, blockRows)
 	case 2:
@@ -59,11 +59,20 @@ func newColumn(x flow.Field) *column {
 	return c
 }
 
+// width returns the octets of a value of column x in a block, which numbers its
+// texts by itself.
+func width(x flow.Field) uint8 {
+	if flow.Fields[x].Kind == flow.KindStr {
+		return 4
+	}
+	return flow.Fields[x].Size
+}
+
 // What a block holds before its first column, and what a column takes.
 const blockSize = int64(unsafe.Sizeof(Block{})) + 2*blockRows
 
 func columnSize(x flow.Field) int64 {
-	return int64(unsafe.Sizeof(column{})) + blockRows*int64(flow.Fields[x].Size)
+	return int64(unsafe.Sizeof(column{})) + blockRows*int64(width(x))
 }
 
 // put stores column x of the flows from row at on.

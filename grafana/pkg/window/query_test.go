@@ -68,12 +68,17 @@ func TestQueryNaive(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	w := New(64<<20, time.Unix(0, 0))
 	var flows []flow.Flow
-	var names [][2]string // AppName and User
+	var names []map[flow.Field]string
 	for range 12 {
 		b := randomBatch(r, 1000)
 		for i := range b.Flows {
 			flows = append(flows, b.Flows[i])
-			names = append(names, [2]string{string(b.Strings.Get(b.Flows[i].AppName)), string(b.Strings.Get(b.Flows[i].User))})
+			names = append(names, map[flow.Field]string{})
+			for x := range flow.Field(flow.NumFields) {
+				if flow.Fields[x].Kind == flow.KindStr {
+					names[len(names)-1][x] = string(b.Strings.Get(flow.Str(b.Flows[i].Uint(x))))
+				}
+			}
 		}
 		w.Write(ctx, b)
 	}
@@ -91,7 +96,7 @@ func TestQueryNaive(t *testing.T) {
 	}
 }
 
-func checkNaive(t *testing.T, v View, q Query, flows []flow.Flow, names [][2]string) {
+func checkNaive(t *testing.T, v View, q Query, flows []flow.Flow, names []map[flow.Field]string) {
 	to := q.To
 	for bin := q.From; q.Bin > 0 && bin < q.To; bin += q.Bin {
 		to = bin + q.Bin
@@ -134,13 +139,12 @@ func checkNaive(t *testing.T, v View, q Query, flows []flow.Flow, names [][2]str
 		g := Group{}
 		for _, x := range q.GroupBy {
 			v := Value{Field: x, Set: f.Set.Has(x)}
+			text, isText := names[i][x]
 			switch a := f.Addr(x); {
 			case a != nil:
 				v.Addr = *a
-			case x == flow.FieldAppName:
-				v.Str = names[i][0]
-			case x == flow.FieldUser:
-				v.Str = names[i][1]
+			case isText:
+				v.Str = text
 			default:
 				v.Uint = f.Uint(x)
 			}

@@ -68,15 +68,15 @@ func (v View) NewestFlows(from, to int64, limit int) (refs []Ref, total int) {
 	return refs, total
 }
 
-// Flow copies the columns of row i to f. Its strings are the block's numbers,
-// its extras stay behind.
+// Flow copies the columns of row i to f. Its strings are the block's numbers; a
+// flow.Name whose number is too large, and the extras, stay behind.
 func (b *Block) Flow(i int, f *flow.Flow) {
 	*f = flow.Flow{Set: b.Set(i)}
 	for x, ok := f.Set.Next(0); ok && int(x) < flow.NumFields; x, ok = f.Set.Next(x + 1) {
 		if a := f.Addr(x); a != nil {
 			*a = b.Addr(x, i)
-		} else {
-			f.SetUint(x, b.Uint(x, i))
+		} else if f.SetUint(x, b.Uint(x, i)); f.Uint(x) != b.Uint(x, i) {
+			f.Set.Del(x)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 func le32(d []byte) uint32         { return binary.LittleEndian.Uint32(d) }
 func putLE32(d []byte, v uint32)   { binary.LittleEndian.PutUint32(d, v) }
+func le16(d []byte) uint16         { return binary.LittleEndian.Uint16(d) }
+func putLE16(d []byte, v uint16)   { binary.LittleEndian.PutUint16(d, v) }
 func has(bits []byte, i int) bool  { return bits[i>>3]>>(i&7)&1 != 0 }
 func octets(rows int) (octets int) { return (rows + 7) / 8 }
 

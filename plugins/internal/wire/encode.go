@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/weirflow/weir/plugins/detectpb"
 	"github.com/weirflow/weir/shared/flow"
@@ -92,29 +93,40 @@ func (e *Encoder) Encode(m *detectpb.Batch, b *flow.Batch, fl []flow.Flow) int {
 }
 
 // strings numbers the texts that the columns of m use, from 1, and puts them
-// into m.
+// into m. A column that is too narrow for a text's number has none there.
 func (e *Encoder) strings(m *detectpb.Batch, b *flow.Batch) {
 	e.remap = append(e.remap[:0], make([]uint32, b.Strings.Len()+1)...)
 	for _, c := range m.Columns {
-		if flow.Fields[e.fields[c.Index]].Kind != flow.KindStr {
+		x := e.fields[c.Index]
+		if flow.Fields[x].Kind != flow.KindStr {
+			continue
+		}
+		if width(x) == 4 {
+			for i := range int(m.Rows) {
+				putLE32(c.Data[4*i:], e.number(m, b, le32(c.Data[4*i:])))
+			}
 			continue
 		}
 		for i := range int(m.Rows) {
-			v := le32(c.Data[4*i:])
-			if v == 0 {
-				continue
+			n := e.number(m, b, uint32(le16(c.Data[2*i:])))
+			if n > math.MaxUint16 {
+				n = 0
 			}
-			if int(v) >= len(e.remap) { // of another batch: it has no text
-				putLE32(c.Data[4*i:], 0)
-				continue
-			}
-			if e.remap[v] == 0 {
-				m.Strings = append(m.Strings, bytes.Clone(b.Strings.Get(flow.Str(v))))
-				e.remap[v] = uint32(len(m.Strings))
-			}
-			putLE32(c.Data[4*i:], e.remap[v])
+			putLE16(c.Data[2*i:], uint16(n))
 		}
 	}
+}
+
+// number returns the number in m of the text v of b, 0 if it has none.
+func (e *Encoder) number(m *detectpb.Batch, b *flow.Batch, v uint32) uint32 {
+	if v == 0 || int(v) >= len(e.remap) { // of another batch
+		return 0
+	}
+	if e.remap[v] == 0 {
+		m.Strings = append(m.Strings, bytes.Clone(b.Strings.Get(flow.Str(v))))
+		e.remap[v] = uint32(len(m.Strings))
+	}
+	return e.remap[v]
 }
 
 // present appends a bit for each row of fl: whether it has column x.

@@ -131,6 +131,90 @@ func load(d []byte, fl []flow.Flow, x flow.Field) {
 		for i := range fl {
 			binary.LittleEndian.PutUint32(d[4*i:], uint32(fl[i].User))
 		}
+	case flow.FieldInIfSpeed:
+		for i := range fl {
+			binary.LittleEndian.PutUint32(d[4*i:], fl[i].InIfSpeed)
+		}
+	case flow.FieldOutIfSpeed:
+		for i := range fl {
+			binary.LittleEndian.PutUint32(d[4*i:], fl[i].OutIfSpeed)
+		}
+	case flow.FieldExporterName:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].ExporterName))
+		}
+	case flow.FieldExporterSite:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].ExporterSite))
+		}
+	case flow.FieldInIfName:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].InIfName))
+		}
+	case flow.FieldOutIfName:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].OutIfName))
+		}
+	case flow.FieldInIfDesc:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].InIfDesc))
+		}
+	case flow.FieldOutIfDesc:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].OutIfDesc))
+		}
+	case flow.FieldInIfRole:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].InIfRole))
+		}
+	case flow.FieldOutIfRole:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].OutIfRole))
+		}
+	case flow.FieldInVRFName:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].InVRFName))
+		}
+	case flow.FieldOutVRFName:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].OutVRFName))
+		}
+	case flow.FieldSrcNet:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].SrcNet))
+		}
+	case flow.FieldDstNet:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].DstNet))
+		}
+	case flow.FieldSrcSite:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].SrcSite))
+		}
+	case flow.FieldDstSite:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].DstSite))
+		}
+	case flow.FieldSrcRole:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].SrcRole))
+		}
+	case flow.FieldDstRole:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].DstRole))
+		}
+	case flow.FieldSrcCountry:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].SrcCountry))
+		}
+	case flow.FieldDstCountry:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].DstCountry))
+		}
+	case flow.FieldPerimeter:
+		for i := range fl {
+			binary.LittleEndian.PutUint16(d[2*i:], uint16(fl[i].Perimeter))
+		}
 	case flow.FieldSrcPort:
 		for i := range fl {
 			binary.LittleEndian.PutUint16(d[2*i:], fl[i].SrcPort)
@@ -336,6 +420,90 @@ func store(fl []flow.Flow, d []byte, x flow.Field) {
 	case flow.FieldUser:
 		for i := range fl {
 			fl[i].User = flow.Str(binary.LittleEndian.Uint32(d[4*i:]))
+		}
+	case flow.FieldInIfSpeed:
+		for i := range fl {
+			fl[i].InIfSpeed = binary.LittleEndian.Uint32(d[4*i:])
+		}
+	case flow.FieldOutIfSpeed:
+		for i := range fl {
+			fl[i].OutIfSpeed = binary.LittleEndian.Uint32(d[4*i:])
+		}
+	case flow.FieldExporterName:
+		for i := range fl {
+			fl[i].ExporterName = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldExporterSite:
+		for i := range fl {
+			fl[i].ExporterSite = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldInIfName:
+		for i := range fl {
+			fl[i].InIfName = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldOutIfName:
+		for i := range fl {
+			fl[i].OutIfName = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldInIfDesc:
+		for i := range fl {
+			fl[i].InIfDesc = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldOutIfDesc:
+		for i := range fl {
+			fl[i].OutIfDesc = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldInIfRole:
+		for i := range fl {
+			fl[i].InIfRole = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldOutIfRole:
+		for i := range fl {
+			fl[i].OutIfRole = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldInVRFName:
+		for i := range fl {
+			fl[i].InVRFName = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldOutVRFName:
+		for i := range fl {
+			fl[i].OutVRFName = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldSrcNet:
+		for i := range fl {
+			fl[i].SrcNet = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldDstNet:
+		for i := range fl {
+			fl[i].DstNet = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldSrcSite:
+		for i := range fl {
+			fl[i].SrcSite = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldDstSite:
+		for i := range fl {
+			fl[i].DstSite = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldSrcRole:
+		for i := range fl {
+			fl[i].SrcRole = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldDstRole:
+		for i := range fl {
+			fl[i].DstRole = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldSrcCountry:
+		for i := range fl {
+			fl[i].SrcCountry = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldDstCountry:
+		for i := range fl {
+			fl[i].DstCountry = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
+		}
+	case flow.FieldPerimeter:
+		for i := range fl {
+			fl[i].Perimeter = flow.Name(binary.LittleEndian.Uint16(d[2*i:]))
 		}
 	case flow.FieldSrcPort:
 		for i := range fl {

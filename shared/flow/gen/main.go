@@ -125,6 +125,8 @@ func parse(name, typ string, tag reflect.StructTag) (column, error) {
 		c.Kind, c.Size, c.Natural = "KindMAC", 8, []int{6}
 	case "Str":
 		c.Kind, c.Size = "KindStr", 4
+	case "Name":
+		c.Kind, c.Size = "KindStr", 2
 	default:
 		return c, fmt.Errorf("no column can be of type %s", typ)
 	}
@@ -155,6 +157,9 @@ func parse(name, typ string, tag reflect.StructTag) (column, error) {
 				return c, fmt.Errorf("%s is not what %s is for IPv6", e.Name, c.IPFIX)
 			}
 		}
+	}
+	if len(c.IEs) == 0 {
+		c.Natural = nil
 	}
 	c.IPFIX = cmp.Or(tag.Get("ipfix"), c.IPFIX)
 	c.Flat = cmp.Or(tag.Get("flat"), snake(name))

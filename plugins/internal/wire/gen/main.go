@@ -86,6 +86,9 @@ func convert(c *flow.Info, v string) string {
 	case flow.KindMAC:
 		return "flow.MAC(" + v + ")"
 	case flow.KindStr:
+		if c.Size == 2 {
+			return "flow.Name(" + v + ")"
+		}
 		return "flow.Str(" + v + ")"
 	}
 	return v
