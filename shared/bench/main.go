@@ -5,7 +5,8 @@
 //
 // CPU time on one core, variants interleaved, the minimum of all rounds. The
 // ratio is what counts: machines are noisy, and the nanoseconds are for
-// orientation. SCALE=small runs fewer rounds.
+// orientation. SCALE=small runs fewer rounds; names of formats as arguments
+// leave out the others.
 //
 // It is a module of its own so that weir's go.mod knows nothing of goflow2.
 package main
@@ -15,6 +16,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flowtest"
@@ -48,6 +50,9 @@ func againstGoflow2(rounds int) {
 		{sflow5(), 24},
 	} {
 		t := x.traffic
+		if !wanted(t.name) {
+			continue
+		}
 		read, dec, peer := floor(t), decodeOnly(t), goflow2(t, "")
 		flat := encoded(t, (*encode.Encoder).AppendMsgpack, encode.Flat)
 		ecs := encoded(t, (*encode.Encoder).AppendMsgpack, encode.ECS)
@@ -96,12 +101,17 @@ func amongOurselves(rounds int) {
 		{templated("biflow", 10, flowtest.Biflow, 2), ipfix, 3},
 		{lists(), ipfix, 3},
 	} {
+		if !wanted(x.name) {
+			continue
+		}
 		dec, relative := decodeOnly(x.traffic), decodeOnly(x.relative)
 		measure(rounds, dec, relative)
 		took(x.name+" decode", dec)
 		slower(x.name+" decode against our "+x.relative.name, relative, dec, x.goal)
 	}
 }
+
+func wanted(name string) bool { return len(os.Args) < 2 || slices.Contains(os.Args[1:], name) }
 
 func check(err error) {
 	if err != nil {

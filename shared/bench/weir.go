@@ -15,10 +15,14 @@ import (
 func each(t traffic, full func(*flow.Batch)) *work {
 	d := decode.New(template.NewStore(template.Limits{}))
 	var b flow.Batch
+	var all []decode.Datagram
+	for _, data := range t.datagrams {
+		all = append(all, decode.Datagram{From: flowtest.From, Time: flowtest.Export * 1e9, Data: data})
+	}
 	return &work{flows: t.flows, run: func() {
 		n := 0
-		for _, data := range t.datagrams {
-			check(d.Decode(&b, decode.Datagram{From: flowtest.From, Time: flowtest.Export * 1e9, Data: data}))
+		for i := range all {
+			check(d.Decode(&b, all[i]))
 			if len(b.Flows) >= 256 {
 				n += len(b.Flows)
 				full(&b)

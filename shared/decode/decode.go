@@ -37,13 +37,16 @@ type Decoder struct {
 	session *template.Session // of the last datagram: neighbours often have the same
 	msg     template.Message
 	tmpl    template.Template
-	key     template.Key // of the current datagram's session
+	last    netip.Addr   // the last datagram's source, and
+	sender  flow.Addr    // the same as a column has it
+	key     template.Key // of the current datagram's session, if it has one
 	own     announced    // by the current datagram
 	fault   Fault        // the first of the current datagram
 	place   Place        // of it
 	at      Place        // of what is being decoded
 	late    bool         // it is a set that waited for its template
 
+	agent    agent        // of sFlow
 	ordinals ordinals     // of the extras of sFlow
 	row      [1]flow.Flow // of sFlow: what its samples have in common
 }
@@ -96,14 +99,15 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 		return d.fail(ErrFull)
 	}
 	m := &d.msg
-	m.Exporter = flow.AddrFrom(dg.From.Addr())
-	m.Sender = m.Exporter
+	if from := dg.From.Addr(); from != d.last {
+		d.last, d.sender = from, flow.AddrFrom(from)
+	}
+	m.Exporter, m.Sender = d.sender, d.sender
 	m.Received = dg.Time
 	m.Rates = nil
-	d.key = dg.session()
 	switch version := binary.BigEndian.Uint16(dg.Data); version {
 	case 0: // the upper half of sFlow's
-		d.sflow(b, dg)
+		d.sflow(b, dg.Data)
 	case 1:
 		d.v1(b, dg.Data)
 	case 5:
@@ -115,8 +119,10 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	case 8:
 		d.v8(b, dg.Data)
 	case 9:
+		d.key = dg.session()
 		d.v9(b, dg)
 	case 10:
+		d.key = dg.session()
 		d.ipfix(b, dg)
 	default:
 		return d.fail(ErrVersion)

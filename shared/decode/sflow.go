@@ -67,8 +67,8 @@ var (
 // sflow decodes an sFlow datagram of version 5. A sample has no time of its
 // own, nor has the header: it is of the moment when it arrived, and of no time
 // where that is not known.
-func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
-	data := dg.Data[:min(len(dg.Data), 1<<16-1)] // UDP has no more
+func (d *Decoder) sflow(b *flow.Batch, data []byte) {
+	data = data[:min(len(data), 1<<16-1)] // UDP has no more
 	if len(data) < 4 {
 		d.failAt(ErrShort, len(data))
 		return
@@ -77,18 +77,17 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 		d.fail(ErrVersion)
 		return
 	}
-	var agent flow.Addr
-	n := address(&agent, data[4:])
+	n := d.agent.read(data[4:])
 	if n == 0 || len(data) < 4+n+16 {
 		d.failAt(ErrShort, 4)
 		return
 	}
 	whole := len(data)
-	data = data[4+n:]
 	m := &d.msg
-	if agent != (flow.Addr{}) && agent != flow.AddrFrom4([4]byte{}) {
-		m.Exporter = agent
+	if d.agent.known {
+		m.Exporter = d.agent.addr
 	}
+	data = data[4+n:]
 	m.Domain = binary.BigEndian.Uint32(data) // the sub-agent's id
 	count := binary.BigEndian.Uint32(data[12:])
 	data = data[16:]
@@ -98,7 +97,7 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 	row.Exporter, row.Sender, row.Domain = m.Exporter, flow.Addr{}, m.Domain
 	row.Start, row.End, row.Received = m.Received, m.Received, m.Received
 	if m.Received != 0 {
-		row.Set = row.Set.Union(sflowTimes)
+		row.Set.AddAll(&sflowTimes)
 	}
 	if m.Exporter != m.Sender {
 		row.Sender = m.Sender
@@ -129,8 +128,8 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 		case flowSample, flowSampleExpanded, discardedPacket:
 			// Samples that are as short as to outnumber the rows fail.
 			if ok = flows < len(rows); ok {
-				copy(rows[flows:], d.row[:])
-				if ok = d.sample(b, &rows[flows], sample, format); ok {
+				f := &rows[flows]
+				if ok = d.usual(b, f, sample, format) || d.sample(b, f, sample, format); ok {
 					flows++
 				}
 			}
@@ -144,6 +143,29 @@ func (d *Decoder) sflow(b *flow.Batch, dg Datagram) {
 	}
 	b.Flows = b.Flows[:from+flows]
 	d.Stats.Flows += uint64(flows)
+}
+
+// An agent is the address of the last datagram's agent: the next one is mostly
+// of the same.
+type agent struct {
+	addr  flow.Addr
+	known bool   // it is not all zeros
+	ipv4  uint64 // type and address as they came, if it is of IPv4
+}
+
+// read makes a the address that d begins with, and returns how many octets it
+// took: 0 if there is none.
+func (a *agent) read(d []byte) int {
+	if len(d) >= 8 && a.ipv4 != 0 && binary.BigEndian.Uint64(d) == a.ipv4 {
+		return 8
+	}
+	*a = agent{}
+	n := address(&a.addr, d)
+	if n == 8 {
+		a.ipv4 = binary.BigEndian.Uint64(d)
+	}
+	a.known = a.addr != (flow.Addr{}) && a.addr != flow.AddrFrom4([4]byte{})
+	return n
 }
 
 // address reads an address with its type before it into a, and returns how many
@@ -179,30 +201,36 @@ func addressLength(d []byte) int {
 type kept struct{ off, n uint32 }
 
 // keep appends an extra of sFlow's enterprise whose octets are word and v.
-func (d *Decoder) keep(b *flow.Batch, k *kept, id uint16, word, v []byte) {
-	d.put(b, k, flow.Element{PEN: SFlowPEN, ID: id, Ord: d.ord(id)}, word, v)
+func (d *Decoder) keep(b *flow.Batch, k kept, id uint16, word, v []byte) kept {
+	return d.put(b, k, flow.Element{PEN: SFlowPEN, ID: id, Ord: d.ord(id)}, word, v)
 }
 
-func (d *Decoder) put(b *flow.Batch, k *kept, e flow.Element, word, v []byte) {
+func (d *Decoder) put(b *flow.Batch, k kept, e flow.Element, word, v []byte) kept {
 	n := len(word) + len(v)
 	off, buf := b.Arena(flow.ExtraHeader + n)
 	flow.PutExtraHeader(buf, e, uint16(n))
 	copy(buf[flow.ExtraHeader:], word)
 	copy(buf[flow.ExtraHeader+len(word):], v)
+	return k.and(off, len(buf))
+}
+
+// and returns k with n octets more, which are at off: behind those of k, if it
+// has any.
+func (k kept) and(off uint32, n int) kept {
 	if k.n == 0 {
 		k.off = off
 	}
-	k.n += uint32(len(buf))
+	k.n += uint32(n)
+	return k
 }
 
 // keepRecord keeps a record of a sample as it came; r begins with its format.
-func (d *Decoder) keepRecord(b *flow.Batch, k *kept, r []byte) {
+func (d *Decoder) keepRecord(b *flow.Batch, k kept, r []byte) kept {
 	format := binary.BigEndian.Uint32(r)
 	if format < SFlowVendor {
-		d.keep(b, k, uint16(format), nil, r[sflowTag:])
-	} else {
-		d.keep(b, k, SFlowVendor, r[:4], r[sflowTag:])
+		return d.keep(b, k, uint16(format), nil, r[sflowTag:])
 	}
+	return d.keep(b, k, SFlowVendor, r[:4], r[sflowTag:])
 }
 
 // ordinals counts the extras of each id in a sample: the low 16 bits of an

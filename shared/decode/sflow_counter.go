@@ -54,7 +54,7 @@ func (d *Decoder) counters(b *flow.Batch, r []byte, format uint32) bool {
 				c.Interface, c.HasInterface = generic((*[genericInterfaceLength]byte)(v)), true
 			}
 		}
-		d.keepRecord(b, &k, rec)
+		k = d.keepRecord(b, k, rec)
 	}
 	c.SetRecords(k.off, k.n)
 	b.Counters = append(b.Counters, c)

@@ -29,56 +29,46 @@ type sampled struct {
 	six      bool   // of IPv6
 }
 
-// sample enters a flow sample into f, and returns false if it is cut short.
+// sample enters a flow sample into f, which may hold anything, and returns false
+// if it is cut short.
 func (d *Decoder) sample(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bool {
-	var s sampled
+	*f = d.row[0]
 	d.ordinals.sample++
-	var class, index, n uint32
+	var s sampled
+	var class, index, rate, n uint32
 	switch format {
 	case flowSample:
 		if len(r) < compactHead {
 			return false
 		}
 		class, index = uint32(r[4]), binary.BigEndian.Uint32(r[4:])&0xffffff
-		f.SamplingRate = binary.BigEndian.Uint32(r[8:])
+		rate = binary.BigEndian.Uint32(r[8:])
 		in, out := binary.BigEndian.Uint32(r[20:]), binary.BigEndian.Uint32(r[24:])
-		d.input(b, f, &s.kept, in>>30, in&(1<<30-1))
-		d.output(b, f, &s.kept, out>>30, out&(1<<30-1))
+		s.kept = d.input(b, f, s.kept, in>>30, in&deviceItself)
+		s.kept = d.output(b, f, s.kept, out>>30, out&deviceItself)
 		n, r = binary.BigEndian.Uint32(r[28:]), r[compactHead:]
 	case flowSampleExpanded:
 		if len(r) < expandedHead {
 			return false
 		}
 		class, index = binary.BigEndian.Uint32(r[4:]), binary.BigEndian.Uint32(r[8:])
-		f.SamplingRate = binary.BigEndian.Uint32(r[12:])
-		d.input(b, f, &s.kept, binary.BigEndian.Uint32(r[24:]), binary.BigEndian.Uint32(r[28:]))
-		d.output(b, f, &s.kept, binary.BigEndian.Uint32(r[32:]), binary.BigEndian.Uint32(r[36:]))
+		rate = binary.BigEndian.Uint32(r[12:])
+		s.kept = d.input(b, f, s.kept, binary.BigEndian.Uint32(r[24:]), binary.BigEndian.Uint32(r[28:]))
+		s.kept = d.output(b, f, s.kept, binary.BigEndian.Uint32(r[32:]), binary.BigEndian.Uint32(r[36:]))
 		n, r = binary.BigEndian.Uint32(r[40:]), r[expandedHead:]
 	case discardedPacket:
 		if len(r) < discardedHead {
 			return false
 		}
 		class, index = binary.BigEndian.Uint32(r[4:]), binary.BigEndian.Uint32(r[8:])
-		d.input(b, f, &s.kept, 0, binary.BigEndian.Uint32(r[16:]))
-		d.output(b, f, &s.kept, 0, binary.BigEndian.Uint32(r[20:]))
+		s.kept = d.input(b, f, s.kept, 0, binary.BigEndian.Uint32(r[16:]))
+		s.kept = d.output(b, f, s.kept, 0, binary.BigEndian.Uint32(r[20:]))
 		f.FwdStatus = discarded(binary.BigEndian.Uint32(r[24:]))
 		f.Set.Add(flow.FieldFwdStatus)
-		d.keep(b, &s.kept, SFlowReason, nil, r[24:28])
+		s.kept = d.keep(b, s.kept, SFlowReason, nil, r[24:28])
 		n, r = binary.BigEndian.Uint32(r[28:]), r[discardedHead:]
 	}
-	if f.SamplingRate != 0 { // 0 is unknown, not a rate
-		f.Set.Add(flow.FieldSamplingRate)
-	}
-	// The source is the interface that samples: its own side gives the direction.
-	if class == 0 && index != 0 && f.InIf != f.OutIf {
-		switch index {
-		case f.InIf:
-			f.Set.Add(flow.FieldDirection)
-		case f.OutIf:
-			f.Direction = 1
-			f.Set.Add(flow.FieldDirection)
-		}
-	}
+	source(f, class, index, rate)
 	for ; n > 0; n-- {
 		if len(r) < sflowTag {
 			return false
@@ -92,7 +82,7 @@ func (d *Decoder) sample(b *flow.Batch, f *flow.Flow, r []byte, format uint32) b
 			if v == broken {
 				d.fail(ErrRecord)
 			}
-			d.keepRecord(b, &s.kept, r[:end])
+			s.kept = d.keepRecord(b, s.kept, r[:end])
 		}
 		r = r[end:]
 	}
@@ -100,39 +90,59 @@ func (d *Decoder) sample(b *flow.Batch, f *flow.Flow, r []byte, format uint32) b
 	return true
 }
 
+// source enters what the source of a sample says: its rate, of which 0 is
+// unknown, and, if it is an interface, by its side the direction.
+func source(f *flow.Flow, class, index, rate uint32) {
+	if rate != 0 {
+		f.SamplingRate = rate
+		f.Set.Add(flow.FieldSamplingRate)
+	}
+	if class == 0 && index != 0 && f.InIf != f.OutIf {
+		switch index {
+		case f.InIf:
+			f.Set.Add(flow.FieldDirection)
+		case f.OutIf:
+			f.Direction = 1
+			f.Set.Add(flow.FieldDirection)
+		}
+	}
+}
+
 // deviceItself is the ifIndex of packets from or to the agent's own device.
 const deviceItself = 1<<30 - 1
 
 // input enters an input interface in the expanded form. 0 is unknown.
-func (d *Decoder) input(b *flow.Batch, f *flow.Flow, k *kept, format, value uint32) {
+func (d *Decoder) input(b *flow.Batch, f *flow.Flow, k kept, format, value uint32) kept {
 	switch {
 	case format != 0 || value == deviceItself || value == 1<<32-1:
-		d.keepInterface(b, k, SFlowInput, format, value)
+		return d.keepInterface(b, k, SFlowInput, format, value)
 	case value != 0:
 		f.InIf = value
 		f.Set.Add(flow.FieldInIf)
 	}
+	return k
 }
 
-func (d *Decoder) output(b *flow.Batch, f *flow.Flow, k *kept, format, value uint32) {
+func (d *Decoder) output(b *flow.Batch, f *flow.Flow, k kept, format, value uint32) kept {
 	switch {
 	case format != 0 || value == deviceItself || value == 1<<32-1:
-		d.keepInterface(b, k, SFlowOutput, format, value)
 		if format == 1 {
 			f.FwdStatus = discarded(value)
 			f.Set.Add(flow.FieldFwdStatus)
 		}
+		return d.keepInterface(b, k, SFlowOutput, format, value)
 	case value != 0:
 		f.OutIf = value
 		f.Set.Add(flow.FieldOutIf)
 	}
+	return k
 }
 
-func (d *Decoder) keepInterface(b *flow.Batch, k *kept, id uint16, format, value uint32) {
+func (d *Decoder) keepInterface(b *flow.Batch, k kept, id uint16, format, value uint32) kept {
 	var v [8]byte
 	binary.BigEndian.PutUint32(v[:], format)
 	binary.BigEndian.PutUint32(v[4:], value)
-	d.keep(b, k, id, nil, v[:])
+	return d.keep(b, k, id, nil, v[:])
 }
 
 // discarded turns sFlow's reason into IANA's forwarding status (element 89).
@@ -159,18 +169,26 @@ func discarded(reason uint32) uint8 {
 
 // finish reads the sampled header and enters what waited for it.
 func (d *Decoder) finish(b *flow.Batch, f *flow.Flow, s *sampled) {
-	d.volume(b, f, s, d.packet(b, f, s))
+	in := d.packet(b, f, s)
+	if in.CustomerVLAN != 0 || in.Tunnel() != packet.NoTunnel {
+		s.kept = d.keepInfo(b, s.kept, in)
+	}
+	volume(f, in.Bytes, s.ip, s.frame, s.stripped, s.ether)
 	if s.socket != nil && !d.enterSocket(f, s.socket, s.six) {
 		id := uint16(socketIPv4)
 		if s.six {
 			id = socketIPv6
 		}
-		d.keep(b, &s.kept, id, nil, s.socket)
+		s.kept = d.keep(b, s.kept, id, nil, s.socket)
 	}
 	if s.n != 0 {
 		f.SetExtra(s.off, s.n)
 	}
 }
+
+// headerEthernet is the header protocol of Ethernet frames (sFlow Version 5,
+// header_protocol).
+const headerEthernet = 1
 
 // packet reads the sampled header.
 func (d *Decoder) packet(b *flow.Batch, f *flow.Flow, s *sampled) packet.Info {
@@ -178,10 +196,10 @@ func (d *Decoder) packet(b *flow.Batch, f *flow.Flow, s *sampled) packet.Info {
 		return packet.Info{}
 	}
 	if d.SFlow.KeepHeaders {
-		d.keep(b, &s.kept, sampledHeader, nil, s.record)
+		s.kept = d.keep(b, s.kept, sampledHeader, nil, s.record)
 	}
 	switch s.protocol {
-	case 1:
+	case headerEthernet:
 		return packet.Ethernet(f, s.header, d.SFlow.Packet)
 	case 7, 14: // PPP, packets over SONET
 		return packet.PPP(f, s.header, d.SFlow.Packet)
@@ -191,35 +209,34 @@ func (d *Decoder) packet(b *flow.Batch, f *flow.Flow, s *sampled) packet.Info {
 		return packet.MPLS(f, s.header, d.SFlow.Packet)
 	}
 	if !d.SFlow.KeepHeaders {
-		d.keep(b, &s.kept, sampledHeader, nil, s.record)
+		s.kept = d.keep(b, s.kept, sampledHeader, nil, s.record)
 	}
 	return packet.Info{}
 }
 
-// volume enters layer-3 and layer-2 octets, and keeps what else in says.
-func (d *Decoder) volume(b *flow.Batch, f *flow.Flow, s *sampled, in packet.Info) {
-	if in.CustomerVLAN != 0 || in.Tunnel() != packet.NoTunnel {
-		d.keepInfo(b, &s.kept, in)
-	}
+// volume enters layer-3 octets, from the first that knows them: the sampled
+// packet, a sampled IP record, the frame less what was stripped, a sampled
+// Ethernet record; and layer-2 octets.
+func volume(f *flow.Flow, packet, ip, frame, stripped, ether uint32) {
 	switch {
-	case in.Bytes != 0:
-		f.Bytes = uint64(in.Bytes)
-	case s.ip != 0:
-		f.Bytes = uint64(s.ip)
-	case s.frame > s.stripped:
-		f.Bytes = uint64(s.frame - s.stripped)
+	case packet != 0:
+		f.Bytes = uint64(packet)
+	case ip != 0:
+		f.Bytes = uint64(ip)
+	case frame > stripped:
+		f.Bytes = uint64(frame - stripped)
 		f.Marks |= flow.LinkBytes
-	case s.ether != 0 && s.frame == 0:
-		f.Bytes = uint64(s.ether)
+	case ether != 0 && frame == 0:
+		f.Bytes = uint64(ether)
 		f.Marks |= flow.LinkBytes
 	default:
 		f.Set.Del(flow.FieldBytes)
 	}
 	switch {
-	case s.frame != 0:
-		f.L2Bytes = uint64(s.frame)
-	case s.ether != 0:
-		f.L2Bytes = uint64(s.ether)
+	case frame != 0:
+		f.L2Bytes = uint64(frame)
+	case ether != 0:
+		f.L2Bytes = uint64(ether)
 	default:
 		f.Set.Del(flow.FieldL2Bytes)
 	}
@@ -227,12 +244,13 @@ func (d *Decoder) volume(b *flow.Batch, f *flow.Flow, s *sampled, in packet.Info
 
 // keepInfo keeps what a packet says that has no column but an element of
 // IANA's: 245 dot1qCustomerVlanId, 351 layer2SegmentId.
-func (d *Decoder) keepInfo(b *flow.Batch, k *kept, in packet.Info) {
+func (d *Decoder) keepInfo(b *flow.Batch, k kept, in packet.Info) kept {
 	if in.CustomerVLAN != 0 {
-		d.put(b, k, flow.Element{ID: 245}, nil, []byte{byte(in.CustomerVLAN >> 8), byte(in.CustomerVLAN)})
+		k = d.put(b, k, flow.Element{ID: 245}, nil, []byte{byte(in.CustomerVLAN >> 8), byte(in.CustomerVLAN)})
 	}
 	if in.Tunnel() == packet.VXLAN {
 		v := [8]byte{1, 5: byte(in.VNI >> 16), 6: byte(in.VNI >> 8), 7: byte(in.VNI)}
-		d.put(b, k, flow.Element{ID: 351}, nil, v[:])
+		k = d.put(b, k, flow.Element{ID: 351}, nil, v[:])
 	}
+	return k
 }

@@ -15,10 +15,11 @@ func AddrFrom4(a [4]byte) Addr {
 }
 
 // SetIPv4 makes a the Addr of the first four octets of d, in two words: what is
-// written in pieces is slow to be read as a whole.
+// written in pieces is slow to be read as a whole. Little-endian, because the
+// compiler takes a big-endian word with a constant half apart into octets.
 func (a *Addr) SetIPv4(d []byte) {
-	binary.BigEndian.PutUint64(a[:8], 0)
-	binary.BigEndian.PutUint64(a[8:], 0xffff<<32|uint64(binary.BigEndian.Uint32(d)))
+	binary.LittleEndian.PutUint64(a[:8], 0)
+	binary.LittleEndian.PutUint64(a[8:], 0xffff0000|uint64(binary.LittleEndian.Uint32(d))<<32)
 }
 
 // AddrFrom returns the Addr of a; an invalid a gives the zero Addr. The zone

@@ -57,11 +57,15 @@ func (b *Batch) Full() bool { return len(b.arena) > 1<<31 || len(b.Flows) > 1<<2
 func (b *Batch) Arena(n int) (off uint32, buf []byte) {
 	l := len(b.arena)
 	if l+n > cap(b.arena) {
-		b.arena = append(b.arena, make([]byte, n)...)
-	} else {
-		b.arena = b.arena[:l+n]
+		b.growArena(n)
 	}
+	b.arena = b.arena[:l+n]
 	return uint32(l), b.arena[l : l+n : l+n]
+}
+
+//go:noinline
+func (b *Batch) growArena(n int) {
+	b.arena = append(b.arena, make([]byte, n)...)
 }
 
 // An Element names an information element of a record: its enterprise number (0
@@ -92,9 +96,7 @@ const ExtraHeader = 10
 // PutExtraHeader writes the header of an extra of n octets to dst.
 func PutExtraHeader(dst []byte, e Element, n uint16) {
 	_ = dst[ExtraHeader-1]
-	binary.BigEndian.PutUint32(dst, e.PEN)
-	binary.BigEndian.PutUint16(dst[4:], e.ID)
-	binary.BigEndian.PutUint16(dst[6:], e.Ord)
+	binary.BigEndian.PutUint64(dst, uint64(e.PEN)<<32|uint64(e.ID)<<16|uint64(e.Ord))
 	binary.BigEndian.PutUint16(dst[8:], n)
 }
 

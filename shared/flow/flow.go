@@ -139,6 +139,9 @@ type span struct{ off, n uint32 }
 // arena at off, as [Batch.Arena] gave them.
 func (f *Flow) SetExtra(off, n uint32) { f.extra = span{off, n} }
 
+// ExtraAt returns where SetExtra has said that the extras of f are.
+func (f *Flow) ExtraAt() (off, n uint32) { return f.extra.off, f.extra.n }
+
 // Take copies the columns of set from g.
 func (f *Flow) Take(g *Flow, set Set) {
 	for x, ok := set.Next(0); ok; x, ok = set.Next(x + 1) {

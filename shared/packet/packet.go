@@ -78,10 +78,7 @@ const (
 // maxDepth is how many tunnels within one another are opened.
 const maxDepth = 4
 
-// Ethernet enters the Ethernet frame that d begins with into f: columns of the
-// frame, of IP and of transport. SrcVLAN is entered only where it is zero: what
-// a switch said of a packet counts more than the tag that it wore.
-func Ethernet(f *flow.Flow, d []byte, o Options) (in Info) {
+func walkFrame(f *flow.Flow, d []byte, o Options) (in Info) {
 	typ, d := ethernet(f, d, &in)
 	walk(f, typ, d, o, &in)
 	return in

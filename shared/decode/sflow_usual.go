@@ -1,0 +1,196 @@
+package decode
+
+import (
+	"encoding/binary"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/packet"
+)
+
+// Most flow samples are alike: a sampled Ethernet header, and at most one record
+// each of switch, router and gateway. They are read here in a straight line, for
+// half of what sample takes. What is unusual in any way is left to sample; what
+// both read, they read alike.
+
+// The columns of records as numbers: they go into a Set as constants.
+const (
+	switchColumns  = 1<<flow.FieldSrcVLAN | 1<<flow.FieldDstVLAN
+	routerColumns  = 1<<flow.FieldNextHop | 1<<flow.FieldSrcMask | 1<<flow.FieldDstMask
+	gatewayColumns = 1<<flow.FieldBGPNextHop | 1<<flow.FieldSrcAS | 1<<flow.FieldDstAS
+
+	low = 1<<64 - 1 // the columns of a Set's first word
+)
+
+func add(s *flow.Set, lo, hi uint64) {
+	s[0] |= lo
+	s[1] |= hi
+}
+
+// usual enters a usual flow sample into f, which may hold anything. It returns
+// false if the sample is not usual: nothing has been counted then, and f and
+// extras of it that are in the arena are of no use.
+//
+// Slices have no more room than octets, and a record of a constant length needs
+// no look at its length to go on to the next: both save a good part of the time.
+func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bool {
+	var source, rate, in, out, n uint32
+	switch {
+	case format == flowSample && len(r) >= compactHead:
+		h := (*[compactHead]byte)(r)
+		source, rate = binary.BigEndian.Uint32(h[4:]), binary.BigEndian.Uint32(h[8:])
+		if h[4] != 0 {
+			source = 0
+		}
+		in, out = binary.BigEndian.Uint32(h[20:]), binary.BigEndian.Uint32(h[24:])
+		n, r = binary.BigEndian.Uint32(h[28:]), r[compactHead:len(r):len(r)]
+	case format == flowSampleExpanded && len(r) >= expandedHead:
+		h := (*[expandedHead]byte)(r)
+		if binary.BigEndian.Uint32(h[24:])|binary.BigEndian.Uint32(h[32:]) != 0 {
+			return false
+		}
+		source, rate = binary.BigEndian.Uint32(h[8:]), binary.BigEndian.Uint32(h[12:])
+		if binary.BigEndian.Uint32(h[4:]) != 0 {
+			source = 0
+		}
+		in, out = binary.BigEndian.Uint32(h[28:]), binary.BigEndian.Uint32(h[36:])
+		n, r = binary.BigEndian.Uint32(h[40:]), r[expandedHead:len(r):len(r)]
+	default:
+		return false
+	}
+	if in >= deviceItself || out >= deviceItself || d.SFlow.KeepHeaders {
+		return false
+	}
+
+	*f = flow.Flow{}
+	p := &d.row[0] // copied word by word, as it was written
+	f.Set[0], f.Set[1] = p.Set[0], p.Set[1]
+	f.Start, f.End, f.Received = p.Received, p.Received, p.Received
+	f.Packets, f.Version, f.Domain = p.Packets, p.Version, p.Domain
+	f.Exporter = p.Exporter
+	f.Sender = p.Sender
+	if in != 0 {
+		f.InIf = in
+		add(&f.Set, 1<<flow.FieldInIf&low, 1<<flow.FieldInIf>>64)
+	}
+	if out != 0 {
+		f.OutIf = out
+		add(&f.Set, 1<<flow.FieldOutIf&low, 1<<flow.FieldOutIf>>64)
+	}
+	if rate != 0 {
+		f.SamplingRate = rate
+		add(&f.Set, 1<<flow.FieldSamplingRate&low, 1<<flow.FieldSamplingRate>>64)
+	}
+	if source != 0 && in != out {
+		if source == in {
+			add(&f.Set, 1<<flow.FieldDirection&low, 1<<flow.FieldDirection>>64)
+		} else if source == out {
+			f.Direction = 1
+			add(&f.Set, 1<<flow.FieldDirection&low, 1<<flow.FieldDirection>>64)
+		}
+	}
+
+	var header, gateway []byte
+	for ; n > 0; n-- {
+		if len(r) < sflowTag+16 {
+			return false
+		}
+		v := (*[sflowTag + 16]byte)(r)
+		tag := binary.BigEndian.Uint64(v[:])
+		switch tag {
+		case extendedSwitch<<32 | 16:
+			in, out := binary.BigEndian.Uint32(v[8:]), binary.BigEndian.Uint32(v[16:])
+			if in|out >= 4096 || binary.BigEndian.Uint32(v[12:])|binary.BigEndian.Uint32(v[20:]) != 0 {
+				return false
+			}
+			f.SrcVLAN, f.DstVLAN = uint16(in), uint16(out)
+			add(&f.Set, switchColumns&low, switchColumns>>64)
+			r = r[sflowTag+16:]
+		case extendedRouter<<32 | 16: // its next hop is of IPv4
+			if binary.BigEndian.Uint32(v[8:]) != 1 {
+				return false
+			}
+			f.NextHop.SetIPv4(v[12:])
+			f.SrcMask = uint8(min(binary.BigEndian.Uint32(v[16:]), 255))
+			f.DstMask = uint8(min(binary.BigEndian.Uint32(v[20:]), 255))
+			add(&f.Set, routerColumns&low, routerColumns>>64)
+			r = r[sflowTag+16:]
+		default:
+			size := tag&(1<<32-1) + sflowTag
+			if size > uint64(len(r)) {
+				return false
+			}
+			switch {
+			case tag>>32 == sampledHeader && header == nil:
+				header = r[sflowTag:size:size]
+			case tag>>32 == extendedGateway && gateway == nil:
+				gateway = r[sflowTag:size:size]
+			case tag>>32 == extendedRouter: // it is of IPv6
+				if enterRouter(f, r[sflowTag:size]) == broken {
+					return false
+				}
+			default:
+				return false
+			}
+			r = r[size:]
+		}
+	}
+	if len(header) < 16 {
+		return false
+	}
+	h := (*[16]byte)(header)
+	header = header[16:]
+	frame, sampled := binary.BigEndian.Uint32(h[4:]), binary.BigEndian.Uint32(h[12:])
+	if binary.BigEndian.Uint32(h[:]) != headerEthernet {
+		return false
+	}
+	if uint64(sampled) < uint64(len(header)) {
+		header = header[:sampled]
+	}
+	if gateway != nil {
+		if path := simplePath(gateway); path != 0 {
+			f.BGPNextHop.SetIPv4(gateway[4:])
+			f.SrcAS, f.DstAS = word(gateway, 12), word(gateway, path)
+			add(&f.Set, gatewayColumns&low, gatewayColumns>>64)
+		} else if enterGateway(f, gateway) == broken {
+			return false
+		}
+		off, buf := b.Arena(flow.ExtraHeader + len(gateway))
+		flow.PutExtraHeader(buf, flow.Element{PEN: SFlowPEN, ID: extendedGateway}, uint16(len(gateway)))
+		copy(buf[flow.ExtraHeader:], gateway)
+		f.SetExtra(off, uint32(len(buf)))
+	}
+	said := packet.Ethernet(f, header, d.SFlow.Packet)
+	if said.Bytes != 0 && frame != 0 {
+		f.Bytes, f.L2Bytes = uint64(said.Bytes), uint64(frame)
+	} else {
+		volume(f, said.Bytes, 0, frame, binary.BigEndian.Uint32(h[8:]), 0)
+	}
+	if said.CustomerVLAN != 0 || said.Tunnel() != packet.NoTunnel {
+		var k kept
+		k.off, k.n = f.ExtraAt()
+		if k = d.keepInfo(b, k, said); k.n != 0 {
+			f.SetExtra(k.off, k.n)
+		}
+	}
+	return true
+}
+
+// word reads the four octets of d at i.
+func word(d []byte, i int) uint32 {
+	_ = d[i+3]
+	return uint32(d[i])<<24 | uint32(d[i+1])<<16 | uint32(d[i+2])<<8 | uint32(d[i+3])
+}
+
+// simplePath returns where in a gateway's record the last AS on the way to the
+// destination is, if the next hop is IPv4's and the path has one segment; else 0.
+func simplePath(v []byte) (last int) {
+	if len(v) < 32 {
+		return 0
+	}
+	g := (*[32]byte)(v)
+	n := uint64(binary.BigEndian.Uint32(g[28:]))
+	if binary.BigEndian.Uint32(g[:]) != 1 || binary.BigEndian.Uint32(g[20:]) != 1 || n == 0 || n > uint64(len(v)-32)/4 {
+		return 0
+	}
+	return 28 + 4*int(n)
+}
