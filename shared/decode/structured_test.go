@@ -245,6 +245,22 @@ func TestListsOutliveTemplates(t *testing.T) {
 	}
 }
 
+// A list in options goes by the templates of its own domain, whatever the set
+// before it was of.
+func TestListOptionsDomain(t *testing.T) {
+	d := newDecoder()
+	var b flow.Batch
+	record := sized([]byte{3, 1, 45, 1, 2, 3, 4}) // of template 301
+	decodeAll(t, d, &b,
+		flowtest.Packet(10, 1, flowtest.Template(10, 301, []flowtest.Field{flowtest.F(0, 10, 4)}), flowtest.Template(10, 300, []flowtest.Field{list(292)}), flowtest.Set(300, record)),
+		flowtest.Packet(10, 2, flowtest.Template(10, 301, []flowtest.Field{flowtest.F(0, 7, 2)}),
+			flowtest.OptionsTemplate(10, 302, 1, []flowtest.Field{flowtest.F(0, 149, 4), list(292)}), flowtest.Set(302, append([]byte{0, 0, 0, 2}, record...))))
+	got := string(encode.New(encode.IPFIX).AppendOptionJSON(nil, &b, &b.Options[0]))
+	if !strings.Contains(got, `[{"sourceTransportPort":258},{"sourceTransportPort":772}]`) {
+		t.Errorf("%s, want two ports", got)
+	}
+}
+
 func TestListsNoAllocations(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(4, 3))
 	var set []byte

@@ -13,6 +13,7 @@ import (
 // the time the exporter booted. What it returns is as for Append, and the number of
 // records.
 func (p *Plan) AppendOptions(b *flow.Batch, set []byte, m *Message, s *Session) (records, used int, ok bool) {
+	m.sub.layout = nil // the last set's may be of another domain
 	for len(set)-used >= p.minimum {
 		n, ok := p.appendOption(b, set[used:], m, s)
 		if !ok {
