@@ -34,10 +34,9 @@ func explainCommand() *cobra.Command {
 		Short: "Explain datagrams octet by octet",
 		Long: `Explain prints datagrams as annotated hexadecimal lines: offset, octets, name,
 value in words, and on the right the section of the RFC or the document that
-defines it. What a decoder can't read stands in a line that begins with FAULT,
-with a sentence that says why; what is odd but harms nobody, in one that begins
-with note: sequence numbers that jump, counts that don't fit, padding that isn't
-zero, lengths that a type can't have.
+defines it. What a decoder can't read is marked FAULT, with a sentence that says
+why; what is odd but harms nobody is marked note: sequence numbers that jump,
+counts that don't fit, padding that isn't zero, lengths that a type can't have.
 
 ` + aboutFiles + `
 With --hex it holds text: hexadecimal digits, or what xxd, hexdump, tcpdump -x
@@ -45,7 +44,7 @@ and Wireshark write.
 
 Templates of one datagram are known in the next, also from file to file. Files
 are read twice, so that data which come before their template are explained too.`,
-		Example: `  weir explain capture.pcap | less -R
+		Example: `  weir explain --color always capture.pcap | less -R
   weir explain --faults capture.pcap            # only what is wrong or odd
   weir explain --packet 3-5 --records all capture.pcap
   weir explain --listen :2055 --limit 1         # the next datagram that comes
