@@ -136,6 +136,21 @@ func TestBothFamilies(t *testing.T) {
 }
 
 // Others refuse the whole template (logstash-codec-netflow 208, 124, 12).
+// An element for IPv6 of 4 octets, beside the one for IPv4, once was a panic.
+func TestShortIPv6(t *testing.T) {
+	var b flow.Batch
+	fields := []flowtest.Field{flowtest.F(0, 8, 4), flowtest.F(0, 27, 4), flowtest.F(0, 62, 4), flowtest.F(0, 15, 4)}
+	decodeAll(t, newDecoder(), &b, flowtest.Packet(9, 1, flowtest.Template(9, 256, fields),
+		flowtest.Set(256, join(be(0, 4), be(1, 4), be(2, 4), be(0, 4)))))
+	var extras []string
+	for e, v := range b.Extra(&b.Flows[0]) {
+		extras = append(extras, fmt.Sprintf("%d=%x", e.ID, v))
+	}
+	if got := fmt.Sprint(b.Flows[0].SrcAddr, b.Flows[0].NextHop, extras); got != "0.0.0.0 0.0.0.0 [27=00000001 62=00000002]" {
+		t.Error(got)
+	}
+}
+
 func TestRepeatedElements(t *testing.T) {
 	fields := []flowtest.Field{
 		flowtest.F(0, 10, 4), flowtest.F(0, 10, 4), flowtest.F(0, 10, 4), flowtest.F(0, 210, 1), flowtest.F(0, 210, 2),

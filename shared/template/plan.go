@@ -285,7 +285,8 @@ func (p *Plan) leftOver(fixed []source, taker map[flow.Field]uint16) {
 		p.extras = append(p.extras, extra{off: uint32(f.off), n: uint32(f.Len), at: uint32(at + flow.ExtraHeader)})
 
 		x, rank, ok := column(f.ID)
-		if f.PEN == 0 && ok && rank == 1 && flow.Fields[x].IPFIX6 != "" && p.proto.Set.Has(x) && !double[x] && fits(x, f.ID, int(f.Len)) {
+		wide := flow.Fields[x].Kind != flow.KindAddr || f.Len == 16
+		if f.PEN == 0 && ok && rank == 1 && flow.Fields[x].IPFIX6 != "" && p.proto.Set.Has(x) && !double[x] && wide && fits(x, f.ID, int(f.Len)) {
 			double[x] = true
 			p.families = append(p.families, family{field: x, off: f.off, n: int(f.Len), at: at})
 		}
