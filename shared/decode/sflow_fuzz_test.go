@@ -19,6 +19,7 @@ func FuzzSFlow(f *testing.F) {
 	f.Add(sflowOf(compactOf(0, 0, tagged(2, make([]byte, 24)), tagged(3, make([]byte, 32)), tagged(4, make([]byte, 56)), tagged(1004, u32(1, 4, 0, 1, 0)),
 		tagged(1006, u32(1, 1, 1, 2, 0)), tagged(1007, u32(1, 1, 1, 2)), tagged(1020, u32(1, 2)), tagged(2100, make([]byte, 20)))), false)
 	f.Add(sflowOf(compactOf(0, 0, tagged(2101, make([]byte, 44)))), true)
+	captured(f, 0, func(_, d []byte) { f.Add(d, false) }) // the upper half of sFlow's version
 	f.Fuzz(func(t *testing.T, data []byte, inner bool) {
 		run := func(data []byte) (*flow.Batch, Stats, error) {
 			d := newDecoder()
