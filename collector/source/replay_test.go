@@ -17,12 +17,12 @@ import (
 	"github.com/weirflow/weir/testdata"
 )
 
-// captures calls f for each capture of testdata.
+// captures calls f for each capture that an exporter has made.
 func captures(t testing.TB, f func(name string, data []byte)) {
 	t.Helper()
 	n := 0
 	err := fs.WalkDir(testdata.FS, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".pcap") {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".pcap") || strings.HasPrefix(path, "made/") {
 			return err
 		}
 		b, err := fs.ReadFile(testdata.FS, path)
@@ -51,7 +51,7 @@ func exportTime(d []byte) int64 {
 func TestShift(t *testing.T) {
 	now := time.Unix(2_000_000_000, 123_456_789)
 	captures(t, func(name string, data []byte) {
-		if strings.HasPrefix(name, "pcap/sflow/") || strings.HasPrefix(name, "made/sflow/") {
+		if strings.HasPrefix(name, "pcap/sflow/") {
 			return // its datagrams hold no time of their own
 		}
 		var shift shifter

@@ -118,12 +118,13 @@ func nfreplay(records []map[string]any) {
 var exchanged = map[string]string{
 	"sourceIPv4Address": "destinationIPv4Address", "sourceIPv6Address": "destinationIPv6Address",
 	"sourceTransportPort": "destinationTransportPort", "ingressInterface": "egressInterface",
+	"postNATSourceIPv4Address": "postNATDestinationIPv4Address", "postNAPTSourceTransportPort": "postNAPTDestinationTransportPort",
 }
 
 // other returns the other direction of a biflow (RFC 5103), source and
-// destination exchanged, and nil if the record has none or no packets in it.
+// destination exchanged, and nil if the record has none or no octets in it.
 func other(r map[string]any) map[string]any {
-	if n, ok := r["reversePacketDeltaCount"].(json.Number); !ok || n == "0" {
+	if n, ok := r["reverseOctetDeltaCount"].(json.Number); !ok || n == "0" {
 		return nil
 	}
 	o := map[string]any{}
@@ -132,8 +133,10 @@ func other(r map[string]any) map[string]any {
 			o[strings.ToLower(name[:1])+name[1:]] = v
 		}
 	}
-	for _, k := range []string{"version", "exporter", "observationDomainId", "protocolIdentifier", "flowStartMilliseconds", "flowEndMilliseconds"} {
-		o[k] = r[k]
+	for _, k := range []string{"version", "exporter", "observationDomainId", "protocolIdentifier", "flowStartMilliseconds", "flowEndMilliseconds", "userName"} {
+		if v, ok := r[k]; ok {
+			o[k] = v
+		}
 	}
 	for a, b := range exchanged {
 		if v, ok := r[a]; ok {

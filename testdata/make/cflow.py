@@ -15,6 +15,7 @@ FIXED = {1: dict(COMMON, protocol=4, tos=5, tcpflags=6), 5: V5, 7: dict(V5, rout
 
 TIMES = {21, 22} | set(range(150, 160))  # tshark puts them where it likes
 VARIABLE = 65535
+LISTS = "basicList", "subTemplateList", "subTemplateMultiList"
 OBSERVED = 324                           # observationTimeMicroseconds, of a packet
 SECTION = 315                            # dataLinkFrameSection
 
@@ -81,6 +82,8 @@ def value(f, type):
     text = f.get("show")
     if type in ("ipv4Address", "ipv6Address", "macAddress", "string"):
         return text
+    if type.startswith("dateTime") or type in ("octetArray", *LISTS):
+        return None
     if text == "Forwarding Status":  # and its bits below
         return int(f.get("value"), 16)
     return int(text, 0)
@@ -194,8 +197,8 @@ class Reader:
                 # tshark leaves out what is empty.
                 types = [t[:2] for t, n in zip(template, lengths) if n]
                 fs = list(fields(r))
-                check([int(f.get("size")) for f in sorted(fs, key=when)] ==
-                      [n for _, n in sorted(zip(template, lengths), key=lambda t: t[0][0] in TIMES) if n],
+                check(len(fs) == len(types) and [int(f.get("size")) for f in fs if not when(f)] ==
+                      [n for t, n in zip(template, lengths) if n and t[0] not in TIMES],
                       "record of template", id, [f.get("name") for f in fs])
                 self.record(head, types, fs, boot)
             check(len(octets) < 4, "set", id, "has", len(octets), "bytes left")
@@ -232,7 +235,8 @@ class Reader:
                 seen[name] += 1
                 if seen[name] > 1:
                     name += "_%d" % seen[name]
-                out[name] = value(f, type)
+                if (v := value(f, type)) is not None:
+                    out[name] = v
         check(not times and next(rest, None) is None, "fields left over")
         out["_uptime"] = bool({21, 22} & {t for t, _ in types})
         out["_seconds"] = bool({150, 151} & {t for t, _ in types})

@@ -8,7 +8,8 @@ the exporters were fed (traffic.py); of samples, which hold a packet each, tshar
 says what the exporter says, and the packet the rest. Nothing is written and the
 status is 1 if tshark left out a field or a record, or if the two disagree.
 
-counts.json gets what a decoder must have counted at the end of each capture.
+counts.json gets what a decoder must have counted at the end of each capture. The
+hand-made captures (made.py) are written as well.
 """
 import collections
 import datetime
@@ -17,6 +18,7 @@ import pathlib
 import sys
 
 import cflow
+import made
 import sflow
 import traffic
 from cflow import Disagreement, check, rfc3339
@@ -131,6 +133,13 @@ def expect(capture):
     r = (sflow if protocol == "sflow" else cflow).Reader()
     for p in cflow.packets(capture, protocol):
         r.datagram(p)
+    try:
+        return records(name, r)
+    except Disagreement as e:
+        raise Disagreement("%s: %s" % (name, e))
+
+
+def records(name, r):
     check(r.flows, "no records")
     if "_section" in r.flows[0]:
         samples(name, r.flows, r.notes)
@@ -142,20 +151,24 @@ def expect(capture):
     notes = dict(r.counts) | {k: v for k, v in r.notes.items() if v}
     print("%-28s %s" % (name, ", ".join("%s %d" % (k, v) for k, v in notes.items())))
     text = "".join(json.dumps({k: v for k, v in f.items() if k[0] != "_"}, separators=(",", ":")) + "\n" for f in r.flows)
-    return text, {k: r.counts[k] for k in ("datagrams", "records", "options", "counters", "templates")}
+    return text, r.counts
+
+
+COUNTS = "datagrams", "records", "options", "counters", "templates"
 
 
 def main(dir):
     out, counts = {}, {}
     captures = sorted(dir.glob("pcap/*/*.pcap")) + [dir / "same" / "same.pcap"]
-    for c in captures:
-        try:
+    try:
+        for c in captures:
             out[c], counts[str(c.relative_to(dir).with_suffix(""))] = expect(c)
-        except Disagreement as e:
-            sys.exit("%s: %s" % (c, e))
+        counts |= made.make(dir)
+    except Disagreement as e:
+        sys.exit(str(e))
     for c, text in out.items():
         c.with_suffix(".jsonl").write_text(text)
-    lines = ["%s: %s" % (json.dumps(k), json.dumps(v)) for k, v in counts.items()]
+    lines = ["%s: %s" % (json.dumps(k), json.dumps({n: v.get(n, 0) for n in COUNTS})) for k, v in counts.items()]
     (dir / "counts.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
