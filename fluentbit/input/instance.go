@@ -30,7 +30,7 @@ func Start(cfg Config, log *slog.Logger) (*Instance, error) {
 	}
 	x := &Instance{cfg: cfg, ring: newRing(cfg.BufferLimit, cfg.MaxBatch, chunkSize), log: log}
 	var err error
-	x.running, err = cfg.Collector.Start(&sink{x.ring, encode.New(cfg.Schema)}, log)
+	x.running, err = cfg.Collector.Start(&sink{ring: x.ring, enc: encode.New(cfg.Schema)}, log)
 	if err != nil {
 		return nil, err
 	}

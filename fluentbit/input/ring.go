@@ -44,34 +44,27 @@ func (c *Count) sub(events uint64, octets int) {
 
 // chunkSize is small enough that a full ring loses little at once, and large
 // enough that a lock per chunk is nothing.
-const chunkSize = 64 << 10
-
-// spare is the room behind a full chunk: with it the event that fills the chunk
-// seldom makes it grow.
-const spare = 4 << 10
+const chunkSize = 128 << 10
 
 func newRing(limit, batch, size int) *ring {
 	return &ring{size: size, most: max(2, limit/size), batch: batch}
 }
 
-// append adds n events that add appends one by one to the slice it gets.
-func (r *ring) append(n int, add func(dst []byte, i int) []byte) {
+// add adds events, whole ones, that follow one another in data.
+func (r *ring) add(events int, data []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := range n {
-		c := r.last()
-		was := len(c.data)
-		c.data = add(c.data, i)
-		c.events++
-		r.in.add(1, len(c.data)-was)
-		r.waiting.add(1, len(c.data)-was)
-	}
+	c := r.last(len(data))
+	c.data = append(c.data, data...)
+	c.events += uint64(events)
+	r.in.add(uint64(events), len(data))
+	r.waiting.add(uint64(events), len(data))
 }
 
-// last returns the chunk that takes the next event.
-func (r *ring) last() *chunk {
-	if n := len(r.chunks); n > 0 && len(r.chunks[n-1].data) < r.size {
-		return r.chunks[n-1]
+// last returns the chunk that takes the next n octets.
+func (r *ring) last(n int) *chunk {
+	if at := len(r.chunks) - 1; at >= 0 && len(r.chunks[at].data)+n <= r.size {
+		return r.chunks[at]
 	}
 	if len(r.free) == 0 && r.made == r.most && len(r.chunks) > 0 {
 		r.drop(r.pop())
@@ -80,7 +73,7 @@ func (r *ring) last() *chunk {
 	if n := len(r.free); n > 0 {
 		c, r.free = r.free[n-1], r.free[:n-1]
 	} else {
-		c = &chunk{data: make([]byte, 0, r.size+spare)}
+		c = &chunk{data: make([]byte, 0, r.size)}
 		r.made++
 	}
 	r.chunks = append(r.chunks, c)
@@ -105,7 +98,7 @@ func (r *ring) drop(c *chunk) {
 // release makes c's memory available again, unless an event of unusual length
 // has blown it up.
 func (r *ring) release(c *chunk) {
-	if cap(c.data) > 2*(r.size+spare) {
+	if cap(c.data) > 2*r.size {
 		r.made--
 		return
 	}

@@ -9,7 +9,9 @@ import (
 
 // put adds events of 10 octets: their number, with zeros before it.
 func put(r *ring, from, n int) {
-	r.append(n, func(dst []byte, i int) []byte { return fmt.Appendf(dst, "%010d", from+i) })
+	for i := range n {
+		r.add(1, fmt.Appendf(nil, "%010d", from+i))
+	}
 }
 
 func check(t *testing.T, r *ring, drained []byte) {
@@ -77,7 +79,7 @@ func TestRingDrainsWithinRoom(t *testing.T) {
 // An event longer than a batch must not block those behind it.
 func TestRingDropsWhatNeverFits(t *testing.T) {
 	r := newRing(1000, 150, 100)
-	r.append(1, func(dst []byte, _ int) []byte { return append(dst, make([]byte, 500)...) })
+	r.add(1, make([]byte, 500))
 	put(r, 0, 3)
 	got := r.drain(nil, 150)
 	if len(got) != 30 {
@@ -135,11 +137,15 @@ func TestRingConcurrent(t *testing.T) {
 
 func TestRingReusesMemory(t *testing.T) {
 	r := newRing(10000, 10000, 1000)
-	add := func(dst []byte, _ int) []byte { return append(dst, "0123456789"...) }
+	add := func(n int) {
+		for range n {
+			r.add(1, []byte("0123456789"))
+		}
+	}
 	dst := make([]byte, 0, 10000)
-	r.append(5000, add)
+	add(5000)
 	if n := testing.AllocsPerRun(100, func() {
-		r.append(300, add)
+		add(300)
 		dst = r.drain(dst[:0], 2000)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"slices"
 
 	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
@@ -12,12 +13,18 @@ import (
 type sink struct {
 	ring *ring
 	enc  *encode.Encoder
+	buf  []byte
 }
 
+// group is how many flows are encoded at once: as many as the encoder takes in
+// one go, and few enough that a chunk of the ring holds several groups.
+const group = 64
+
 func (s *sink) Write(_ context.Context, b *flow.Batch) error {
-	s.ring.append(len(b.Flows), func(dst []byte, i int) []byte {
-		return s.enc.AppendEvent(dst, b, &b.Flows[i])
-	})
+	for fl := range slices.Chunk(b.Flows, group) {
+		s.buf = s.enc.AppendEvents(s.buf[:0], b, fl)
+		s.ring.add(len(fl), s.buf)
+	}
 	return nil
 }
 

@@ -43,7 +43,7 @@ func batch(t testing.TB, path string) *flow.Batch {
 
 func TestSinkAllocs(t *testing.T) {
 	b := batch(t, "pcap/v9/pmacctd.pcap")
-	s := &sink{newRing(1e6, 1e6, chunkSize), encode.New(encode.ECS)}
+	s := &sink{ring: newRing(1e6, 1e6, chunkSize), enc: encode.New(encode.ECS)}
 	dst := make([]byte, 0, 1e6)
 	for range 100 { // until the ring has all its chunks
 		s.Write(t.Context(), b)
@@ -62,7 +62,7 @@ func BenchmarkSink(b *testing.B) {
 	flows := batch(b, "pcap/v9/pmacctd.pcap")
 	for _, p := range []encode.Profile{encode.ECS, encode.IPFIX, encode.Flat} {
 		b.Run(p.String(), func(b *testing.B) {
-			s := &sink{newRing(8e6, 8e6, chunkSize), encode.New(p)}
+			s := &sink{ring: newRing(8e6, 8e6, chunkSize), enc: encode.New(p)}
 			dst := make([]byte, 0, 8e6)
 			records, octets := 0, 0
 			b.ReportAllocs()

@@ -56,7 +56,7 @@ func againstGoflow2(rounds int) {
 		read, dec, peer := floor(t), decodeOnly(t), goflow2(t, "")
 		flat := encoded(t, (*encode.Encoder).AppendMsgpack, encode.Flat)
 		ecs := encoded(t, (*encode.Encoder).AppendMsgpack, encode.ECS)
-		json := encoded(t, (*encode.Encoder).AppendJSON, encode.Flat)
+		json := encoded(t, appendJSON, encode.Flat)
 		peerProtobuf, peerJSON := goflow2(t, "bin"), goflow2(t, "json")
 		measure(rounds, read, dec, peer, flat, ecs, peerProtobuf, json, peerJSON)
 

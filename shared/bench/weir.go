@@ -46,14 +46,11 @@ func decodeOnly(t traffic) *work {
 	})
 }
 
-func encoded(t traffic, app func(*encode.Encoder, []byte, *flow.Batch, *flow.Flow) []byte, p encode.Profile) *work {
+func encoded(t traffic, app func(*encode.Encoder, []byte, *flow.Batch, []flow.Flow) []byte, p encode.Profile) *work {
 	e := encode.New(p)
 	var out []byte
 	return each(t, func(b *flow.Batch) {
-		out = out[:0]
-		for i := range b.Flows {
-			out = app(e, out, b, &b.Flows[i])
-		}
+		out = app(e, out[:0], b, b.Flows)
 		sink += uint64(len(out))
 	})
 }
@@ -71,4 +68,11 @@ func floor(t traffic) *work {
 		}
 		sink += n
 	}}
+}
+
+func appendJSON(e *encode.Encoder, dst []byte, b *flow.Batch, fl []flow.Flow) []byte {
+	for i := range fl {
+		dst = e.AppendJSON(dst, b, &fl[i])
+	}
+	return dst
 }

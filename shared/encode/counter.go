@@ -51,6 +51,6 @@ func (e *Encoder) AppendCounterJSON(dst []byte, b *flow.Batch, c *flow.Counter) 
 		if !ok {
 			return append(dst, '}')
 		}
-		dst = appendFieldJSON(dst, e.elementName(x), x, v, false)
+		dst = e.appendFieldJSON(dst, x, v, false)
 	}
 }

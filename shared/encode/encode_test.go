@@ -153,7 +153,7 @@ func check(t *testing.T, p Profile, b *flow.Batch, f *flow.Flow, extras int) {
 	}
 	for format, got := range map[string]map[string]any{
 		"json":    readJSON(t, e.AppendJSON(nil, b, f)),
-		"msgpack": readMsgpack(t, e.AppendMsgpack(nil, b, f)),
+		"msgpack": readMsgpack(t, e.AppendMsgpack(nil, b, []flow.Flow{*f})),
 	} {
 		for name, w := range want {
 			if got[name] != w {
@@ -176,38 +176,54 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// Random columns with random values, hostile strings among them.
+// setRandom gives f, of b, random values, hostile strings among them, in the
+// columns of f.Set.
+func setRandom(rnd *rand.Rand, b *flow.Batch, f *flow.Flow) {
+	hostile := []string{"", "plain", "\"quoted\\\"", "line\nend\r\t", "\xff\xfe bad", "\x00mid\x00dle", strings.Repeat("é", 200), "</script>\u2028"}
+	for x, ok := f.Set.Next(0); ok; x, ok = f.Set.Next(x + 1) {
+		if a := f.Addr(x); a != nil {
+			*a = flow.AddrFrom4([4]byte{byte(rnd.Uint32()), byte(rnd.Uint32()), 0, byte(rnd.Uint32())})
+			if rnd.IntN(2) == 0 {
+				*a = flow.Addr{0x20, 1, 0xd, 0xb8, 15: byte(rnd.Uint32())}
+			}
+			continue
+		}
+		switch flow.Fields[x].Kind {
+		case flow.KindStr:
+			f.SetUint(x, uint64(b.Strings.Intern([]byte(hostile[rnd.IntN(len(hostile))]))))
+		case flow.KindTime:
+			t := rnd.Int64N(4e18) / []int64{1, 1e3, 1e6}[rnd.IntN(3)] * []int64{1, 1e3, 1e6}[rnd.IntN(3)] % 4e18
+			if rnd.IntN(8) == 0 { // before 1970
+				t = -t
+			}
+			f.SetUint(x, uint64(t))
+		case flow.KindMAC:
+			f.SetUint(x, rnd.Uint64()>>16)
+		default:
+			f.SetUint(x, rnd.Uint64()>>rnd.IntN(64))
+		}
+	}
+}
+
+// someColumns returns a set of random columns.
+func someColumns(rnd *rand.Rand) (s flow.Set) {
+	of := 1 + rnd.IntN(8)
+	for x := range flow.Field(flow.NumFields) {
+		if rnd.IntN(of) == 0 {
+			s.Add(x)
+		}
+	}
+	return s
+}
+
 func TestRandom(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var b flow.Batch
-	hostile := []string{"", "plain", "\"quoted\\\"", "line\nend\r\t", "\xff\xfe bad", "\x00mid\x00dle", strings.Repeat("é", 200), "</script>\u2028"}
 	for range 600 {
 		b.Reset()
 		f := &b.Grow(1)[0]
-		*f = flow.Flow{}
-		for x := range flow.Field(flow.NumFields) {
-			if rnd.IntN(3) == 0 {
-				continue
-			}
-			f.Set.Add(x)
-			if a := f.Addr(x); a != nil {
-				*a = flow.AddrFrom4([4]byte{byte(rnd.Uint32()), byte(rnd.Uint32()), 0, byte(rnd.Uint32())})
-				if rnd.IntN(2) == 0 {
-					*a = flow.Addr{0x20, 1, 0xd, 0xb8, 15: byte(rnd.Uint32())}
-				}
-				continue
-			}
-			switch flow.Fields[x].Kind {
-			case flow.KindStr:
-				f.SetUint(x, uint64(b.Strings.Intern([]byte(hostile[rnd.IntN(len(hostile))]))))
-			case flow.KindTime:
-				f.SetUint(x, uint64(rnd.Int64N(4e18)/[]int64{1, 1e3, 1e6}[rnd.IntN(3)]*[]int64{1, 1e3, 1e6}[rnd.IntN(3)]%4e18))
-			case flow.KindMAC:
-				f.SetUint(x, rnd.Uint64()>>16)
-			default:
-				f.SetUint(x, rnd.Uint64()>>rnd.IntN(64))
-			}
-		}
+		*f = flow.Flow{Set: someColumns(rnd)}
+		setRandom(rnd, &b, f)
 		for _, p := range allProfiles {
 			check(t, p, &b, f, 0)
 		}
@@ -263,7 +279,7 @@ func TestEvent(t *testing.T) {
 	b := batch(t, 10, 1, flowtest.TwentyIPFIX)
 	f := &b.Flows[0]
 	f.End = 1_795_305_600_123_456_789
-	d := New(ECS).AppendEvent(nil, b, f)
+	d := New(ECS).AppendEvents(nil, b, b.Flows)
 	head := []byte{0x92, 0x92, 0xd7, 0, 0x6b, 0x02, 0x30, 0x80, 0x07, 0x5b, 0xcd, 0x15, 0x80}
 	if !bytes.Equal(d[:13], head) {
 		t.Errorf("event begins with %x, want %x", d[:13], head)
@@ -294,8 +310,9 @@ func TestNoAllocations(t *testing.T) {
 			dst = dst[:0]
 			for i := range b.Flows {
 				dst = e.AppendJSON(dst, b, &b.Flows[i])
-				dst = e.AppendEvent(dst, b, &b.Flows[i])
 			}
+			dst = e.AppendEvents(dst, b, b.Flows)
+			dst = e.AppendMsgpack(dst, b, b.Flows)
 		}
 		run()
 		if n := testing.AllocsPerRun(100, run); n != 0 {
@@ -307,24 +324,27 @@ func TestNoAllocations(t *testing.T) {
 func BenchmarkEncode(b *testing.B) {
 	x := batch(b, 9, 24, flowtest.Twenty)
 	var dst []byte
+	json := func(e *Encoder, dst []byte, b *flow.Batch, fl []flow.Flow) []byte {
+		for i := range fl {
+			dst = e.AppendJSON(dst, b, &fl[i])
+		}
+		return dst
+	}
 	for _, c := range []struct {
 		name string
 		p    Profile
-		f    func(*Encoder, []byte, *flow.Batch, *flow.Flow) []byte
+		f    func(*Encoder, []byte, *flow.Batch, []flow.Flow) []byte
 	}{
 		{"msgpack/flat", Flat, (*Encoder).AppendMsgpack},
 		{"msgpack/ecs", ECS, (*Encoder).AppendMsgpack},
-		{"json/ipfix", IPFIX, (*Encoder).AppendJSON},
-		{"json/flat", Flat, (*Encoder).AppendJSON},
+		{"json/ipfix", IPFIX, json},
+		{"json/flat", Flat, json},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			e := New(c.p)
 			n := 0
 			for b.Loop() {
-				dst = dst[:0]
-				for i := range x.Flows {
-					dst = c.f(e, dst, x, &x.Flows[i])
-				}
+				dst = c.f(e, dst[:0], x, x.Flows)
 				n += len(x.Flows)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")

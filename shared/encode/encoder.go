@@ -10,74 +10,51 @@ import (
 // An Encoder writes records under one profile. It keeps a plan for each shape of
 // records and scratch space: one goroutine uses it at a time.
 type Encoder struct {
-	profile  Profile
-	plans    map[shape]*plan
-	last     *plan // neighbours often have the same shape
-	clock    clock
-	exporter addrMemo // neighbours often have the same
-	blobs    map[string]*[256]blob
-	name     []byte // scratch for an extra's name
-	text     []byte // scratch for an extra's value
+	profile Profile
+
+	json     map[shape]*jsonPlan
+	lastJSON *jsonPlan // neighbours often have the same shape
+	msgpack  map[shape]*msgpackPlan
+	lastMap  *msgpackPlan
+
+	clock       clock
+	exporter    addrMemo // neighbours often have the same
+	exporterStr addrMemo // the same as a msgpack string
+	blobs       map[string]*[256]blob
+
+	elements [256]element
+	name     []byte // scratch for a name
+	value    []byte // and for a value
+
+	block block // of msgpack records
 }
 
 // maxPlans bounds what a hostile exporter can make an Encoder keep.
 const maxPlans = 1024
 
-// New makes an Encoder for p.
+// New makes an Encoder for p. What [ie.Extend] adds later it may not know.
 func New(p Profile) *Encoder {
-	return &Encoder{profile: p, plans: map[shape]*plan{}, blobs: map[string]*[256]blob{}}
+	return &Encoder{profile: p, json: map[shape]*jsonPlan{}, msgpack: map[shape]*msgpackPlan{}, blobs: map[string]*[256]blob{}}
 }
 
-// A shape is what two records share that are written by the same plan.
+// A shape is what records share that are written by the same plan. Its words
+// stay in registers, which an array would not.
 type shape struct {
-	set  flow.Set
-	ipv6 bool // columns go by the names for IPv6
-	fine bool // some time is finer than a millisecond
+	low, high uint64 // the columns
+	traits    uint64 // what else makes a difference to the format
 }
 
-// A plan is what an Encoder needs to know to write the records of one shape.
-type plan struct {
-	shape shape
+func (s shape) set() flow.Set { return flow.Set{s.low, s.high} }
 
-	json  []jsonOp // in the order of writing
-	head  string   // what stands before the extras
-	fresh bool     // nothing else is in the map that takes them
-	tail  string   // the closing braces behind them
-
-	msgpack []segment
-	entries uint16 // of the map that takes the extras
-	countAt int    // where its count is: in segment countIn
-	countIn int
-
-	room int // octets of a record in either format, without strings and extras
-}
-
-// plan returns the plan for f.
-func (e *Encoder) plan(f *flow.Flow, fine bool) *plan {
-	s := shape{f.Set, f.IsIPv6(), fine}
-	if p := e.last; p != nil && p.shape == s {
-		return p
-	}
-	p := e.plans[s]
-	if p == nil {
-		if len(e.plans) >= maxPlans {
-			for k := range e.plans { // any one
-				delete(e.plans, k)
-				break
-			}
+// keep puts a plan into plans, and another one out if there are too many.
+func keep[P any](plans map[shape]P, s shape, p P) P {
+	if len(plans) >= maxPlans {
+		for k := range plans { // any one
+			delete(plans, k)
+			break
 		}
-		p = e.compile(s)
-		e.plans[s] = p
 	}
-	e.last = p
-	return p
-}
-
-func (e *Encoder) compile(s shape) *plan {
-	root := e.profile.tree(s)
-	p := &plan{shape: s}
-	e.compileJSON(p, root)
-	e.compileMsgpack(p, root)
+	plans[s] = p
 	return p
 }
 
@@ -113,6 +90,9 @@ const (
 	asProto                // a protocol's name
 	asDirection            // ECS's word
 	asBlob                 // one of those three, key and all
+	asIPv4                 // in msgpack, an address
+	asExtras               // the elements without a column
+	asNothing
 )
 
 func (p Profile) how(x flow.Field, f flow.Form) how {
@@ -144,11 +124,11 @@ func (p Profile) how(x flow.Field, f flow.Form) how {
 	return asUint
 }
 
-// tree lays out the columns of s as the profile nests them. The map that takes
+// tree lays out the columns of set as the profile nests them. The map that takes
 // the extras, "netflow" in ECS and else the root, comes last in its parent.
-func (p Profile) tree(s shape) *node {
+func (p Profile) tree(set flow.Set, ipv6 bool) *node {
 	root, taken := &node{}, map[string]bool{}
-	for x, ok := s.set.Next(0); ok && int(x) < flow.NumFields; x, ok = s.set.Next(x + 1) {
+	for x, ok := set.Next(0); ok && int(x) < flow.NumFields; x, ok = set.Next(x + 1) {
 		for _, path := range p.paths(x) {
 			if taken[path.Name] {
 				path = flow.Path{Name: "netflow." + string(snake([]byte(flow.Fields[x].IPFIX)))}
@@ -163,7 +143,7 @@ func (p Profile) tree(s shape) *node {
 			switch six := p.name6(x, path.Name); {
 			case flow.Fields[x].Kind == flow.KindAddr:
 				leaf.name6 = six
-			case six != "" && s.ipv6:
+			case six != "" && ipv6:
 				leaf.name = six
 			}
 			n.sub = append(n.sub, leaf)

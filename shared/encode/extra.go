@@ -3,23 +3,37 @@ package encode
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
 )
 
-// elementName returns the key for an element, in scratch space: its name as
-// the profile spells it, "_2" behind it for the second of that name in a record.
-func (e *Encoder) elementName(x flow.Element) []byte {
-	e.name = ie.AppendName(e.name[:0], x.PEN, x.ID)
-	if e.profile != IPFIX {
-		e.name = snake(e.name)
+// An element is what an Encoder remembers of one that it met: a look-up costs
+// more than a value.
+type element struct {
+	flow.Element
+	typ  ie.Type
+	name []byte // none: nothing is remembered here
+}
+
+// element returns what is known of x: its type, and its key, which is its name
+// as the profile spells it, "_2" behind it for the second of that name in a
+// record. It is valid until the next call.
+func (e *Encoder) element(x flow.Element) *element {
+	k := &e.elements[(x.PEN*31+uint32(x.ID)*7+uint32(x.Ord))%uint32(len(e.elements))]
+	if k.Element != x || len(k.name) == 0 {
+		el, _ := ie.Lookup(x.PEN, x.ID)
+		k.Element, k.typ = x, el.Type
+		k.name = ie.AppendName(k.name[:0], x.PEN, x.ID)
+		if e.profile != IPFIX {
+			k.name = snake(k.name)
+		}
+		k.name = x.AppendOrd(k.name)
 	}
-	e.name = x.AppendOrd(e.name)
-	return e.name
+	return k
 }
 
 // snake turns a name into snake case in place of it: mplsTopLabelIPv4Address
@@ -51,21 +65,22 @@ func (e *Encoder) appendExtrasJSON(dst []byte, b *flow.Batch, f *flow.Flow, firs
 		if !ok {
 			return dst
 		}
-		dst = appendFieldJSON(dst, e.elementName(x), x, v, first)
+		dst = e.appendFieldJSON(dst, x, v, first)
 		first = false
 	}
 }
 
-// appendFieldJSON appends an element with a key in front and a comma before it.
-func appendFieldJSON(dst, name []byte, x flow.Element, v []byte, first bool) []byte {
+// appendFieldJSON appends an element with its key in front and a comma before
+// it.
+func (e *Encoder) appendFieldJSON(dst []byte, x flow.Element, v []byte, first bool) []byte {
 	if !first {
 		dst = append(dst, ',')
 	}
+	k := e.element(x)
 	dst = append(dst, '"')
-	dst = append(dst, name...)
+	dst = append(dst, k.name...)
 	dst = append(dst, '"', ':')
-	el, _ := ie.Lookup(x.PEN, x.ID)
-	return ie.AppendJSON(dst, el.Type, v)
+	return ie.AppendJSON(dst, k.typ, v)
 }
 
 // AppendOptionJSON appends the fields of o as one JSON object, under their IANA
@@ -90,7 +105,7 @@ func (e *Encoder) AppendOptionJSON(dst []byte, b *flow.Batch, o *flow.Option) []
 			dst = ie.AppendJSON(dst, ie.Unsigned64, v)
 			continue
 		}
-		dst = appendFieldJSON(dst, e.elementName(x), x, v, i == 0)
+		dst = e.appendFieldJSON(dst, x, v, i == 0)
 	}
 }
 
@@ -104,31 +119,37 @@ func (e *Encoder) appendExtrasMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) (
 		if !ok {
 			return dst, n
 		}
-		dst = appendStr(dst, e.elementName(x))
-		dst = e.appendValue(dst, x, v)
+		k := e.element(x)
+		dst = appendStr(dst, k.name)
+		dst = e.appendValue(dst, k.typ, v)
 	}
 }
 
 // appendValue appends the value of an element as JSON has it: its numbers and
 // booleans as such, all else as text.
-func (e *Encoder) appendValue(dst []byte, x flow.Element, v []byte) []byte {
-	el, _ := ie.Lookup(x.PEN, x.ID)
-	if el.Type == ie.String { // JSON's escapes are not ours
+func (e *Encoder) appendValue(dst []byte, t ie.Type, v []byte) []byte {
+	switch {
+	case t == ie.String: // JSON's escapes are not ours
 		for len(v) > 0 && v[len(v)-1] == 0 {
 			v = v[:len(v)-1]
 		}
 		return appendStr(dst, v)
-	}
-	if el.Type.IsList() {
+	case t.IsList():
 		return e.appendList(dst, v, 0)
+	case t >= ie.Unsigned8 && t <= ie.Unsigned64 && len(v) > 0 && len(v) <= 8: // as JSON would, at less cost
+		n := uint64(0)
+		for _, c := range v {
+			n = n<<8 | uint64(c)
+		}
+		return binary.BigEndian.AppendUint64(append(dst, mpUint64), n)
 	}
-	return e.appendText(dst, el.Type, v)
+	return e.appendText(dst, t, v)
 }
 
 // appendText appends a value by its JSON.
 func (e *Encoder) appendText(dst []byte, t ie.Type, v []byte) []byte {
-	e.text = ie.AppendJSON(e.text[:0], t, v)
-	switch t := e.text; t[0] {
+	e.value = ie.AppendJSON(e.value[:0], t, v)
+	switch t := e.value; t[0] {
 	case '"':
 		return appendStr(dst, t[1:len(t)-1])
 	case 't':
@@ -149,9 +170,17 @@ func (e *Encoder) appendText(dst []byte, t ie.Type, v []byte) []byte {
 
 // appendStr appends a msgpack string; octets that are not UTF-8 become U+FFFD.
 func appendStr(dst, s []byte) []byte {
+	n := len(dst)
+	size := strLen(s)
+	dst = slices.Grow(dst, size)[:n+size]
+	putStr(dst[n:], s)
+	return dst
+}
+
+// strLen returns how long s is as a msgpack string.
+func strLen(s []byte) int {
 	n := len(s)
-	valid := utf8.Valid(s)
-	if !valid {
+	if !utf8.Valid(s) {
 		n = 0
 		for i := 0; i < len(s); {
 			r, size := utf8.DecodeRune(s[i:])
@@ -161,24 +190,41 @@ func appendStr(dst, s []byte) []byte {
 	}
 	switch {
 	case n < 32:
-		dst = append(dst, mpStr|byte(n))
+		return 1 + n
 	case n < 1<<8:
-		dst = append(dst, mpStr8, byte(n))
+		return 2 + n
 	case n < 1<<16:
-		dst = append(dst, mpStr16, byte(n>>8), byte(n))
+		return 3 + n
+	}
+	return 5 + n
+}
+
+// putStr writes s to dst, which is as long as strLen says.
+func putStr(dst, s []byte) {
+	switch n := len(dst); {
+	case n < 1+32:
+		dst[0] = mpStr | byte(n-1)
+		dst = dst[1:]
+	case n < 2+1<<8:
+		dst[0], dst[1] = mpStr8, byte(n-2)
+		dst = dst[2:]
+	case n < 3+1<<16:
+		dst[0] = mpStr16
+		binary.BigEndian.PutUint16(dst[1:], uint16(n-3))
+		dst = dst[3:]
 	default:
-		dst = binary.BigEndian.AppendUint32(append(dst, 0xdb), uint32(n))
+		dst[0] = mpStr32
+		binary.BigEndian.PutUint32(dst[1:], uint32(n-5))
+		dst = dst[5:]
 	}
-	if valid {
-		return append(dst, s...)
+	if len(dst) == len(s) { // else s isn't UTF-8: U+FFFD is longer than what it stands for
+		copy(dst, s)
+		return
 	}
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRune(s[i:])
-		if r == utf8.RuneError {
-			r = unicode.ReplacementChar
-		}
-		dst = utf8.AppendRune(dst, r)
-		i += size
+	n := 0
+	for len(s) > 0 {
+		r, size := utf8.DecodeRune(s)
+		n += utf8.EncodeRune(dst[n:], r)
+		s = s[size:]
 	}
-	return dst
 }

@@ -8,6 +8,17 @@ import (
 	"github.com/weirflow/weir/shared/ie"
 )
 
+// A jsonPlan is what an Encoder needs to know to write the records of one shape
+// as JSON.
+type jsonPlan struct {
+	shape shape
+	ops   []jsonOp // in the order of writing
+	head  string   // what stands before the extras
+	fresh bool     // nothing else is in the map that takes them
+	tail  string   // the closing braces behind them
+	room  int      // octets of a record, without strings and extras
+}
+
 // A jsonOp writes a literal, then a value.
 type jsonOp struct {
 	value
@@ -44,7 +55,28 @@ func (l *literal) put(dst []byte) int {
 	return copy(dst, l.long)
 }
 
-func (e *Encoder) compileJSON(p *plan, root *node) {
+// jsonIPv6 says that columns go by the names for IPv6.
+const jsonIPv6 = 1
+
+// planJSON returns the plan for f.
+func (e *Encoder) planJSON(f *flow.Flow) *jsonPlan {
+	s := shape{low: f.Set[0], high: f.Set[1]}
+	if f.IsIPv6() {
+		s.traits = jsonIPv6
+	}
+	if p := e.lastJSON; p != nil && p.shape == s {
+		return p
+	}
+	p := e.json[s]
+	if p == nil {
+		p = keep(e.json, s, e.compileJSON(s))
+	}
+	e.lastJSON = p
+	return p
+}
+
+func (e *Encoder) compileJSON(s shape) *jsonPlan {
+	p := &jsonPlan{shape: s}
 	lead := ""
 	var walk func(n *node)
 	walk = func(n *node) {
@@ -60,9 +92,9 @@ func (e *Encoder) compileJSON(p *plan, root *node) {
 				continue
 			}
 			key := lead + strconv.Quote(c.name) + ":"
-			if last := len(p.json) - 1; last >= 0 && p.json[last].blob != nil && p.json[last].field == c.value.field {
-				if b := e.blob(p.json[last].parts+key, c.value.how, true, p.json[last].blob); b != nil {
-					p.json[last].blob, p.json[last].parts = b, p.json[last].parts+key+"?"
+			if last := len(p.ops) - 1; last >= 0 && p.ops[last].blob != nil && p.ops[last].field == c.value.field {
+				if b := e.blob(p.ops[last].parts+key, c.value.how, true, p.ops[last].blob); b != nil {
+					p.ops[last].blob, p.ops[last].parts = b, p.ops[last].parts+key+"?"
 					lead = ""
 					continue
 				}
@@ -75,26 +107,27 @@ func (e *Encoder) compileJSON(p *plan, root *node) {
 				o.how, o.parts = asBlob, key+"?"
 			}
 			p.room += o.lit.room() + 48
-			p.json = append(p.json, o)
+			p.ops = append(p.ops, o)
 			lead = ""
 		}
 		if n.extras {
 			p.head, p.fresh, lead = lead, len(n.sub) == 0, ""
 		}
 	}
-	walk(root)
+	walk(e.profile.tree(s.set(), s.traits&jsonIPv6 != 0))
 	p.tail = lead + "}"
 	p.room += len(p.head) + len(p.tail) + 64
+	return p
 }
 
 // AppendJSON appends f as one JSON object, without a line end.
 func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
-	p := e.plan(f, true)
+	p := e.planJSON(f)
 	dst = slices.Grow(dst, p.room)
 	n := len(dst)
 	buf := dst[:cap(dst)]
-	for i := range p.json {
-		o := &p.json[i]
+	for i := range p.ops {
+		o := &p.ops[i]
 		switch o.how {
 		case asUint:
 			n += o.lit.put(buf[n:])
@@ -117,7 +150,7 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 		case asNanos:
 			n += o.lit.put(buf[n:])
 			if o.field == flow.FieldReceived {
-				n = e.clock.received(buf, n, f.Received, true)
+				n = e.clock.arrival(buf, n, f.Received, true)
 			} else {
 				n = e.clock.putNanos(buf, n, int64(f.Uint(o.field)))
 			}
@@ -125,7 +158,7 @@ func (e *Encoder) AppendJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 			n += o.lit.put(buf[n:])
 			buf[n] = '"'
 			if o.field == flow.FieldReceived {
-				n = e.clock.received(buf, n+1, f.Received, false)
+				n = e.clock.arrival(buf, n+1, f.Received, false)
 			} else {
 				n = e.clock.put(buf, n+1, int64(f.Uint(o.field)))
 			}

@@ -61,7 +61,7 @@ func (e *Encoder) appendElement(dst []byte, g *ie.Group, depth int) []byte {
 		if el, _ := ie.Lookup(pen, id); el.Type.IsList() {
 			dst = e.appendList(dst, v, depth+1)
 		} else {
-			dst = e.appendValue(dst, x, v)
+			dst = e.appendValue(dst, el.Type, v)
 		}
 		n++
 	}

@@ -52,7 +52,7 @@ func TestLists(t *testing.T) {
 		if err := json.Unmarshal(text, &fromJSON); err != nil {
 			t.Fatal(err)
 		}
-		if err := msgpack.Unmarshal(e.AppendMsgpack(nil, &b, &b.Flows[0]), &fromMsgpack); err != nil {
+		if err := msgpack.Unmarshal(e.AppendMsgpack(nil, &b, b.Flows), &fromMsgpack); err != nil {
 			t.Fatal(err)
 		}
 		find := func(v any) string {

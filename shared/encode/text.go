@@ -3,7 +3,6 @@ package encode
 import (
 	"encoding/binary"
 	"strconv"
-	"time"
 
 	"github.com/weirflow/weir/shared/flow"
 )
@@ -19,14 +18,11 @@ var pairs = func() (t [200]byte) {
 	return t
 }()
 
-// octets holds "0." to "255.", and the length.
-var octets = func() (t [256]struct {
-	text uint32
-	n    int32
-}) {
+// octets holds "0." to "255.", and their length less 1.
+var octets = func() (t [256]struct{ text, n uint32 }) {
 	for i := range t {
 		var b [4]byte
-		t[i].n = int32(copy(b[:], strconv.Itoa(i)+"."))
+		t[i].n = uint32(copy(b[:], strconv.Itoa(i)+".")) - 1
 		t[i].text = binary.LittleEndian.Uint32(b[:])
 	}
 	return t
@@ -34,31 +30,41 @@ var octets = func() (t [256]struct {
 
 func putAddr(buf []byte, n int, a *flow.Addr) int {
 	if a.Is4() {
-		return putIPv4(buf, n, a)
+		return n + putIPv4((*[16]byte)(buf[n:]), binary.LittleEndian.Uint32(a[12:]))
 	}
 	return putIPv6(buf, n, a)
 }
 
-func putIPv4(buf []byte, n int, a *flow.Addr) int {
-	b := buf[n : n+16]
-	o := &octets[a[12]]
-	binary.LittleEndian.PutUint32(b, o.text)
-	i := int(o.n)
-	o = &octets[a[13]]
+// putIPv4 writes the address whose octets v has, the first one lowest, and
+// returns how long its text is. What it masks and adds tells the compiler that
+// no bounds need to be checked.
+func putIPv4(b *[16]byte, v uint32) int {
+	o := &octets[uint8(v)]
+	binary.LittleEndian.PutUint32(b[:], o.text)
+	i := 1 + uint(o.n&3)
+	o = &octets[uint8(v>>8)]
 	binary.LittleEndian.PutUint32(b[i:], o.text)
-	i += int(o.n)
-	o = &octets[a[14]]
+	i += 1 + uint(o.n&3)
+	o = &octets[uint8(v>>16)]
 	binary.LittleEndian.PutUint32(b[i:], o.text)
-	i += int(o.n)
-	o = &octets[a[15]]
+	i += 1 + uint(o.n&3)
+	o = &octets[v>>24]
 	binary.LittleEndian.PutUint32(b[i:], o.text)
-	return n + i + int(o.n) - 1 // without the last dot
+	return int(i + uint(o.n)) // without the last dot
 }
 
-// An addrMemo writes an address that mostly is the one before.
+// ipv4Len returns how long the text of the address is whose octets v has.
+func ipv4Len(v uint32) uint32 {
+	return 3 + octets[uint8(v)].n + octets[uint8(v>>8)].n + octets[uint8(v>>16)].n + octets[v>>24].n
+}
+
+// memoLen is room for an address as text, with a msgpack header.
+const memoLen = 48
+
+// An addrMemo is the text of an address that mostly is the one before.
 type addrMemo struct {
 	addr flow.Addr
-	text [48]byte
+	text [memoLen]byte
 	n    int
 }
 
@@ -67,7 +73,7 @@ func (m *addrMemo) put(buf []byte, n int, a *flow.Addr) int {
 		m.addr = *a
 		m.n = putAddr(m.text[:], 0, a)
 	}
-	*(*[48]byte)(buf[n:]) = m.text
+	*(*[memoLen]byte)(buf[n:]) = m.text
 	return n + m.n
 }
 
@@ -112,124 +118,6 @@ func put4(b []byte, v uint64) {
 	b[0], b[1], b[2], b[3] = pairs[2*h], pairs[2*h+1], pairs[2*l], pairs[2*l+1]
 }
 
-// A clock writes times and remembers the seconds that it wrote last: records
-// that stand together have times that lie together.
-type clock struct {
-	seconds [256]second
-	memo    [2]memo // by form: neighbours often have the same arrival
-
-	arrived int64 // what stamp shows
-	stamp   [24]byte
-	whole   bool // to the millisecond
-}
-
-type second struct {
-	unix int64
-	ok   bool
-	iso  [20]byte // 2026-11-24T01:02:03.
-	dec  [20]byte // Unix seconds in decimal
-	n    uint8    // digits in dec
-}
-
-type memo struct {
-	t    int64
-	text [32]byte
-	n    int
-}
-
-// at returns the second that t, Unix nanoseconds, lies in, and the nanoseconds
-// behind it.
-func (c *clock) at(t int64) (*second, uint64) {
-	sec := t / 1e9
-	ns := t - sec*1e9
-	if ns < 0 {
-		sec, ns = sec-1, ns+1e9
-	}
-	s := &c.seconds[uint8(sec)]
-	if s.unix != sec || !s.ok {
-		s.unix, s.ok = sec, true
-		copy(s.iso[:], time.Unix(sec, 0).UTC().Format("2006-01-02T15:04:05."))
-		s.n = uint8(len(strconv.AppendInt(s.dec[:0], sec, 10)))
-	}
-	return s, uint64(ns)
-}
-
-// putMillis writes t as put does, if it has no more than milliseconds, in 24
-// octets; else it returns false.
-func (c *clock) putMillis(b *[24]byte, t int64) bool {
-	s, ns := c.at(t)
-	ms := ns / 1e6
-	*(*[20]byte)(b[:]) = s.iso
-	put3(b[20:], ms)
-	b[23] = 'Z'
-	return ns == ms*1e6
-}
-
-// arrival is putMillis for a time that mostly is the one before.
-func (c *clock) arrival(b *[24]byte, t int64) bool {
-	if t != c.arrived || c.stamp[0] == 0 {
-		c.arrived = t
-		c.whole = c.putMillis(&c.stamp, t)
-	}
-	*b = c.stamp
-	return c.whole
-}
-
-// received writes the time of a column whose value is mostly the one before.
-func (c *clock) received(buf []byte, n int, t int64, nanos bool) int {
-	m := &c.memo[0]
-	put := c.put
-	if nanos {
-		m, put = &c.memo[1], c.putNanos
-	}
-	if t != m.t || m.n == 0 {
-		m.t = t
-		m.n = put(m.text[:], 0, t)
-	}
-	*(*[32]byte)(buf[n:]) = m.text
-	return n + m.n
-}
-
-// put writes t, Unix nanoseconds, as RFC 3339 text with 3 digits of a second's
-// fraction, or with 6 or 9 if t has them: 24 to 30 octets.
-func (c *clock) put(buf []byte, n int, t int64) int {
-	s, ns := c.at(t)
-	b := (*[32]byte)(buf[n:])
-	*(*[20]byte)(b[:]) = s.iso
-	ms := ns / 1e6
-	put3(b[20:], ms)
-	end := 23
-	if rest := ns - ms*1e6; rest != 0 {
-		us := rest / 1e3
-		put3(b[23:], us)
-		end = 26
-		if rest -= us * 1e3; rest != 0 {
-			put3(b[26:], rest)
-			end = 29
-		}
-	}
-	b[end] = 'Z'
-	return n + end + 1
-}
-
-// putNanos writes t as a decimal number.
-func (c *clock) putNanos(buf []byte, n int, t int64) int {
-	if t < 1e9 {
-		return n + len(strconv.AppendInt(buf[n:n], t, 10))
-	}
-	s, ns := c.at(t)
-	b := (*[32]byte)(buf[n:])
-	*(*[20]byte)(b[:]) = s.dec
-	d := b[s.n : s.n+9]
-	ms := ns / 1e6
-	rest := ns - ms*1e6
-	us := rest / 1e3
-	put3(d, ms)
-	put3(d[3:], us)
-	put3(d[6:], rest-us*1e3)
-	return n + int(s.n) + 9
-}
-
 // put3 writes v, below 1000, with three digits.
 func put3(b []byte, v uint64) {
 	_ = b[2]
@@ -240,18 +128,17 @@ func put3(b []byte, v uint64) {
 
 const hexLower, hexUpper = "0123456789abcdef", "0123456789ABCDEF"
 
-func putMAC(buf []byte, n int, m flow.MAC, sep byte, hex string) int {
-	var d [8]byte
-	binary.BigEndian.PutUint64(d[:], uint64(m))
-	for i, x := range d[2:] {
-		if i > 0 {
-			buf[n] = sep
-			n++
+const macLen = len("00:00:5e:00:53:01")
+
+func putMAC(b *[macLen]byte, m flow.MAC, sep byte, hex string) {
+	for i := 0; i < macLen; i += 3 {
+		x := uint8(m >> 40)
+		b[i], b[i+1] = hex[x>>4], hex[x&15]
+		if i+2 < macLen {
+			b[i+2] = sep
 		}
-		buf[n], buf[n+1] = hex[x>>4], hex[x&15]
-		n += 2
+		m <<= 8
 	}
-	return n
 }
 
 // put writes the value as text without quotes: what isn't an address, a time,
@@ -260,9 +147,11 @@ func (v value) put(buf []byte, n int, f *flow.Flow) int {
 	x := f.Uint(v.field)
 	switch v.how {
 	case asMAC:
-		return putMAC(buf, n, flow.MAC(x), ':', hexLower)
+		putMAC((*[macLen]byte)(buf[n:]), flow.MAC(x), ':', hexLower)
+		return n + macLen
 	case asDashedMAC:
-		return putMAC(buf, n, flow.MAC(x), '-', hexUpper)
+		putMAC((*[macLen]byte)(buf[n:]), flow.MAC(x), '-', hexUpper)
+		return n + macLen
 	case asApp:
 		n = putUint(buf, n, x>>56)
 		buf[n] = ':'

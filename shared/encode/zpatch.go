@@ -53,124 +53,658 @@ func partner(x flow.Field) (other flow.Field, both uint8, ok bool) {
 	return 0, 0, false
 }
 
-// patch writes the values of f at the places in t that at names, big-endian and
-// as wide as their columns.
-func patch(t []byte, f *flow.Flow, at []place) {
-	for _, p := range at {
-		switch p.code {
-		case uint8(flow.FieldStart):
-			binary.BigEndian.PutUint64(t[p.off:], uint64(f.Start))
-		case uint8(flow.FieldEnd):
-			binary.BigEndian.PutUint64(t[p.off:], uint64(f.End))
-		case uint8(flow.FieldReceived):
-			binary.BigEndian.PutUint64(t[p.off:], uint64(f.Received))
-		case uint8(flow.FieldBytes):
-			binary.BigEndian.PutUint64(t[p.off:], f.Bytes)
-		case uint8(flow.FieldPackets):
-			binary.BigEndian.PutUint64(t[p.off:], f.Packets)
-		case uint8(flow.FieldL2Bytes):
-			binary.BigEndian.PutUint64(t[p.off:], f.L2Bytes)
-		case uint8(flow.FieldAppID):
-			binary.BigEndian.PutUint64(t[p.off:], f.AppID)
-		case uint8(flow.FieldSrcAS):
-			binary.BigEndian.PutUint32(t[p.off:], f.SrcAS)
-		case uint8(flow.FieldDstAS):
-			binary.BigEndian.PutUint32(t[p.off:], f.DstAS)
-		case uint8(flow.FieldInIf):
-			binary.BigEndian.PutUint32(t[p.off:], f.InIf)
-		case uint8(flow.FieldOutIf):
-			binary.BigEndian.PutUint32(t[p.off:], f.OutIf)
-		case uint8(flow.FieldDomain):
-			binary.BigEndian.PutUint32(t[p.off:], f.Domain)
-		case uint8(flow.FieldSamplingRate):
-			binary.BigEndian.PutUint32(t[p.off:], f.SamplingRate)
-		case uint8(flow.FieldSamplerID):
-			binary.BigEndian.PutUint32(t[p.off:], f.SamplerID)
-		case uint8(flow.FieldFlowLabel):
-			binary.BigEndian.PutUint32(t[p.off:], f.FlowLabel)
-		case uint8(flow.FieldInVRF):
-			binary.BigEndian.PutUint32(t[p.off:], f.InVRF)
-		case uint8(flow.FieldOutVRF):
-			binary.BigEndian.PutUint32(t[p.off:], f.OutVRF)
-		case uint8(flow.FieldMPLSLabel):
-			binary.BigEndian.PutUint32(t[p.off:], f.MPLSLabel)
-		case uint8(flow.FieldInIfSpeed):
-			binary.BigEndian.PutUint32(t[p.off:], f.InIfSpeed)
-		case uint8(flow.FieldOutIfSpeed):
-			binary.BigEndian.PutUint32(t[p.off:], f.OutIfSpeed)
-		case uint8(flow.FieldSrcPort):
-			binary.BigEndian.PutUint16(t[p.off:], f.SrcPort)
-		case uint8(flow.FieldDstPort):
-			binary.BigEndian.PutUint16(t[p.off:], f.DstPort)
-		case uint8(flow.FieldNATSrcPort):
-			binary.BigEndian.PutUint16(t[p.off:], f.NATSrcPort)
-		case uint8(flow.FieldNATDstPort):
-			binary.BigEndian.PutUint16(t[p.off:], f.NATDstPort)
-		case uint8(flow.FieldTCPFlags):
-			binary.BigEndian.PutUint16(t[p.off:], f.TCPFlags)
-		case uint8(flow.FieldICMPType):
-			binary.BigEndian.PutUint16(t[p.off:], f.ICMPType)
-		case uint8(flow.FieldSrcVLAN):
-			binary.BigEndian.PutUint16(t[p.off:], f.SrcVLAN)
-		case uint8(flow.FieldDstVLAN):
-			binary.BigEndian.PutUint16(t[p.off:], f.DstVLAN)
-		case uint8(flow.FieldEtherType):
-			binary.BigEndian.PutUint16(t[p.off:], f.EtherType)
-		case uint8(flow.FieldProto):
-			t[p.off] = f.Proto
-		case uint8(flow.FieldTOS):
-			t[p.off] = f.TOS
-		case uint8(flow.FieldDirection):
-			t[p.off] = f.Direction
-		case uint8(flow.FieldSrcMask):
-			t[p.off] = f.SrcMask
-		case uint8(flow.FieldDstMask):
-			t[p.off] = f.DstMask
-		case uint8(flow.FieldVersion):
-			t[p.off] = f.Version
-		case uint8(flow.FieldIPVersion):
-			t[p.off] = f.IPVersion
-		case uint8(flow.FieldEndReason):
-			t[p.off] = f.EndReason
-		case uint8(flow.FieldFwdStatus):
-			t[p.off] = f.FwdStatus
-		case uint8(flow.FieldFwEvent):
-			t[p.off] = f.FwEvent
-		case uint8(flow.FieldTTL):
-			t[p.off] = f.TTL
-		case pairStartEnd:
-			binary.BigEndian.PutUint64(t[p.off:], uint64(f.Start))
-			binary.BigEndian.PutUint64(t[p.off2:], uint64(f.End))
-		case pairBytesPackets:
-			binary.BigEndian.PutUint64(t[p.off:], f.Bytes)
-			binary.BigEndian.PutUint64(t[p.off2:], f.Packets)
-		case pairSrcASDstAS:
-			binary.BigEndian.PutUint32(t[p.off:], f.SrcAS)
-			binary.BigEndian.PutUint32(t[p.off2:], f.DstAS)
-		case pairInIfOutIf:
-			binary.BigEndian.PutUint32(t[p.off:], f.InIf)
-			binary.BigEndian.PutUint32(t[p.off2:], f.OutIf)
-		case pairInVRFOutVRF:
-			binary.BigEndian.PutUint32(t[p.off:], f.InVRF)
-			binary.BigEndian.PutUint32(t[p.off2:], f.OutVRF)
-		case pairInIfSpeedOutIfSpeed:
-			binary.BigEndian.PutUint32(t[p.off:], f.InIfSpeed)
-			binary.BigEndian.PutUint32(t[p.off2:], f.OutIfSpeed)
-		case pairSrcPortDstPort:
-			binary.BigEndian.PutUint16(t[p.off:], f.SrcPort)
-			binary.BigEndian.PutUint16(t[p.off2:], f.DstPort)
-		case pairNATSrcPortNATDstPort:
-			binary.BigEndian.PutUint16(t[p.off:], f.NATSrcPort)
-			binary.BigEndian.PutUint16(t[p.off2:], f.NATDstPort)
-		case pairSrcVLANDstVLAN:
-			binary.BigEndian.PutUint16(t[p.off:], f.SrcVLAN)
-			binary.BigEndian.PutUint16(t[p.off2:], f.DstVLAN)
-		case pairProtoTOS:
-			t[p.off] = f.Proto
-			t[p.off2] = f.TOS
-		case pairSrcMaskDstMask:
-			t[p.off] = f.SrcMask
-			t[p.off2] = f.DstMask
+// patch writes the values of fl at the place x in views of their records,
+// big-endian and as wide as their columns.
+func patch(views *[blockLen]*view, fl []flow.Flow, x place) {
+	switch x.code {
+	case uint8(flow.FieldStart):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], uint64(f.Start))
+		}
+	case uint8(flow.FieldEnd):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], uint64(f.End))
+		}
+	case uint8(flow.FieldReceived):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], uint64(f.Received))
+		}
+	case uint8(flow.FieldBytes):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], f.Bytes)
+		}
+	case uint8(flow.FieldPackets):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], f.Packets)
+		}
+	case uint8(flow.FieldL2Bytes):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], f.L2Bytes)
+		}
+	case uint8(flow.FieldAppID):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], f.AppID)
+		}
+	case uint8(flow.FieldSrcAS):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.SrcAS)
+		}
+	case uint8(flow.FieldDstAS):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.DstAS)
+		}
+	case uint8(flow.FieldInIf):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.InIf)
+		}
+	case uint8(flow.FieldOutIf):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.OutIf)
+		}
+	case uint8(flow.FieldDomain):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.Domain)
+		}
+	case uint8(flow.FieldSamplingRate):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.SamplingRate)
+		}
+	case uint8(flow.FieldSamplerID):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.SamplerID)
+		}
+	case uint8(flow.FieldFlowLabel):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.FlowLabel)
+		}
+	case uint8(flow.FieldInVRF):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.InVRF)
+		}
+	case uint8(flow.FieldOutVRF):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.OutVRF)
+		}
+	case uint8(flow.FieldMPLSLabel):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.MPLSLabel)
+		}
+	case uint8(flow.FieldInIfSpeed):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.InIfSpeed)
+		}
+	case uint8(flow.FieldOutIfSpeed):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.OutIfSpeed)
+		}
+	case uint8(flow.FieldSrcPort):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.SrcPort)
+		}
+	case uint8(flow.FieldDstPort):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.DstPort)
+		}
+	case uint8(flow.FieldNATSrcPort):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.NATSrcPort)
+		}
+	case uint8(flow.FieldNATDstPort):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.NATDstPort)
+		}
+	case uint8(flow.FieldTCPFlags):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.TCPFlags)
+		}
+	case uint8(flow.FieldICMPType):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.ICMPType)
+		}
+	case uint8(flow.FieldSrcVLAN):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.SrcVLAN)
+		}
+	case uint8(flow.FieldDstVLAN):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.DstVLAN)
+		}
+	case uint8(flow.FieldEtherType):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.EtherType)
+		}
+	case uint8(flow.FieldProto):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.Proto
+		}
+	case uint8(flow.FieldTOS):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.TOS
+		}
+	case uint8(flow.FieldDirection):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.Direction
+		}
+	case uint8(flow.FieldSrcMask):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.SrcMask
+		}
+	case uint8(flow.FieldDstMask):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.DstMask
+		}
+	case uint8(flow.FieldVersion):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.Version
+		}
+	case uint8(flow.FieldIPVersion):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.IPVersion
+		}
+	case uint8(flow.FieldEndReason):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.EndReason
+		}
+	case uint8(flow.FieldFwdStatus):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.FwdStatus
+		}
+	case uint8(flow.FieldFwEvent):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.FwEvent
+		}
+	case uint8(flow.FieldTTL):
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.TTL
+		}
+	case pairStartEnd:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], uint64(f.Start))
+			binary.BigEndian.PutUint64(d[x.off2:], uint64(f.End))
+		}
+	case pairBytesPackets:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint64(d[x.off:], f.Bytes)
+			binary.BigEndian.PutUint64(d[x.off2:], f.Packets)
+		}
+	case pairSrcASDstAS:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.SrcAS)
+			binary.BigEndian.PutUint32(d[x.off2:], f.DstAS)
+		}
+	case pairInIfOutIf:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.InIf)
+			binary.BigEndian.PutUint32(d[x.off2:], f.OutIf)
+		}
+	case pairInVRFOutVRF:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.InVRF)
+			binary.BigEndian.PutUint32(d[x.off2:], f.OutVRF)
+		}
+	case pairInIfSpeedOutIfSpeed:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint32(d[x.off:], f.InIfSpeed)
+			binary.BigEndian.PutUint32(d[x.off2:], f.OutIfSpeed)
+		}
+	case pairSrcPortDstPort:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.SrcPort)
+			binary.BigEndian.PutUint16(d[x.off2:], f.DstPort)
+		}
+	case pairNATSrcPortNATDstPort:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.NATSrcPort)
+			binary.BigEndian.PutUint16(d[x.off2:], f.NATDstPort)
+		}
+	case pairSrcVLANDstVLAN:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			binary.BigEndian.PutUint16(d[x.off:], f.SrcVLAN)
+			binary.BigEndian.PutUint16(d[x.off2:], f.DstVLAN)
+		}
+	case pairProtoTOS:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.Proto
+			d[x.off2] = f.TOS
+		}
+	case pairSrcMaskDstMask:
+		for i := range fl {
+			d, f := views[i%blockLen], &fl[i]
+			d[x.off] = f.SrcMask
+			d[x.off2] = f.DstMask
 		}
 	}
+}
+
+// times64 takes the values of a column of times out of fl.
+func times64(dst []int64, fl []flow.Flow, x flow.Field) {
+	dst = dst[:len(fl)]
+	switch x {
+	case flow.FieldStart:
+		for i := range fl {
+			dst[i] = fl[i].Start
+		}
+	case flow.FieldEnd:
+		for i := range fl {
+			dst[i] = fl[i].End
+		}
+	case flow.FieldReceived:
+		for i := range fl {
+			dst[i] = fl[i].Received
+		}
+	}
+}
+
+// words32 takes the values of a column of 4 octets at most out of fl.
+func words32(dst []uint32, fl []flow.Flow, x flow.Field) {
+	dst = dst[:len(fl)]
+	switch x {
+	case flow.FieldSrcAS:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcAS)
+		}
+	case flow.FieldDstAS:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstAS)
+		}
+	case flow.FieldInIf:
+		for i := range fl {
+			dst[i] = uint32(fl[i].InIf)
+		}
+	case flow.FieldOutIf:
+		for i := range fl {
+			dst[i] = uint32(fl[i].OutIf)
+		}
+	case flow.FieldDomain:
+		for i := range fl {
+			dst[i] = uint32(fl[i].Domain)
+		}
+	case flow.FieldSamplingRate:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SamplingRate)
+		}
+	case flow.FieldSamplerID:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SamplerID)
+		}
+	case flow.FieldFlowLabel:
+		for i := range fl {
+			dst[i] = uint32(fl[i].FlowLabel)
+		}
+	case flow.FieldInVRF:
+		for i := range fl {
+			dst[i] = uint32(fl[i].InVRF)
+		}
+	case flow.FieldOutVRF:
+		for i := range fl {
+			dst[i] = uint32(fl[i].OutVRF)
+		}
+	case flow.FieldMPLSLabel:
+		for i := range fl {
+			dst[i] = uint32(fl[i].MPLSLabel)
+		}
+	case flow.FieldAppName:
+		for i := range fl {
+			dst[i] = uint32(fl[i].AppName)
+		}
+	case flow.FieldUser:
+		for i := range fl {
+			dst[i] = uint32(fl[i].User)
+		}
+	case flow.FieldInIfSpeed:
+		for i := range fl {
+			dst[i] = uint32(fl[i].InIfSpeed)
+		}
+	case flow.FieldOutIfSpeed:
+		for i := range fl {
+			dst[i] = uint32(fl[i].OutIfSpeed)
+		}
+	case flow.FieldExporterName:
+		for i := range fl {
+			dst[i] = uint32(fl[i].ExporterName)
+		}
+	case flow.FieldExporterSite:
+		for i := range fl {
+			dst[i] = uint32(fl[i].ExporterSite)
+		}
+	case flow.FieldInIfName:
+		for i := range fl {
+			dst[i] = uint32(fl[i].InIfName)
+		}
+	case flow.FieldOutIfName:
+		for i := range fl {
+			dst[i] = uint32(fl[i].OutIfName)
+		}
+	case flow.FieldInIfDesc:
+		for i := range fl {
+			dst[i] = uint32(fl[i].InIfDesc)
+		}
+	case flow.FieldOutIfDesc:
+		for i := range fl {
+			dst[i] = uint32(fl[i].OutIfDesc)
+		}
+	case flow.FieldInIfRole:
+		for i := range fl {
+			dst[i] = uint32(fl[i].InIfRole)
+		}
+	case flow.FieldOutIfRole:
+		for i := range fl {
+			dst[i] = uint32(fl[i].OutIfRole)
+		}
+	case flow.FieldInVRFName:
+		for i := range fl {
+			dst[i] = uint32(fl[i].InVRFName)
+		}
+	case flow.FieldOutVRFName:
+		for i := range fl {
+			dst[i] = uint32(fl[i].OutVRFName)
+		}
+	case flow.FieldSrcNet:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcNet)
+		}
+	case flow.FieldDstNet:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstNet)
+		}
+	case flow.FieldSrcSite:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcSite)
+		}
+	case flow.FieldDstSite:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstSite)
+		}
+	case flow.FieldSrcRole:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcRole)
+		}
+	case flow.FieldDstRole:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstRole)
+		}
+	case flow.FieldSrcCountry:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcCountry)
+		}
+	case flow.FieldDstCountry:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstCountry)
+		}
+	case flow.FieldPerimeter:
+		for i := range fl {
+			dst[i] = uint32(fl[i].Perimeter)
+		}
+	case flow.FieldSrcPort:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcPort)
+		}
+	case flow.FieldDstPort:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstPort)
+		}
+	case flow.FieldNATSrcPort:
+		for i := range fl {
+			dst[i] = uint32(fl[i].NATSrcPort)
+		}
+	case flow.FieldNATDstPort:
+		for i := range fl {
+			dst[i] = uint32(fl[i].NATDstPort)
+		}
+	case flow.FieldTCPFlags:
+		for i := range fl {
+			dst[i] = uint32(fl[i].TCPFlags)
+		}
+	case flow.FieldICMPType:
+		for i := range fl {
+			dst[i] = uint32(fl[i].ICMPType)
+		}
+	case flow.FieldSrcVLAN:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcVLAN)
+		}
+	case flow.FieldDstVLAN:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstVLAN)
+		}
+	case flow.FieldEtherType:
+		for i := range fl {
+			dst[i] = uint32(fl[i].EtherType)
+		}
+	case flow.FieldProto:
+		for i := range fl {
+			dst[i] = uint32(fl[i].Proto)
+		}
+	case flow.FieldTOS:
+		for i := range fl {
+			dst[i] = uint32(fl[i].TOS)
+		}
+	case flow.FieldDirection:
+		for i := range fl {
+			dst[i] = uint32(fl[i].Direction)
+		}
+	case flow.FieldSrcMask:
+		for i := range fl {
+			dst[i] = uint32(fl[i].SrcMask)
+		}
+	case flow.FieldDstMask:
+		for i := range fl {
+			dst[i] = uint32(fl[i].DstMask)
+		}
+	case flow.FieldVersion:
+		for i := range fl {
+			dst[i] = uint32(fl[i].Version)
+		}
+	case flow.FieldIPVersion:
+		for i := range fl {
+			dst[i] = uint32(fl[i].IPVersion)
+		}
+	case flow.FieldEndReason:
+		for i := range fl {
+			dst[i] = uint32(fl[i].EndReason)
+		}
+	case flow.FieldFwdStatus:
+		for i := range fl {
+			dst[i] = uint32(fl[i].FwdStatus)
+		}
+	case flow.FieldFwEvent:
+		for i := range fl {
+			dst[i] = uint32(fl[i].FwEvent)
+		}
+	case flow.FieldTTL:
+		for i := range fl {
+			dst[i] = uint32(fl[i].TTL)
+		}
+	}
+}
+
+// traits returns what makes records of the same columns differ in shape: that
+// an address is of IPv6, and if times matter, that one has more than
+// milliseconds, and more than microseconds. traitOf has the first bit of each
+// column; behind the last one are those of lastTrait.
+func traits(f *flow.Flow, times bool) (t uint64) {
+	if !f.SrcAddr.Is4() {
+		t |= 1 << 0
+	}
+	if !f.DstAddr.Is4() {
+		t |= 1 << 1
+	}
+	if !f.NextHop.Is4() {
+		t |= 1 << 2
+	}
+	if !f.BGPNextHop.Is4() {
+		t |= 1 << 3
+	}
+	if !f.NATSrcAddr.Is4() {
+		t |= 1 << 4
+	}
+	if !f.NATDstAddr.Is4() {
+		t |= 1 << 5
+	}
+	if !f.Exporter.Is4() {
+		t |= 1 << 6
+	}
+	if !f.Sender.Is4() {
+		t |= 1 << 7
+	}
+	if !times {
+		return t
+	}
+	if f.Start%1e6 != 0 {
+		t |= 1 << 8
+		if f.Start%1e3 != 0 {
+			t |= 1 << 9
+		}
+	}
+	if f.End%1e6 != 0 {
+		t |= 1 << 10
+		if f.End%1e3 != 0 {
+			t |= 1 << 11
+		}
+	}
+	if f.Received%1e6 != 0 {
+		t |= 1 << 12
+		if f.Received%1e3 != 0 {
+			t |= 1 << 13
+		}
+	}
+	return t
+}
+
+const lastTrait = 14
+
+var traitOf = [flow.NumFields]uint8{flow.FieldStart: 8,
+	flow.FieldEnd:        10,
+	flow.FieldReceived:   12,
+	flow.FieldSrcAddr:    0,
+	flow.FieldDstAddr:    1,
+	flow.FieldNextHop:    2,
+	flow.FieldBGPNextHop: 3,
+	flow.FieldNATSrcAddr: 4,
+	flow.FieldNATDstAddr: 5,
+	flow.FieldExporter:   6,
+	flow.FieldSender:     7,
+}
+
+// ipv4s takes the IPv4 addresses of a column out of fl, the first octet lowest,
+// and returns how many there are before the first of IPv6.
+func ipv4s(dst []uint32, fl []flow.Flow, x flow.Field) int {
+	dst = dst[:len(fl)]
+	switch x {
+	case flow.FieldSrcAddr:
+		for i := range fl {
+			a := &fl[i].SrcAddr
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	case flow.FieldDstAddr:
+		for i := range fl {
+			a := &fl[i].DstAddr
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	case flow.FieldNextHop:
+		for i := range fl {
+			a := &fl[i].NextHop
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	case flow.FieldBGPNextHop:
+		for i := range fl {
+			a := &fl[i].BGPNextHop
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	case flow.FieldNATSrcAddr:
+		for i := range fl {
+			a := &fl[i].NATSrcAddr
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	case flow.FieldNATDstAddr:
+		for i := range fl {
+			a := &fl[i].NATDstAddr
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	case flow.FieldExporter:
+		for i := range fl {
+			a := &fl[i].Exporter
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	case flow.FieldSender:
+		for i := range fl {
+			a := &fl[i].Sender
+			if !a.Is4() {
+				return i
+			}
+			dst[i] = binary.LittleEndian.Uint32(a[12:])
+		}
+	}
+	return len(fl)
 }

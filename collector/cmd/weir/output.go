@@ -65,6 +65,9 @@ func (o *outputFlags) writer(out io.Writer, meta bool) (*writer, error) {
 // from, for the meta keys.
 func (w *writer) flows(b *flow.Batch, n, packet int) error {
 	dst := w.buf[:0]
+	if w.format == "msgpack" {
+		return w.put(w.enc.AppendMsgpack(dst, b, b.Flows[:n]))
+	}
 	if w.format == "table" && !w.titled {
 		dst, w.titled = w.table.appendTitle(dst), true
 	}
@@ -73,9 +76,6 @@ func (w *writer) flows(b *flow.Batch, n, packet int) error {
 		switch w.format {
 		case "table":
 			dst = w.table.appendRow(dst, f)
-		case "msgpack":
-			dst = w.enc.AppendMsgpack(dst, b, f)
-			continue
 		default:
 			if w.meta {
 				w.object = w.enc.AppendJSON(w.object[:0], b, f)
