@@ -43,7 +43,7 @@ var Properties = []Property{
 	{"listeners", "where exporters send to, comma list: udp://:2055,udp://[::1]:4739", func(c *Config, v string) error {
 		return c.Collector.Set("listeners", v)
 	}},
-	{"schema", "names of a record's keys: ecs, ipfix or flat", func(c *Config, v string) (err error) {
+	{"schema", "names of a record's keys: ecs, ipfix, flat, cim or otel", func(c *Config, v string) (err error) {
 		c.Schema, err = encode.ParseProfile(strings.ToLower(v))
 		return err
 	}},

@@ -24,7 +24,7 @@ func (b *blob) put(dst []byte) int {
 // octet, behind those of before, if there are any; nil if the values are not
 // texts or a blob would be too long. name is all that the table is made of.
 func (e *Encoder) blob(name string, h how, json bool, before *[256]blob) *[256]blob {
-	if h < asText || h > asDirection {
+	if h < asText || h > asFlowType {
 		return nil
 	}
 	key := name
@@ -76,6 +76,21 @@ func shortText(h how, x uint8) string {
 			return "outbound"
 		}
 		return "unknown"
+	case asInterface:
+		switch x {
+		case 0:
+			return "ingress"
+		case 1:
+			return "egress"
+		}
+	case asFlowType:
+		switch x {
+		case 10:
+			return "ipfix"
+		case flow.SFlow5:
+			return "sflow_5"
+		}
+		return "netflow_v" + number
 	}
 	return number
 }

@@ -7,8 +7,8 @@
 // After the first record of a shape it allocates nothing but what the
 // destination needs to grow.
 //
-// Values: addresses, MACs and (but for the profile flat) times are text; times
+// Values: addresses, MACs and (but for the profiles flat and otel) times are text; times
 // are RFC 3339 in UTC with milliseconds, more digits only where the value has
-// them; flat writes times as Unix nanoseconds. Numbers are numbers. Elements
+// them; flat and otel write times as Unix nanoseconds. Numbers are numbers. Elements
 // without a column follow under their IANA name, or as pen_id.
 package encode

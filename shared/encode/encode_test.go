@@ -3,6 +3,7 @@ package encode
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -19,7 +20,7 @@ import (
 	"github.com/weirflow/weir/shared/template"
 )
 
-var allProfiles = []Profile{IPFIX, ECS, Flat, CIM}
+var allProfiles = []Profile{IPFIX, ECS, Flat, CIM, OTel}
 
 // batch decodes a packet of n records.
 func batch(tb testing.TB, version uint16, n int, fields []flowtest.Field) *flow.Batch {
@@ -123,6 +124,20 @@ func wantText(b *flow.Batch, f *flow.Flow, v value) string {
 		if s := flow.ProtoName(uint8(n)); s != "" {
 			return s
 		}
+	case asFamily:
+		if netip.AddrFrom16(*f.Addr(v.field)).Unmap().Is4() {
+			return "ipv4"
+		}
+		return "ipv6"
+	case asInterface:
+		if n < 2 {
+			return []string{"ingress", "egress"}[n]
+		}
+	case asFlowType:
+		if n == 10 || n == 105 {
+			return map[uint64]string{10: "ipfix", 105: "sflow_5"}[n]
+		}
+		return "netflow_v" + strconv.FormatUint(n, 10)
 	case asDirection:
 		return map[uint64]string{0: "inbound", 1: "outbound"}[n] + map[bool]string{true: "unknown"}[n > 1]
 	}
@@ -240,6 +255,7 @@ func TestExtras(t *testing.T) {
 		IPFIX: {"64999_40", "interfaceName", "sourceIPv4Address_2", "octetTotalCount", "0_20000"},
 		ECS:   {"netflow.64999_40", "netflow.interface_name", "netflow.source_ipv4_address_2", "netflow.octet_total_count", "netflow.0_20000"},
 		CIM:   {"64999_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
+		OTel:  {"flow.64999_40", "flow.interface_name", "flow.source_ipv4_address_2", "flow.octet_total_count", "flow.0_20000"},
 		Flat:  {"64999_40", "interface_name", "source_ipv4_address_2", "octet_total_count", "0_20000"},
 	}
 	for _, p := range allProfiles {
@@ -285,6 +301,48 @@ func TestEvent(t *testing.T) {
 		t.Errorf("event begins with %x, want %x", d[:13], head)
 	}
 	readMsgpack(t, d[13:])
+}
+
+// Within a profile a name means one thing, but for what a record has in its
+// place: see flow's tag ecs.
+func TestNamesAreUnique(t *testing.T) {
+	for _, p := range allProfiles {
+		has := map[string]string{}
+		for x := range flow.Field(flow.NumFields) {
+			for _, path := range p.paths(x) {
+				c := &flow.Fields[x]
+				if other, ok := has[path.Name]; ok && path.Name != "network.direction" {
+					t.Errorf("%s: %s is %s and %s", p, path.Name, other, c.Name)
+				}
+				has[path.Name] = c.Name
+			}
+		}
+	}
+}
+
+// The attributes of the OpenTelemetry collector's netflow receiver (contrib
+// v0.121), those that a flow has: same keys, same types.
+func TestOTel(t *testing.T) {
+	var b flow.Batch
+	f := &b.Grow(1)[0]
+	*f = flow.Flow{SrcAddr: flow.AddrFrom4([4]byte{132, 189, 238, 100}), DstAddr: flow.AddrFrom4([4]byte{241, 171, 33, 110}),
+		SrcPort: 1255, DstPort: 64744, Proto: 6, Bytes: 853, Packets: 83, Version: 5, Received: 1736309689918929427,
+		Start: 1736309689830846400, End: 1736309689871846400, SamplingRate: 100, Exporter: flow.AddrFrom4([4]byte{172, 28, 176, 1})}
+	f.Set = flow.SetOf(flow.FieldSrcAddr, flow.FieldDstAddr, flow.FieldSrcPort, flow.FieldDstPort, flow.FieldProto, flow.FieldBytes,
+		flow.FieldPackets, flow.FieldVersion, flow.FieldReceived, flow.FieldStart, flow.FieldEnd, flow.FieldSamplingRate, flow.FieldExporter)
+	var got, want map[string]any
+	if err := json.Unmarshal(New(OTel).AppendJSON(nil, &b, f), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(`{"source.address":"132.189.238.100","source.port":1255,"destination.address":"241.171.33.110",
+		"destination.port":64744,"network.transport":"tcp","network.type":"ipv4","flow.io.bytes":853,"flow.io.packets":83,
+		"flow.type":"netflow_v5","flow.time_received":1736309689918929427,"flow.start":1736309689830846400,
+		"flow.end":1736309689871846400,"flow.sampling_rate":100,"flow.sampler_address":"172.28.176.1"}`), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
 
 // The names that the generator writes and those that extras get must follow

@@ -89,7 +89,10 @@ const (
 	asText                 // a number in quotes
 	asProto                // a protocol's name
 	asDirection            // ECS's word
-	asBlob                 // one of those three, key and all
+	asInterface            // OpenTelemetry's word for the same
+	asFlowType             // OpenTelemetry's word for a protocol
+	asBlob                 // one of those, from asText on, by the column's value
+	asFamily               // an address's
 	asIPv4                 // in msgpack, an address
 	asExtras               // the elements without a column
 	asNothing
@@ -105,10 +108,16 @@ func (p Profile) how(x flow.Field, f flow.Form) how {
 		return asDirection
 	case flow.FormECSMAC:
 		return asDashedMAC
+	case flow.FormFamily:
+		return asFamily
+	case flow.FormInterface:
+		return asInterface
+	case flow.FormFlowType:
+		return asFlowType
 	}
 	switch flow.Fields[x].Kind {
 	case flow.KindTime:
-		if p == Flat {
+		if p.numericTimes() {
 			return asNanos
 		}
 		return asTime
@@ -135,7 +144,10 @@ func (p Profile) tree(set flow.Set, ipv6 bool) *node {
 			}
 			taken[path.Name] = true
 			n := root
-			parts := strings.Split(path.Name, ".")
+			parts := []string{path.Name}
+			if p != OTel {
+				parts = strings.Split(path.Name, ".")
+			}
 			for _, part := range parts[:len(parts)-1] {
 				n = n.child(part)
 			}

@@ -27,7 +27,11 @@ func (e *Encoder) element(x flow.Element) *element {
 	if k.Element != x || len(k.name) == 0 {
 		el, _ := ie.Lookup(x.PEN, x.ID)
 		k.Element, k.typ = x, el.Type
-		k.name = ie.AppendName(k.name[:0], x.PEN, x.ID)
+		k.name = k.name[:0]
+		if e.profile == OTel {
+			k.name = append(k.name, "flow."...)
+		}
+		k.name = ie.AppendName(k.name, x.PEN, x.ID)
 		if e.profile != IPFIX {
 			k.name = snake(k.name)
 		}

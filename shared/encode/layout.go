@@ -86,7 +86,7 @@ func (l *layout) leaves(n *node) {
 // exporter's address, all the same.
 func (v value) isFixed() bool {
 	switch v.how {
-	case asUint, asNanos, asTime, asMAC, asDashedMAC:
+	case asUint, asNanos, asTime, asMAC, asDashedMAC, asFamily:
 		return true
 	case asAddr:
 		return v.field == flow.FieldExporter
@@ -127,6 +127,8 @@ func (l *layout) leaf(c *node) {
 		}
 		w.macs = append(w.macs, m)
 		l.fixed = append(l.fixed, make([]byte, macLen)...)
+	case how == asFamily:
+		l.fixed = appendKey(l.fixed, family(!p.shape.has(trait)))
 	case how == asAddr && x == flow.FieldExporter && p.exporter.piece < 0:
 		p.exporter = l.here()
 	case how == asAddr && !p.shape.has(trait):

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -61,7 +62,7 @@ func TestLists(t *testing.T) {
 				m = m["netflow"].(map[string]any)
 			}
 			for k, v := range m {
-				if k == "subTemplateMultiList" || k == "sub_template_multi_list" {
+				if strings.HasSuffix(k, "subTemplateMultiList") || strings.HasSuffix(k, "sub_template_multi_list") {
 					return fmt.Sprint(v)
 				}
 			}

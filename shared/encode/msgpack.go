@@ -133,7 +133,7 @@ const (
 
 // shape returns the shape of f.
 func (p Profile) shape(f *flow.Flow, event bool) shape {
-	s := shape{f.Set[0], f.Set[1], traits(f, p != Flat)} // whose times are numbers
+	s := shape{f.Set[0], f.Set[1], traits(f, !p.numericTimes())}
 	if f.HasExtra() {
 		s.traits |= hasExtras
 	}

@@ -2,6 +2,8 @@ package encode
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/weirflow/weir/shared/flow"
 )
@@ -14,9 +16,13 @@ const (
 	ECS                  // Elastic's Common Schema, nested: source.ip
 	Flat                 // short snake case: src_addr
 	CIM                  // Splunk's Common Information Model: src_ip
+	OTel                 // OpenTelemetry's attributes: source.address
 )
 
-var profiles = [...]string{"ipfix", "ecs", "flat", "cim"}
+var profiles = [...]string{"ipfix", "ecs", "flat", "cim", "otel"}
+
+// Profiles returns the names of all profiles.
+func Profiles() []string { return slices.Clone(profiles[:]) }
 
 func (p Profile) String() string {
 	if int(p) < len(profiles) {
@@ -27,13 +33,14 @@ func (p Profile) String() string {
 
 // ParseProfile returns the profile of that name.
 func ParseProfile(name string) (Profile, error) {
-	for i, s := range profiles {
-		if s == name {
-			return Profile(i), nil
-		}
+	if i := slices.Index(profiles[:], name); i >= 0 {
+		return Profile(i), nil
 	}
-	return 0, fmt.Errorf("no profile %q: it is one of ipfix, ecs, flat, cim", name)
+	return 0, fmt.Errorf("no profile %q: it is one of %s", name, strings.Join(profiles[:], ", "))
 }
+
+// numericTimes tells whether p has times as Unix nanoseconds.
+func (p Profile) numericTimes() bool { return p == Flat || p == OTel }
 
 // paths returns where profile p puts column x.
 func (p Profile) paths(x flow.Field) []flow.Path {
@@ -45,6 +52,8 @@ func (p Profile) paths(x flow.Field) []flow.Path {
 		return []flow.Path{{Name: c.Flat}}
 	case CIM:
 		return []flow.Path{{Name: c.CIM}}
+	case OTel:
+		return c.OTel
 	}
 	return []flow.Path{{Name: c.IPFIX}}
 }

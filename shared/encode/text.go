@@ -144,6 +144,9 @@ func putMAC(b *[macLen]byte, m flow.MAC, sep byte, hex string) {
 // put writes the value as text without quotes: what isn't an address, a time,
 // a number or a string of the batch.
 func (v value) put(buf []byte, n int, f *flow.Flow) int {
+	if v.how == asFamily {
+		return n + copy(buf[n:], family(f.Addr(v.field).Is4()))
+	}
 	x := f.Uint(v.field)
 	switch v.how {
 	case asMAC:
@@ -158,4 +161,12 @@ func (v value) put(buf []byte, n int, f *flow.Flow) int {
 		return putUint(buf, n+1, x&(1<<56-1))
 	}
 	return n + copy(buf[n:], shortText(v.how, uint8(x)))
+}
+
+// family is how an address's family is written.
+func family(is4 bool) string {
+	if is4 {
+		return "ipv4"
+	}
+	return "ipv6"
 }

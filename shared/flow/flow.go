@@ -27,27 +27,30 @@ package flow
 //	       has it, and the other its default
 //	flat   name in the profile flat; default: the Go name in snake case
 //	cim    name in Splunk's Common Information Model; default: the flat name
+//	otel   attributes in OpenTelemetry: its semantic conventions where they have
+//	       one, else those of its collector's netflow receiver; ":form" as in ecs;
+//	       default: "flow." and the flat name
 //	doc    what the column means, where the element's name doesn't say it
 type Flow struct {
 	Set Set // which columns hold a value; an absent column is zero
 
-	Start    int64  `ie:"152,150,154,156,22,158,323,324,325,322" as:"time" pair:"End" ecs:"event.start" cim:"start_time" doc:"first packet, by the exporter's clock"`
-	End      int64  `ie:"153,151,155,157,21,159" as:"time" ecs:"event.end" cim:"end_time" doc:"last packet, by the exporter's clock"`
-	Received int64  `ie:"258" as:"time" ecs:"event.created" cim:"received_time" doc:"arrival of the datagram, by our clock"`
-	Bytes    uint64 `ie:"1,85,23" pair:"Packets" ecs:"source.bytes,network.bytes" cim:"bytes_out" doc:"layer-3 octets, as sampled"`
-	Packets  uint64 `ie:"2,86,24" ecs:"source.packets,network.packets" cim:"packets_out" doc:"packets, as sampled"`
+	Start    int64  `ie:"152,150,154,156,22,158,323,324,325,322" as:"time" pair:"End" ecs:"event.start" cim:"start_time" otel:"flow.start" doc:"first packet, by the exporter's clock"`
+	End      int64  `ie:"153,151,155,157,21,159" as:"time" ecs:"event.end" cim:"end_time" otel:"flow.end" doc:"last packet, by the exporter's clock"`
+	Received int64  `ie:"258" as:"time" ecs:"event.created" cim:"received_time" otel:"flow.time_received" doc:"arrival of the datagram, by our clock"`
+	Bytes    uint64 `ie:"1,85,23" pair:"Packets" ecs:"source.bytes,network.bytes" cim:"bytes_out" otel:"flow.io.bytes" doc:"layer-3 octets, as sampled"`
+	Packets  uint64 `ie:"2,86,24" ecs:"source.packets,network.packets" cim:"packets_out" otel:"flow.io.packets" doc:"packets, as sampled"`
 	L2Bytes  uint64 `ie:"352,312" doc:"layer-2 octets, only if the exporter counts them"`
 	SrcMAC   MAC    `ie:"56,81" pair:"DstMAC" ecs:"source.mac:ecsmac"`
 	DstMAC   MAC    `ie:"80,57" ecs:"destination.mac:ecsmac"`
 	AppID    uint64 `ie:"95" as:"app" doc:"application by engine (top octet) and selector, RFC 6759"`
 
-	SrcAddr    Addr `ie:"8,27" pair:"DstAddr" ecs:"source.ip" cim:"src_ip"`
-	DstAddr    Addr `ie:"12,28" ecs:"destination.ip" cim:"dest_ip"`
+	SrcAddr    Addr `ie:"8,27" pair:"DstAddr" ecs:"source.ip" cim:"src_ip" otel:"source.address,network.type:family"`
+	DstAddr    Addr `ie:"12,28" ecs:"destination.ip" cim:"dest_ip" otel:"destination.address"`
 	NextHop    Addr `ie:"15,62"`
 	BGPNextHop Addr `ie:"18,63"`
 	NATSrcAddr Addr `ie:"225,281,40001" pair:"NATDstAddr" ecs:"source.nat.ip" cim:"src_translated_ip"`
 	NATDstAddr Addr `ie:"226,282,40002" ecs:"destination.nat.ip" cim:"dest_translated_ip"`
-	Exporter   Addr `ie:"130,131" ecs:"observer.ip" cim:"dvc_ip" doc:"who observed the flow: the datagram's source, or the exporter that a mediator names"`
+	Exporter   Addr `ie:"130,131" ecs:"observer.ip" cim:"dvc_ip" otel:"flow.sampler_address" doc:"who observed the flow: the datagram's source, or the exporter that a mediator names"`
 	Sender     Addr `ie:"" ipfix:"datagramSourceAddress" ecs:"netflow.exporter.sender" doc:"the datagram's source, set only where it is not the exporter"`
 
 	extra span // elements without a column, in the Batch's arena
@@ -56,15 +59,15 @@ type Flow struct {
 	DstAS        uint32 `ie:"17" ecs:"destination.as.number"`
 	InIf         uint32 `ie:"10" pair:"OutIf" cim:"src_interface"`
 	OutIf        uint32 `ie:"14" cim:"dest_interface"`
-	Domain       uint32 `ie:"149" ecs:"netflow.exporter.source_id" doc:"observation domain, source id, or engine type and id"`
+	Domain       uint32 `ie:"149" ecs:"netflow.exporter.source_id" otel:"flow.observation_domain_id" doc:"observation domain, source id, or engine type and id"`
 	SamplingRate uint32 `ie:"34,50" doc:"1 packet in N was seen; 1 is unsampled; absent is unknown"`
 	SamplerID    uint32 `ie:"48,302"`
-	FlowLabel    uint32 `ie:"31"`
+	FlowLabel    uint32 `ie:"31" otel:"flow.ipv6_flow_label"`
 	InVRF        uint32 `ie:"234" pair:"OutVRF"`
 	OutVRF       uint32 `ie:"235"`
 	MPLSLabel    uint32 `ie:"70" doc:"top label stack entry: label, experimental bits, bottom bit"`
 	AppName      Str    `ie:"96" cim:"app"`
-	User         Str    `ie:"371,40000" ecs:"user.name"`
+	User         Str    `ie:"371,40000" ecs:"user.name" otel:"user.name"`
 	InIfSpeed    uint32 `ie:"" pair:"OutIfSpeed" ipfix:"ingressInterfaceSpeed" doc:"kbit/s"`
 	OutIfSpeed   uint32 `ie:"" ipfix:"egressInterfaceSpeed" doc:"kbit/s"`
 
@@ -78,8 +81,8 @@ type Flow struct {
 	OutIfRole    Name `ie:"" ipfix:"egressInterfaceRole" ecs:"observer.egress.zone" cim:"dest_zone" doc:"operator's word, as external"`
 	InVRFName    Name `ie:"" ipfix:"ingressVRFName"`
 	OutVRFName   Name `ie:"" ipfix:"egressVRFName"`
-	SrcNet       Name `ie:"" ipfix:"sourceNetworkName" doc:"operator's name of the longest prefix"`
-	DstNet       Name `ie:"" ipfix:"destinationNetworkName" doc:"operator's name of the longest prefix"`
+	SrcNet       Name `ie:"" ipfix:"sourceNetworkName" otel:"flow.src_net_name" doc:"operator's name of the longest prefix"`
+	DstNet       Name `ie:"" ipfix:"destinationNetworkName" otel:"flow.dst_net_name" doc:"operator's name of the longest prefix"`
 	SrcSite      Name `ie:"" ipfix:"sourceSite" ecs:"source.geo.name"`
 	DstSite      Name `ie:"" ipfix:"destinationSite" ecs:"destination.geo.name"`
 	SrcRole      Name `ie:"" ipfix:"sourceRole" doc:"operator's word, as servers"`
@@ -88,26 +91,26 @@ type Flow struct {
 	DstCountry   Name `ie:"" ipfix:"destinationCountry" ecs:"destination.geo.country_iso_code" doc:"ISO 3166-1, two letters"`
 	Perimeter    Name `ie:"" ipfix:"perimeterDirection" ecs:"network.direction" doc:"inbound, outbound, internal or external, by the home networks"`
 
-	SrcPort    uint16 `ie:"7" pair:"DstPort" ecs:"source.port"`
-	DstPort    uint16 `ie:"11" ecs:"destination.port" cim:"dest_port"`
+	SrcPort    uint16 `ie:"7" pair:"DstPort" ecs:"source.port" otel:"source.port"`
+	DstPort    uint16 `ie:"11" ecs:"destination.port" cim:"dest_port" otel:"destination.port"`
 	NATSrcPort uint16 `ie:"227,40003" pair:"NATDstPort" ecs:"source.nat.port" cim:"src_translated_port"`
 	NATDstPort uint16 `ie:"228,40004" ecs:"destination.nat.port" cim:"dest_translated_port"`
 	TCPFlags   uint16 `ie:"6" cim:"tcp_flag"`
-	ICMPType   uint16 `ie:"32,139" doc:"ICMP type × 256 + code"`
+	ICMPType   uint16 `ie:"32,139" otel:"flow.icmp_type_code" doc:"ICMP type × 256 + code"`
 	SrcVLAN    uint16 `ie:"58,243" pair:"DstVLAN" cim:"vlan"`
 	DstVLAN    uint16 `ie:"59,254"`
 	EtherType  uint16 `ie:"256"`
-	Proto      uint8  `ie:"4" pair:"TOS" ecs:"network.iana_number:text,network.transport:proto" cim:"protocol_number"`
-	TOS        uint8  `ie:"5"`
-	Direction  uint8  `ie:"61" ecs:"network.direction:direction" doc:"0 ingress, 1 egress"`
-	SrcMask    uint8  `ie:"9,29" pair:"DstMask"`
-	DstMask    uint8  `ie:"13,30"`
-	Version    uint8  `ie:"" ipfix:"version" ecs:"netflow.exporter.version" doc:"protocol: NetFlow 1, 5, 6, 7, 8, 9; 10 IPFIX; 105 sFlow 5"`
+	Proto      uint8  `ie:"4" pair:"TOS" ecs:"network.iana_number:text,network.transport:proto" cim:"protocol_number" otel:"network.transport:proto"`
+	TOS        uint8  `ie:"5" otel:"flow.ip_tos"`
+	Direction  uint8  `ie:"61" ecs:"network.direction:direction" otel:"network.interface.direction:interface" doc:"0 ingress, 1 egress"`
+	SrcMask    uint8  `ie:"9,29" pair:"DstMask" otel:"flow.src_net"`
+	DstMask    uint8  `ie:"13,30" otel:"flow.dst_net"`
+	Version    uint8  `ie:"" ipfix:"version" ecs:"netflow.exporter.version" otel:"flow.type:flowtype" doc:"protocol: NetFlow 1, 5, 6, 7, 8, 9; 10 IPFIX; 105 sFlow 5"`
 	IPVersion  uint8  `ie:"60" cim:"ip_version"`
 	EndReason  uint8  `ie:"136"`
-	FwdStatus  uint8  `ie:"89"`
+	FwdStatus  uint8  `ie:"89" otel:"flow.forwarding_status"`
 	FwEvent    uint8  `ie:"233,40005"`
-	TTL        uint8  `ie:"192,52" cim:"ttl"`
+	TTL        uint8  `ie:"192,52" cim:"ttl" otel:"flow.ip_ttl"`
 	Marks      Mark   `ie:"-" doc:"what weir did to the record"`
 }
 

@@ -23,6 +23,7 @@ type Info struct {
 	ECS    []Path   // names in Elastic's Common Schema; none: left out there
 	Flat   string   // short name in snake case: the store's column
 	CIM    string   // name in Splunk's Common Information Model, or Flat
+	OTel   []Path   // attributes in OpenTelemetry, flat: the dots are part of them
 	Doc    string   // meaning, where the name doesn't say it
 }
 
@@ -41,6 +42,9 @@ const (
 	FormProto          // IANA protocol number as lower-case name: "tcp"
 	FormDirection      // IE 61 as ECS says it: inbound, outbound, unknown
 	FormECSMAC         // 00-1B-21-3C-9D-F8
+	FormFamily         // an address's: ipv4, ipv6
+	FormInterface      // IE 61 as OpenTelemetry says it: ingress, egress
+	FormFlowType       // Version as OpenTelemetry's collector says it: netflow_v9, ipfix, sflow_5
 )
 
 // FieldByName finds a column by its Go, IPFIX or flat name.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -253,6 +254,20 @@ func TestDecodeErrors(t *testing.T) {
 	f(file("many.dat", many), 0, "many.dat: packet 20 at offset 380: data set came before its template (octet 16, set 256)", "many.dat: and 10 more packets like these")
 }
 
+// The shell is offered all that a flag may be.
+func TestCompletion(t *testing.T) {
+	f := func(flag string, want []string) {
+		t.Helper()
+		out, _, _ := weir(t, nil, "__complete", "decode", flag, "")
+		got := strings.Split(out[:strings.LastIndex(out, "\n:")], "\n") // a line with a number comes last
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", flag, got, want)
+		}
+	}
+	f("--profile", encode.Profiles())
+	f("--format", formats)
+}
+
 func TestUsage(t *testing.T) {
 	f := func(want string, args ...string) {
 		t.Helper()
@@ -265,7 +280,7 @@ func TestUsage(t *testing.T) {
 	f("decode what?", "decode")
 	f("unknown flag: --fromat (see: weir decode --help)", "decode", "--fromat", "json", "x")
 	f(`no format "xml": it is one of json, table, msgpack`, "decode", "--format", "xml", "x")
-	f(`no profile "otel"`, "decode", "--profile", "otel", "x")
+	f(`no profile "xml": it is one of ipfix, ecs, flat, cim, otel`, "decode", "--profile", "xml", "x")
 	f("--meta goes with --format json only", "decode", "--meta", "--format", "table", "x")
 	f(`listen address "2055" is not understood`, "listen", "2055")
 	f("--stats-every: -1s is below 0", "listen", "--stats-every", "-1s")

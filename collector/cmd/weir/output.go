@@ -20,9 +20,9 @@ var formats = []string{"json", "table", "msgpack"}
 
 func (o *outputFlags) add(cmd *cobra.Command, format string) {
 	cmd.Flags().StringVar(&o.format, "format", format, "`FORMAT` of the output: "+strings.Join(formats, ", "))
-	cmd.Flags().StringVar(&o.profile, "profile", "ipfix", "`NAMES` of the fields: ipfix, ecs, flat, cim")
+	cmd.Flags().StringVar(&o.profile, "profile", "ipfix", "`NAMES` of the fields: "+strings.Join(encode.Profiles(), ", "))
 	complete(cmd, "format", formats...)
-	complete(cmd, "profile", "ipfix", "ecs", "flat")
+	complete(cmd, "profile", encode.Profiles()...)
 }
 
 // complete offers the values of a flag to the shell.

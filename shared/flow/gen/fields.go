@@ -5,11 +5,28 @@ import (
 	"strings"
 )
 
+// forms are the words behind a colon in a name.
+var forms = map[string]string{
+	"": "FormPlain", "text": "FormText", "proto": "FormProto", "direction": "FormDirection", "ecsmac": "FormECSMAC",
+	"family": "FormFamily", "interface": "FormInterface", "flowtype": "FormFlowType",
+}
+
 // fields writes the column numbers, their descriptions and the accessors that
 // take a column's number.
 func fields(cols []column) string {
 	var b strings.Builder
 	p := func(f string, a ...any) { fmt.Fprintf(&b, f, a...) }
+	paths := func(name string, list []string) {
+		if len(list) == 0 {
+			return
+		}
+		p("%s: []Path{", name)
+		for _, e := range list {
+			name, form, _ := strings.Cut(e, ":")
+			p("{%q, %s},", name, forms[form])
+		}
+		p("}, ")
+	}
 	p("package flow\n\nconst (\n")
 	for i, c := range cols {
 		if i == 0 {
@@ -26,20 +43,10 @@ func fields(cols []column) string {
 			p("IEs: %s, ", strings.Replace(fmt.Sprintf("%#v", c.IEs), "[]uint16", "[]uint16", 1))
 		}
 		p("IPFIX: %q, IPFIX6: %q, ", c.IPFIX, c.IPFIX6)
-		if len(c.ECS) > 0 {
-			p("ECS: []Path{")
-			for i, e := range c.ECS {
-				name, form, _ := strings.Cut(e, ":")
-				if i > 0 {
-					p(", ")
-				}
-				p("{%q, %s}", name, map[string]string{
-					"": "FormPlain", "text": "FormText", "proto": "FormProto", "direction": "FormDirection", "ecsmac": "FormECSMAC",
-				}[form])
-			}
-			p("}, ")
-		}
-		p("Flat: %q, CIM: %q, Doc: %q},\n", c.Flat, c.CIM, c.Doc)
+		paths("ECS", c.ECS)
+		p("Flat: %q, CIM: %q, ", c.Flat, c.CIM)
+		paths("OTel", c.OTel)
+		p("Doc: %q},\n", c.Doc)
 	}
 	p("}\n\n")
 

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -30,7 +31,7 @@ type column struct {
 	IEs              []uint16
 	Pair             string
 	IPFIX, IPFIX6    string
-	ECS              []string
+	ECS, OTel        []string
 	Flat, CIM, Doc   string
 	Natural          []int // lengths on the wire with a loop of their own
 }
@@ -164,12 +165,18 @@ func parse(name, typ string, tag reflect.StructTag) (column, error) {
 	c.IPFIX = cmp.Or(tag.Get("ipfix"), c.IPFIX)
 	c.Flat = cmp.Or(tag.Get("flat"), snake(name))
 	c.CIM = cmp.Or(tag.Get("cim"), c.Flat)
+	c.OTel = strings.Split(cmp.Or(tag.Get("otel"), "flow."+c.Flat), ",")
 	switch e := tag.Get("ecs"); e {
 	case "-":
 	case "":
 		c.ECS = []string{"netflow." + snake(c.IPFIX)}
 	default:
 		c.ECS = strings.Split(e, ",")
+	}
+	for _, e := range slices.Concat(c.ECS, c.OTel) {
+		if _, form, _ := strings.Cut(e, ":"); forms[form] == "" {
+			return c, fmt.Errorf("%s: no form %q", e, form)
+		}
 	}
 	return c, nil
 }
