@@ -3,9 +3,11 @@ package packet
 import (
 	"bytes"
 	"encoding/binary"
+	"io/fs"
 	"testing"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/testdata"
 )
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
@@ -228,11 +230,32 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// frames calls add with some of the frames of testdata's captures.
+func frames(f *testing.F, add func(d []byte)) {
+	captures, err := fs.Glob(testdata.FS, "pcap/*/*.pcap")
+	if err != nil || len(captures) == 0 {
+		f.Fatalf("%d captures, %v", len(captures), err)
+	}
+	for _, name := range captures {
+		b, err := testdata.FS.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		b = b[24:] // the file's header; each frame has one of 16 octets
+		for i := 0; i < 3 && len(b) > 16; i++ {
+			n := 16 + int(binary.LittleEndian.Uint32(b[8:]))
+			add(b[16:min(n, 16+200)])
+			b = b[n:]
+		}
+	}
+}
+
 func FuzzPacket(f *testing.F) {
 	f.Add(frame(ip4(6, 1, tcp), 0x8100, 5, 0x800), true)
 	f.Add(frame(ip6(0, 1, join([]byte{44, 0, 0, 0, 0, 0, 0, 0}, []byte{6, 0, 0, 1, 0, 0, 0, 9}, tcp)), 0x86dd), false)
 	f.Add(frame(ip4(17, 9, udp(7, 6081, join(gen, frame(ip4(47, 1, join(greKey, ip4(4, 1, ip4(1, 1, icmp)))), 0x800)))), 0x800), true)
 	f.Add(frame(join([]byte{0, 2, 0x21, 64}, ip6(6, 1, tcp)), 0x8847), false)
+	frames(f, func(d []byte) { f.Add(d, true) })
 	f.Fuzz(func(t *testing.T, d []byte, inner bool) {
 		o := Options{Inner: inner}
 		for _, run := range []func(*flow.Flow, []byte, Options) Info{Ethernet, IP, MPLS, PPP} {

@@ -5,10 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/weirflow/weir/testdata"
 )
 
 var (
@@ -173,6 +176,19 @@ func FuzzReader(f *testing.F) {
 	}
 	f.Add(anyNG(binary.LittleEndian))
 	f.Add(anyNG(binary.BigEndian))
+	captures, err := fs.Glob(testdata.FS, "pcap/*/*.pcap")
+	if err != nil || len(captures) == 0 {
+		f.Fatalf("%d captures, %v", len(captures), err)
+	}
+	for _, name := range captures {
+		b, err := testdata.FS.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(b) < 10_000 {
+			f.Add(b)
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := NewReader(bytes.NewReader(b))
 		if err != nil {
