@@ -18,6 +18,7 @@ func FuzzSFlow(f *testing.F) {
 	f.Add(sflowOf(tagged(2, u32(5, 3, 2), tagged(1, make([]byte, 88)), tagged(2000, []byte("abcd"))), tagged(4, u32(5, 0, 3, 1), tagged(9<<12|1, u32(1)))), false)
 	f.Add(sflowOf(compactOf(0, 0, tagged(2, make([]byte, 24)), tagged(3, make([]byte, 32)), tagged(4, make([]byte, 56)), tagged(1004, u32(1, 4, 0, 1, 0)),
 		tagged(1006, u32(1, 1, 1, 2, 0)), tagged(1007, u32(1, 1, 1, 2)), tagged(1020, u32(1, 2)), tagged(2100, make([]byte, 20)))), false)
+	f.Add(flowtest.New(2).SFlow(2), false)
 	f.Add(sflowOf(compactOf(0, 0, tagged(2101, make([]byte, 44)))), true)
 	captured(f, 0, func(_, d []byte) { f.Add(d, false) }) // the upper half of sFlow's version
 	f.Fuzz(func(t *testing.T, data []byte, inner bool) {
@@ -33,6 +34,7 @@ func FuzzSFlow(f *testing.F) {
 		if len(data) < 4 || binary.BigEndian.Uint16(data) != 0 {
 			return
 		}
+		sameAsSlowSFlow(t, Datagram{From: flowtest.From, Time: at, Data: data}, SFlow{Packet: packet.Options{Inner: inner}})
 		b, stats, err := run(data[:len(data):len(data)])
 		again, statsAgain, errAgain := run(slices.Concat(data, bytes.Repeat([]byte{0xff}, 64))[:len(data)])
 		if stats != statsAgain || err != errAgain || !reflect.DeepEqual(b.Flows, again.Flows) || !reflect.DeepEqual(b.Counters, again.Counters) {

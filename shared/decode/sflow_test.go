@@ -286,9 +286,6 @@ func TestSFlowKeeps(t *testing.T) {
 
 	d := newDecoder()
 	d.SFlow = SFlow{KeepHeaders: true, Packet: packet.Options{Inner: true}}
-	vxlan := join(frameTCP[:12], be(0x8100, 2), be(5, 2), be(0x8100, 2), be(6, 2), be(0x800, 2),
-		[]byte{0x45, 0, 0, 0, 0, 0, 0, 0, 9, 17, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2}, be(1, 2), be(4789, 2), be(0, 4),
-		[]byte{8, 0, 0, 0, 0, 0x12, 0x34, 0}, frameTCP)
 	rec := tagged(1, u32(1, 1600, 4, uint32(len(vxlan))), vxlan)
 	var in flow.Batch
 	decodeAll(t, d, &in, sflowOf(compactOf(1, 2, rec)))

@@ -11,5 +11,5 @@
 // would lie behind them is left absent, and nothing is read beyond them. Nothing
 // is allocated and nothing panics on any input.
 //
-// A frame with IPv4 and TCP takes about 16 ns.
+// A frame with IPv4 and TCP takes about 8 ns.
 package packet

@@ -41,15 +41,26 @@ func ethernet(f *flow.Flow, d []byte, in *Info) (typ uint16, rest []byte) {
 		}
 		typ, d = binary.BigEndian.Uint16(d[2:]), d[4:]
 	}
-	if typ < 0x600 { // 802.3: a length
-		if len(d) < 8 || [6]byte(d) != [6]byte{0xaa, 0xaa, 3} { // SNAP, of no organisation
+	if typ < minType {
+		if typ, d = snap(d); d == nil {
 			return 0, nil
 		}
-		typ, d = binary.BigEndian.Uint16(d[6:]), d[8:]
 	}
 	f.EtherType = typ
 	f.Set.AddAll(&typeSet)
 	return typ, d
+}
+
+// minType is the least EtherType: what is below is the length of an 802.3 frame.
+const minType = 0x600
+
+// snap returns what a frame of 802.3 carries, if it says so in SNAP of no
+// organisation; nil if not.
+func snap(d []byte) (typ uint16, rest []byte) {
+	if len(d) < 8 || [6]byte(d) != [6]byte{0xaa, 0xaa, 3} {
+		return 0, nil
+	}
+	return binary.BigEndian.Uint16(d[6:]), d[8:]
 }
 
 func enterMACs(f *flow.Flow, d *[12]byte) {

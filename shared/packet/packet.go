@@ -163,6 +163,9 @@ func opens(typ uint16, d []byte) bool {
 		for isVLAN(typ) && len(d) >= 4 {
 			typ, d = binary.BigEndian.Uint16(d[2:]), d[4:]
 		}
+		if typ < minType {
+			typ, d = snap(d)
+		}
 	}
 	switch typ {
 	case typeIPv4:

@@ -142,6 +142,8 @@ func TestPackets(t *testing.T) {
 		{"vxlan", frame(ip4(17, 9, udp(7, 4789, join(vxlan, frame4))), 0x800), Options{}, want{src: "10.0.0.9", dst: "10.0.1.9", proto: 17, sport: 7, dport: 4789,
 			ipVersion: 4, tos: 8, ttl: 64, etherType: 0x800, mac: true, bytes: 90, tunnel: VXLAN, vni: 0x102}},
 		{"vxlan, inner", frame(ip4(17, 9, udp(7, 4789, join(vxlan, frame4))), 0x800), Options{Inner: true}, with(tcp4, func(w *want) { w.tunnel, w.vni = VXLAN, 0x102 })},
+		{"vxlan, inner 802.3 and SNAP", frame(ip4(17, 9, udp(7, 4789, join(vxlan, frame(ip4(6, 1, tcp), 48, 0xaaaa, 0x0300, 0, 0x800)))), 0x800), Options{Inner: true},
+			with(tcp4, func(w *want) { w.tunnel, w.vni = VXLAN, 0x102 })},
 		{"vxlan, inner icmp", frame(ip4(17, 9, udp(7, 4789, join(vxlan, frame(ip4(1, 1, icmp), 0x800)))), 0x800), Options{Inner: true},
 			with(v4, func(w *want) { w.tunnel, w.vni, w.proto, w.icmp, w.bytes = VXLAN, 0x102, 1, 0x301, 28 })},
 		{"vxlan, inner arp", frame(ip4(17, 9, udp(7, 4789, join(vxlan, frame(make([]byte, 28), 0x806)))), 0x800), Options{Inner: true},
@@ -258,6 +260,7 @@ func FuzzPacket(f *testing.F) {
 	frames(f, func(d []byte) { f.Add(d, true) })
 	f.Fuzz(func(t *testing.T, d []byte, inner bool) {
 		o := Options{Inner: inner}
+		sameAsSlow(t, d, o)
 		for _, run := range []func(*flow.Flow, []byte, Options) Info{Ethernet, IP, MPLS, PPP} {
 			var a, b flow.Flow
 			x := run(&a, d[:len(d):len(d)], o)

@@ -7,8 +7,8 @@ import (
 )
 
 // Most frames are plain: no tag, IPv4 without options, a whole packet or its
-// first piece, TCP or UDP. They are read in a straight line; the walk would say
-// the same.
+// first piece, TCP, UDP outside the tunnels' ports, or ICMP. They are read in a
+// straight line; the walk would say the same.
 
 // plainLength is how much of a plain frame is read: as far as TCP's flags.
 const plainLength = 14 + 20 + 14
