@@ -29,6 +29,10 @@ import (
 //
 // All else is octetArray, a length that the type can't have, a list that is not
 // of that form, and a date after the year 9999.
+//
+// The texts are those of RFC 7373 §4, but for two things that JSON wants: "0x"
+// tells octets from a text of digits, and the Z says that a time is UTC, which
+// the RFC takes for granted.
 func AppendJSON(dst []byte, t Type, v []byte) []byte {
 	switch t {
 	case Unsigned8, Unsigned16, Unsigned32, Unsigned64, Unsigned256:
