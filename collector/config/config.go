@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
@@ -13,7 +11,7 @@ import (
 
 // Config is the YAML file.
 type Config struct {
-	Listen   []string        `yaml:"listen"`   // UDP addresses, as ":2055" or "udp://127.0.0.1:2055"
+	Listen   source.Listens  `yaml:"listen"`   // addresses, as ":2055" or "udp://127.0.0.1:2055?protocol=sflow", or maps
 	Source   source.Config   `yaml:"source"`   //
 	Pipeline pipeline.Config `yaml:"pipeline"` //
 	Limits   template.Limits `yaml:"limits"`   // what exporters can make us hold
@@ -24,7 +22,7 @@ type Config struct {
 // 4739 for IPFIX, 6343 for sFlow (each takes all).
 func Default() Config {
 	return Config{
-		Listen:   []string{":2055", ":4739", ":6343"},
+		Listen:   source.Listens{{Address: ":2055"}, {Address: ":4739"}, {Address: ":6343"}},
 		Source:   source.Default(),
 		Pipeline: pipeline.Default(),
 		Limits:   template.DefaultLimits(),
@@ -33,19 +31,8 @@ func Default() Config {
 
 // Validate says what is wrong with c, and what to write instead.
 func (c Config) Validate() error {
-	if len(c.Listen) == 0 {
-		return errors.New("listen is empty: write at least one address, as :2055")
-	}
-	seen := map[string]bool{}
-	for _, a := range c.Listen {
-		hostport, err := source.ParseListen(a)
-		if err != nil {
-			return err
-		}
-		if seen[hostport] && !wildcardPort(hostport) {
-			return fmt.Errorf("listen has %s twice: remove one", hostport)
-		}
-		seen[hostport] = true
+	if err := c.Listen.Validate(); err != nil {
+		return err
 	}
 	if err := c.Source.Validate(); err != nil {
 		return fmt.Errorf("source: %w", err)
@@ -74,7 +61,3 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
-
-// wildcardPort tells whether the system chooses the port: then two are not the
-// same.
-func wildcardPort(hostport string) bool { return strings.HasSuffix(hostport, ":0") }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/flow"
 )
 
@@ -39,7 +40,7 @@ limits:
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Listen = []string{":9995", "udp://127.0.0.1:4739"}
+	want.Listen = source.Listens{{Address: ":9995"}, {Address: "udp://127.0.0.1:4739"}}
 	want.Source.Buffer = 16 << 20
 	want.Pipeline.Flush = 20 * time.Millisecond
 	want.Pipeline.Overflow = pipeline.Block
@@ -95,7 +96,7 @@ func TestSet(t *testing.T) {
 		}
 	}
 	want := Default()
-	want.Listen = []string{":9995", "udp://127.0.0.1:4739"}
+	want.Listen = source.Listens{{Address: ":9995"}, {Address: "udp://127.0.0.1:4739"}}
 	want.Source.Buffer = 1 << 20
 	want.Pipeline = pipeline.Config{Batch: 64, Flush: time.Second, Queue: 8, Overflow: pipeline.Block, Drain: 2 * time.Second}
 	want.Limits.Sessions, want.Limits.Templates, want.Limits.Timeout = 5, 6, -time.Second
@@ -142,7 +143,7 @@ func (c *counter) Close() error                                 { c.closed = tru
 
 func TestStart(t *testing.T) {
 	c := Default()
-	c.Listen = []string{"127.0.0.1:0", "udp://127.0.0.1:0"}
+	c.Listen = source.Listens{{Address: "127.0.0.1:0"}, {Address: "udp://127.0.0.1:0"}}
 	c.Pipeline.Flush = 5 * time.Millisecond
 	sink := &counter{flows: make(chan int, 10)}
 	r, err := c.Start(sink, nil)
@@ -194,7 +195,7 @@ func TestStartFails(t *testing.T) {
 	spare.Close()
 
 	c := Default()
-	c.Listen = []string{free, taken.LocalAddr().String()}
+	c.Listen = source.Listens{{Address: free}, {Address: taken.LocalAddr().String()}}
 	if _, err := c.Start(&counter{}, nil); err == nil || !strings.Contains(err.Error(), "is taken") {
 		t.Fatalf("got error %v", err)
 	}
@@ -203,4 +204,39 @@ func TestStartFails(t *testing.T) {
 		t.Fatalf("the first listener was left open: %v", err)
 	}
 	again.Close()
+}
+
+func TestLoadListen(t *testing.T) {
+	c, err := Load(write(t, `
+listen:
+  - udp://:6343?protocol=sflow
+  - address: ":2055"
+    protocol: netflow
+    workers: 3
+    allow: [192.0.2.0/24, 2001:db8::1]
+    deny: [192.0.2.9]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := source.ParseListens("udp://:6343?protocol=sflow", ":2055?protocol=netflow&workers=3&allow=192.0.2.0/24,2001:db8::1&deny=192.0.2.9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(c.Listen, want) {
+		t.Errorf("got %+v, want %+v", c.Listen, want)
+	}
+	f := func(text string, want ...string) {
+		t.Helper()
+		_, err := Load(write(t, text))
+		for _, w := range want {
+			if err == nil || !strings.Contains(err.Error(), w) {
+				t.Errorf("%q: got error %v, want one with %q", text, err, w)
+			}
+		}
+	}
+	f("listen:\n  - address: ':1'\n    protokol: sflow", `line 3: unknown key "protokol": did you mean "protocol"?`)
+	f("listen:\n  - address: ':1'\n    protocol: sflo", `protocol "sflo" is not known: write auto`)
+	f("listen:\n  - address: ':1'\n    deny: [10.0.0.0/40]", `"10.0.0.0/40" is not a network`)
+	f("listen:\n  - ':1?protocol=sflo'", `protocol "sflo" is not known`)
 }

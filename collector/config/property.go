@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/collector/source"
 )
 
 // A property is a setting under the name that hosts give it: they have flat
@@ -20,14 +21,9 @@ type property struct {
 
 // properties is the one table of them; each is a key of the YAML file.
 var properties = []property{
-	{"listeners", "listen: UDP addresses, separated by commas", func(c *Config, v string) error {
-		c.Listen = nil
-		for a := range strings.SplitSeq(v, ",") {
-			if a = strings.TrimSpace(a); a != "" {
-				c.Listen = append(c.Listen, a)
-			}
-		}
-		return nil
+	{"listeners", "listen: addresses, separated by commas", func(c *Config, v string) (err error) {
+		c.Listen, err = source.SplitListens(v)
+		return err
 	}},
 	{"buffer", "source.buffer: octets that the kernel may hold for a socket, as 8MiB", func(c *Config, v string) error {
 		return c.Source.Buffer.UnmarshalText([]byte(v))
@@ -91,6 +87,7 @@ func duration(dst *time.Duration, v string) error {
 // yamlKeys returns all keys of the YAML file, without the section they are in.
 func yamlKeys() (keys []string) {
 	var walk func(t reflect.Type)
+	var later []reflect.Type // of lists: what is in an element
 	walk = func(t reflect.Type) {
 		for f := range t.Fields() {
 			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
@@ -98,12 +95,22 @@ func yamlKeys() (keys []string) {
 				continue
 			}
 			keys = append(keys, key)
-			if f.Type.Kind() == reflect.Struct {
+			switch f.Type.Kind() {
+			case reflect.Struct:
 				walk(f.Type)
+			case reflect.Slice:
+				if f.Type.Elem().Kind() == reflect.Struct {
+					later = append(later, f.Type.Elem())
+				}
 			}
 		}
 	}
 	walk(reflect.TypeFor[Config]())
+	for len(later) > 0 {
+		t := later[0]
+		later = later[1:]
+		walk(t)
+	}
 	return keys
 }
 

@@ -14,12 +14,12 @@ import (
 
 // Running is a pipeline that reads the sockets of a Config.
 type Running struct {
-	pipe   *pipeline.Pipeline
-	store  *template.Store
-	addrs  []netip.AddrPort
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error // of Run; valid once done is closed
+	pipe      *pipeline.Pipeline
+	store     *template.Store
+	listeners []*source.Listener
+	cancel    context.CancelFunc
+	done      chan struct{}
+	err       error // of Run; valid once done is closed
 }
 
 // Start opens the sockets and starts the pipeline. Running.Stop ends it, and
@@ -45,13 +45,15 @@ func (c Config) Start(sink pipeline.Sink, log *slog.Logger, stages ...pipeline.S
 		}
 		return nil, err
 	}
-	for _, a := range c.Listen {
-		u, err := source.ListenUDP(a, c.Source)
+	for _, l := range c.Listen {
+		x, err := source.Open(l, c.Source)
 		if err != nil {
 			return fail(err)
 		}
-		sources = append(sources, u)
-		r.addrs = append(r.addrs, u.Addr())
+		for _, s := range x.Sources() {
+			sources = append(sources, s)
+		}
+		r.listeners = append(r.listeners, x)
 	}
 	var err error
 	r.pipe, err = pipeline.New(c.Pipeline, pipeline.Deps{Store: r.store, Sources: sources, Stages: stages, Sink: sink, Log: log})
@@ -68,8 +70,17 @@ func (c Config) Start(sink pipeline.Sink, log *slog.Logger, stages ...pipeline.S
 	return r, nil
 }
 
-// Addrs returns the addresses of the sockets, in the order of Config.Listen.
-func (r *Running) Addrs() []netip.AddrPort { return r.addrs }
+// Listeners returns what is open, in the order of Config.Listen.
+func (r *Running) Listeners() []*source.Listener { return r.listeners }
+
+// Addrs returns the addresses of the listeners, in the order of Config.Listen.
+func (r *Running) Addrs() []netip.AddrPort {
+	all := make([]netip.AddrPort, len(r.listeners))
+	for i, x := range r.listeners {
+		all[i] = x.Addr()
+	}
+	return all
+}
 
 // Stats returns what has happened so far.
 func (r *Running) Stats() pipeline.Stats { return r.pipe.Stats() }

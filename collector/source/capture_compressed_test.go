@@ -167,7 +167,7 @@ func TestFileCompressed(t *testing.T) {
 	if err := os.WriteFile(path, zstandard(t, append(v5(1), v5(2)...)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(path, ReplayOptions{})
+	f, err := OpenFile(path, ReplayOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func TestFile(t *testing.T) {
 	if err := os.WriteFile(path, append(v5(1), v5(2)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(path, ReplayOptions{})
+	f, err := OpenFile(path, ReplayOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestFile(t *testing.T) {
 			t.Errorf("at the end: got %d, %v", n, err)
 		}
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "none"), ReplayOptions{}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenFile(filepath.Join(t.TempDir(), "none"), ReplayOptions{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: got %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestFileBroken(t *testing.T) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(path, ReplayOptions{})
+	f, err := OpenFile(path, ReplayOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

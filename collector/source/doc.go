@@ -1,8 +1,13 @@
-// Package source is where datagrams come from: UDP sockets, captures, and the
-// replay of captures to UDP sockets.
+// Package source is where datagrams come from: sockets, captures, and the replay
+// of captures to UDP sockets.
 //
-// [ListenUDP] opens a socket, [Open] a capture; both read into datagrams that
-// the caller owns, without allocating any. A [Capture] is the file underneath,
-// one message at a time. [Replay] sends what captures hold to listeners on this
-// machine, if wanted as though it happened now.
+// [Open] opens what a [Listen] says: one or more sources that share what comes to
+// an address. On Linux a source takes many datagrams with one system call, and
+// lets them pile up for up to 10 ms before it does; elsewhere, one at a time. A
+// gate before the decoder says who may send, and how much as long as nobody
+// knows him. [OpenFile] opens a capture. All read into datagrams that the caller
+// owns, without allocating any.
+//
+// A [Capture] is the file underneath, one message at a time. [Replay] sends what
+// captures hold to listeners, if wanted as though it happened now.
 package source

@@ -28,8 +28,8 @@ type File struct {
 	done    bool
 }
 
-// Open opens a capture, as NewCapture knows them; "-" is the standard input.
-func Open(path string, opts ReplayOptions) (*File, error) {
+// OpenFile opens a capture, as NewCapture knows them; "-" is the standard input.
+func OpenFile(path string, opts ReplayOptions) (*File, error) {
 	f := os.Stdin
 	if path != "-" {
 		var err error

@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,69 +19,161 @@ import (
 // maxDatagram is the most that UDP carries.
 const maxDatagram = 65535
 
-// A UDP is a socket that exporters send to. One goroutine reads; Close may be
-// called from any.
-type UDP struct {
+// A udp is what the readers of a socket have in common.
+type udp struct {
 	conn  *net.UDPConn
 	addr  netip.AddrPort
 	idle  time.Duration
 	until time.Time // the deadline that is set
-	buf   []byte
+	gate  *gate
+	counters
+	dropped atomic.Uint64 // by the kernel, as far as we know
+	member  member        // of the sockets of one port
 }
 
-// ListenUDP opens a socket at addr: "udp://:2055", ":2055", "127.0.0.1:2055",
-// "[2001:db8::1]:2055". Without a host it takes IPv4 and IPv6.
-func ListenUDP(addr string, cfg Config) (*UDP, error) {
-	hostport, err := ParseListen(addr)
-	if err != nil {
-		return nil, err
-	}
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", addr, err)
-	}
-	var lc net.ListenConfig
-	pc, err := lc.ListenPacket(context.Background(), "udp", hostport)
-	if err != nil {
-		return nil, explain(hostport, err)
-	}
-	u := &UDP{conn: pc.(*net.UDPConn), idle: cfg.Idle, buf: make([]byte, maxDatagram)}
-	u.addr = u.conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	u.addr = netip.AddrPortFrom(u.addr.Addr().Unmap(), u.addr.Port())
-	if u.idle <= 0 {
-		u.idle = 100 * time.Millisecond
-	}
-	u.setBuffer(int(cfg.Buffer), cfg.Log)
-	return u, nil
+// A reader is a UDP socket as a source.
+type reader interface {
+	Source
+	// Drops returns how many datagrams the kernel has dropped because the buffer
+	// was full. Only Linux tells.
+	Drops() uint64
+	socket() *udp
 }
 
-// ParseListen checks a listen address, and returns it as host:port.
-func ParseListen(addr string) (hostport string, err error) {
-	hostport = addr
-	if scheme, rest, ok := strings.Cut(addr, "://"); ok {
-		if scheme != "udp" {
-			return "", fmt.Errorf("listen address %q: %s is not supported: write udp://host:port", addr, scheme)
+func (u *udp) socket() *udp { return u }
+
+// counters are of what a socket brought. Its reader writes them.
+type counters struct {
+	datagrams, octets, denied, refused, overBudget, truncated atomic.Uint64
+}
+
+// count enters a datagram that may not go on.
+func (c *counters) count(v verdict) {
+	switch v {
+	case denied:
+		c.denied.Add(1)
+	case refused:
+		c.refused.Add(1)
+	case overBudget:
+		c.overBudget.Add(1)
+	}
+}
+
+func (c *counters) addTo(s *Stats) {
+	s.Datagrams += c.datagrams.Load()
+	s.Octets += c.octets.Load()
+	s.Denied += c.denied.Load()
+	s.Refused += c.refused.Load()
+	s.OverBudget += c.overBudget.Load()
+	s.Truncated += c.truncated.Load()
+}
+
+// addrPort unmaps IPv4 that came through a socket for both.
+func addrPort(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// await sets a deadline for one more wait. It costs more than it saves to set it
+// anew for each datagram.
+func (u *udp) await(now time.Time) error {
+	if u.until.Sub(now) >= u.idle/2 {
+		return nil
+	}
+	u.until = now.Add(u.idle)
+	return u.conn.SetReadDeadline(u.until)
+}
+
+// setBuffer asks for a receive buffer, and says what to do where the kernel
+// gives less.
+func setBuffer(c *net.UDPConn, want int, log *slog.Logger) {
+	if want == 0 {
+		return
+	}
+	if err := enlarge(c, want); err != nil {
+		log.Warn("receive buffer not set", "listen", c.LocalAddr(), "asked", want, "error", err)
+		return
+	}
+	granted, ok := granted(c)
+	switch {
+	case !ok:
+	case granted < want:
+		log.Warn("receive buffer is smaller than asked: raise net.core.rmem_max (sysctl -w net.core.rmem_max="+fmt.Sprint(want)+")",
+			"listen", c.LocalAddr(), "asked", want, "granted", granted)
+	default:
+		log.Debug("receive buffer", "listen", c.LocalAddr(), "granted", granted)
+	}
+}
+
+// A portable reader takes one datagram at a time, through package net.
+type portable struct {
+	udp
+	buf []byte
+}
+
+func newPortable(conn *net.UDPConn, gate *gate, idle time.Duration) *portable {
+	p := &portable{buf: make([]byte, maxDatagram)}
+	p.conn, p.gate, p.idle = conn, gate, idle
+	p.addr = addrPort(conn.LocalAddr().(*net.UDPAddr).AddrPort())
+	return p
+}
+
+// Read waits for a datagram, at most Config.Idle. It returns 0 and no error if
+// none came, and ctx's error once it has ended.
+func (p *portable) Read(ctx context.Context, dst []decode.Datagram) (int, error) {
+	if err := ctx.Err(); err != nil || len(dst) == 0 {
+		return 0, err
+	}
+	if err := p.await(time.Now()); err != nil {
+		return 0, err
+	}
+	n, from, err := p.conn.ReadFromUDPAddrPort(p.buf)
+	if err != nil {
+		return 0, p.failed(ctx, err)
+	}
+	d := decode.Datagram{From: addrPort(from), Time: time.Now().UnixNano(), Data: p.buf[:n:n]}
+	if v := p.gate.judge(d.From.Addr(), d.Data, d.Time); v != pass {
+		p.count(v)
+		return 0, nil
+	}
+	p.datagrams.Add(1)
+	p.octets.Add(uint64(n))
+	dst[0] = d
+	return 1, nil
+}
+
+// failed judges an error of reading.
+func (u *udp) failed(ctx context.Context, err error) error {
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+		return ctx.Err()
+	}
+	return fmt.Errorf("read from %s: %w", u.addr, err)
+}
+
+func (u *udp) Drops() uint64 {
+	if n, ok := drops(u.conn); ok {
+		old := u.dropped.Load()
+		more := n - uint32(old) // the kernel counts in 32 bits
+		if more < 1<<31 {       // else another reading has overtaken this one
+			u.dropped.CompareAndSwap(old, old+uint64(more))
 		}
-		hostport = rest
 	}
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil || port == "" {
-		return "", fmt.Errorf("listen address %q is not understood: write host:port, or :port for all addresses", addr)
-	}
-	if _, err := net.LookupPort("udp", port); err != nil {
-		return "", fmt.Errorf("listen address %q: port %q is not a number from 0 to 65535", addr, port)
-	}
-	return net.JoinHostPort(host, port), nil
+	return u.dropped.Load()
+}
+
+// Close closes the socket; a Read that waits returns.
+func (u *udp) Close() error {
+	u.Drops()
+	return u.conn.Close()
 }
 
 // explain says what to do about an error of opening a socket.
-func explain(hostport string, err error) error {
+func explain(network, hostport string, err error) error {
 	_, port, _ := net.SplitHostPort(hostport)
 	e := &listenError{err: err}
+	name := strings.ToUpper(network)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaAddrInUse):
-		e.text = fmt.Sprintf("listen on %s: UDP port %s is taken by another program: stop that, or choose another port", hostport, port)
+		e.text = fmt.Sprintf("listen on %s: %s port %s is taken by another program: stop that, or choose another port", hostport, name, port)
 	case errors.Is(err, fs.ErrPermission):
-		e.text = fmt.Sprintf("listen on %s: no permission for UDP port %s: choose one above 1023", hostport, port)
+		e.text = fmt.Sprintf("listen on %s: no permission for %s port %s: choose one above 1023", hostport, name, port)
 	case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, wsaAddrNotAvailable):
 		e.text = fmt.Sprintf("listen on %s: this machine doesn't have that address: write :%s for all addresses", hostport, port)
 	default:
@@ -105,60 +197,3 @@ const (
 	wsaAddrInUse        = syscall.Errno(10048)
 	wsaAddrNotAvailable = syscall.Errno(10049)
 )
-
-func (u *UDP) setBuffer(want int, log *slog.Logger) {
-	if want == 0 {
-		return
-	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	if err := u.conn.SetReadBuffer(want); err != nil {
-		log.Warn("receive buffer not set", "listen", u.addr, "asked", want, "error", err)
-		return
-	}
-	granted, ok := granted(u.conn)
-	switch {
-	case !ok:
-	case granted < want:
-		log.Warn("receive buffer is smaller than asked: raise net.core.rmem_max (sysctl -w net.core.rmem_max="+fmt.Sprint(want)+")",
-			"listen", u.addr, "asked", want, "granted", granted)
-	default:
-		log.Debug("receive buffer", "listen", u.addr, "granted", granted)
-	}
-}
-
-// Addr returns the address that the socket is bound to, with the port that was
-// chosen where the wanted one was 0.
-func (u *UDP) Addr() netip.AddrPort { return u.addr }
-
-// Read waits for a datagram, at most Config.Idle. It returns 0 and no error if
-// none came, and ctx's error once it has ended.
-func (u *UDP) Read(ctx context.Context, dst []decode.Datagram) (int, error) {
-	if err := ctx.Err(); err != nil || len(dst) == 0 {
-		return 0, err
-	}
-	// A deadline costs more than it saves to set anew for each datagram.
-	if now := time.Now(); u.until.Sub(now) < u.idle/2 {
-		u.until = now.Add(u.idle)
-		if err := u.conn.SetReadDeadline(u.until); err != nil {
-			return 0, err
-		}
-	}
-	n, from, err := u.conn.ReadFromUDPAddrPort(u.buf)
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return 0, ctx.Err()
-	case err != nil:
-		return 0, fmt.Errorf("read from %s: %w", u.addr, err)
-	}
-	dst[0] = decode.Datagram{
-		From: netip.AddrPortFrom(from.Addr().Unmap(), from.Port()),
-		Time: time.Now().UnixNano(),
-		Data: u.buf[:n:n],
-	}
-	return 1, nil
-}
-
-// Close closes the socket; a Read that waits returns.
-func (u *UDP) Close() error { return u.conn.Close() }

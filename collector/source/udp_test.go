@@ -16,14 +16,27 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 )
 
-func listen(t testing.TB, addr string, cfg Config) *UDP {
+// listen opens a listener with one socket.
+func listen(t testing.TB, addr string, cfg Config) *Listener {
 	t.Helper()
-	u, err := ListenUDP(addr, cfg)
+	l, err := ParseListen(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { u.Close() })
-	return u
+	if l.Workers == 0 {
+		l.Workers = 1
+	}
+	return open(t, l, cfg)
+}
+
+func open(t testing.TB, l Listen, cfg Config) *Listener {
+	t.Helper()
+	x, err := Open(l, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.Close() })
+	return x
 }
 
 func dial(t testing.TB, to netip.AddrPort) *net.UDPConn {
@@ -41,11 +54,11 @@ func loopback(port uint16) netip.AddrPort {
 }
 
 // read returns the next datagram.
-func read(t testing.TB, u *UDP) decode.Datagram {
+func read(t testing.TB, x *Listener) decode.Datagram {
 	t.Helper()
-	var dst [4]decode.Datagram
+	var dst [1]decode.Datagram
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-		n, err := u.Read(t.Context(), dst[:])
+		n, err := x.Sources()[0].Read(t.Context(), dst[:1])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,98 +70,163 @@ func read(t testing.TB, u *UDP) decode.Datagram {
 	panic("unreachable")
 }
 
+// openPortable opens a listener with the portable reader, whatever the system.
+func openPortable(t testing.TB, l Listen, cfg Config) *Listener {
+	t.Helper()
+	conns, err := bind(l.HostPort(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPortable(conns[0], &gates(1, &l, &cfg)[0], max(cfg.Idle, time.Millisecond))
+	t.Cleanup(func() { p.Close() })
+	return &Listener{listen: l, addr: p.addr, readers: []reader{p}}
+}
+
+// eachReader runs f with the system's reader and the portable one.
+func eachReader(t *testing.T, f func(t *testing.T, open func(t testing.TB, l Listen, cfg Config) *Listener)) {
+	t.Run("system", func(t *testing.T) { f(t, open) })
+	t.Run("portable", func(t *testing.T) { f(t, openPortable) })
+}
+
 func TestUDP(t *testing.T) {
-	f := func(addr string, to func(*UDP) netip.AddrPort) {
-		t.Helper()
-		u := listen(t, addr, Default())
-		c := dial(t, to(u))
-		for _, data := range []string{"one", "", strings.Repeat("x", 9000)} {
-			before := time.Now().UnixNano()
-			if _, err := c.Write([]byte(data)); err != nil {
-				t.Fatal(err)
+	eachReader(t, func(t *testing.T, open func(t testing.TB, l Listen, cfg Config) *Listener) {
+		f := func(addr string, to func(*Listener) netip.AddrPort) {
+			t.Helper()
+			x := open(t, Listen{Address: addr, Workers: 1}, Default())
+			c := dial(t, to(x))
+			for _, data := range []string{"one", "", strings.Repeat("x", 9000), strings.Repeat("y", 65507)} {
+				before := time.Now().UnixNano()
+				if _, err := c.Write([]byte(data)); err != nil {
+					t.Fatal(err)
+				}
+				d := read(t, x)
+				if string(d.Data) != data {
+					t.Errorf("%s: got %d octets, want %d", addr, len(d.Data), len(data))
+				}
+				if want := c.LocalAddr().(*net.UDPAddr).AddrPort(); d.From != netip.AddrPortFrom(want.Addr().Unmap(), want.Port()) {
+					t.Errorf("%s: from %s, want %s", addr, d.From, want)
+				}
+				if d.From.Addr().Is4In6() {
+					t.Errorf("%s: from %s is not unmapped", addr, d.From)
+				}
+				if d.Time < before || d.Time > time.Now().UnixNano() {
+					t.Errorf("%s: time %d is not between sending and now", addr, d.Time)
+				}
 			}
-			d := read(t, u)
-			if string(d.Data) != data {
-				t.Errorf("%s: got %d octets, want %d", addr, len(d.Data), len(data))
-			}
-			if want := c.LocalAddr().(*net.UDPAddr).AddrPort(); d.From != netip.AddrPortFrom(want.Addr().Unmap(), want.Port()) {
-				t.Errorf("%s: from %s, want %s", addr, d.From, want)
-			}
-			if d.From.Addr().Is4In6() {
-				t.Errorf("%s: from %s is not unmapped", addr, d.From)
-			}
-			if d.Time < before || d.Time > time.Now().UnixNano() {
-				t.Errorf("%s: time %d is not between sending and now", addr, d.Time)
+			if s := x.Stats(); s != (Stats{Datagrams: 4, Octets: 3 + 9000 + 65507}) {
+				t.Errorf("%s: %+v", addr, s)
 			}
 		}
-	}
-	self := func(u *UDP) netip.AddrPort { return u.Addr() }
-	f("127.0.0.1:0", self)
-	f("udp://127.0.0.1:0", self)
-	f(":0", func(u *UDP) netip.AddrPort { return loopback(u.Addr().Port()) }) // IPv4 into a socket for both
-	if c, err := net.ListenPacket("udp6", "[::1]:0"); err == nil {
-		c.Close()
-		f("[::1]:0", self)
-	}
+		self := func(x *Listener) netip.AddrPort { return x.Addr() }
+		mapped := func(x *Listener) netip.AddrPort { return loopback(x.Addr().Port()) }
+		f("127.0.0.1:0", self)
+		f("0.0.0.0:0", mapped)
+		f(":0", mapped) // IPv4 into a socket for both
+		if c, err := net.ListenPacket("udp6", "[::1]:0"); err == nil {
+			c.Close()
+			f("[::1]:0", self)
+		}
+	})
 }
 
-func TestUDPReadEnds(t *testing.T) {
-	cfg := Default()
-	cfg.Idle = 5 * time.Millisecond
-	u := listen(t, "127.0.0.1:0", cfg)
-	var dst [1]decode.Datagram
-	if n, err := u.Read(t.Context(), dst[:]); n != 0 || err != nil {
-		t.Errorf("idle: got %d, %v, want 0 and no error", n, err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if n, err := u.Read(ctx, dst[:]); n != 0 || !errors.Is(err, context.Canceled) {
-		t.Errorf("canceled: got %d, %v", n, err)
-	}
-	time.AfterFunc(5*time.Millisecond, func() { u.Close() })
-	for {
-		_, err := u.Read(t.Context(), dst[:])
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, net.ErrClosed) {
-			t.Errorf("closed: got %v", err)
-		}
-		break
-	}
-}
-
-func TestUDPNoAllocations(t *testing.T) {
-	u := listen(t, "127.0.0.1:0", Default())
-	c := dial(t, u.Addr())
-	data := make([]byte, 1400)
-	dst := make([]decode.Datagram, 8)
-	got := 0
-	n := testing.AllocsPerRun(200, func() {
-		if _, err := c.Write(data); err != nil {
-			t.Fatal(err)
-		}
-		n, err := u.Read(t.Context(), dst)
+// A link-local address comes with its zone.
+func TestUDPZone(t *testing.T) {
+	eachReader(t, func(t *testing.T, open func(t testing.TB, l Listen, cfg Config) *Listener) {
+		all, err := net.Interfaces()
 		if err != nil {
 			t.Fatal(err)
 		}
-		got += n
+		for _, i := range all {
+			addrs, err := i.Addrs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range addrs {
+				p, err := netip.ParsePrefix(a.String())
+				if err != nil || !p.Addr().Is6() || !p.Addr().IsLinkLocalUnicast() {
+					continue
+				}
+				want := p.Addr().WithZone(i.Name)
+				x := open(t, Listen{Address: netip.AddrPortFrom(want, 0).String(), Workers: 1}, Default())
+				c := dial(t, x.Addr())
+				for range 2 {
+					if _, err := c.Write([]byte("x")); err != nil {
+						t.Fatal(err)
+					}
+					if d := read(t, x); d.From.Addr() != want {
+						t.Errorf("from %s, want %s", d.From.Addr(), want)
+					}
+				}
+				return
+			}
+		}
+		t.Skip("this machine has no link-local address")
 	})
-	if n != 0 {
-		t.Errorf("%v allocations a datagram, want none", n)
-	}
-	if got < 190 {
-		t.Errorf("only %d datagrams came", got)
-	}
+}
+
+func TestUDPReadEnds(t *testing.T) {
+	eachReader(t, func(t *testing.T, open func(t testing.TB, l Listen, cfg Config) *Listener) {
+		cfg := Default()
+		cfg.Idle = 5 * time.Millisecond
+		x := open(t, Listen{Address: "127.0.0.1:0", Workers: 1}, cfg)
+		u := x.Sources()[0]
+		var dst [1]decode.Datagram
+		if n, err := u.Read(t.Context(), dst[:]); n != 0 || err != nil {
+			t.Errorf("idle: got %d, %v, want 0 and no error", n, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if n, err := u.Read(ctx, dst[:]); n != 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled: got %d, %v", n, err)
+		}
+		time.AfterFunc(5*time.Millisecond, func() { x.Close() })
+		for {
+			_, err := u.Read(t.Context(), dst[:])
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("closed: got %v", err)
+			}
+			break
+		}
+	})
+}
+
+func TestUDPNoAllocations(t *testing.T) {
+	eachReader(t, func(t *testing.T, open func(t testing.TB, l Listen, cfg Config) *Listener) {
+		x := open(t, Listen{Address: "127.0.0.1:0", Workers: 1}, Default())
+		u := x.Sources()[0]
+		c := dial(t, x.Addr())
+		data := make([]byte, 1400)
+		dst := make([]decode.Datagram, 8)
+		got := 0
+		n := testing.AllocsPerRun(200, func() {
+			if _, err := c.Write(data); err != nil {
+				t.Fatal(err)
+			}
+			n, err := u.Read(t.Context(), dst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += n
+		})
+		if n != 0 {
+			t.Errorf("%v allocations a datagram, want none", n)
+		}
+		if got < 190 {
+			t.Errorf("only %d datagrams came", got)
+		}
+	})
 }
 
 func TestListenErrors(t *testing.T) {
 	taken := listen(t, "127.0.0.1:0", Default())
 	f := func(addr string, is error, want ...string) {
 		t.Helper()
-		u, err := ListenUDP(addr, Default())
+		x, err := Open(Listen{Address: addr, Workers: 2}, Default())
 		if err == nil {
-			u.Close()
+			x.Close()
 			t.Errorf("%s: no error", addr)
 			return
 		}
@@ -163,12 +241,9 @@ func TestListenErrors(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	f(taken.Addr().String(), syscall.EADDRINUSE, "UDP port "+port+" is taken", "choose another port")
+	shared := open(t, Listen{Address: "127.0.0.1:0", Workers: 2}, Default()) // no other weir may join in
+	f(shared.Addr().String(), syscall.EADDRINUSE, "is taken")
 	f("192.0.2.77:0", nil, "192.0.2.77:0", "doesn't have that address")
-	f("2055", nil, `"2055" is not understood`, ":port")
-	f("host:", nil, "write host:port")
-	f(":x2055", nil, `port "x2055" is not a number`)
-	f(":70000", nil, `port "70000" is not a number`)
-	f("tcp://:2055", nil, "tcp is not supported", "udp://host:port")
 }
 
 // Linux caps the buffer, and its bookkeeping doubles it: what we report is what
@@ -179,17 +254,17 @@ func TestReceiveBuffer(t *testing.T) {
 	}
 	var log bytes.Buffer
 	cfg := Config{Buffer: 64 << 10, Log: slog.New(slog.NewTextHandler(&log, nil))}
-	u := listen(t, "127.0.0.1:0", cfg)
-	if got, ok := granted(u.conn); !ok || got != 64<<10 {
+	x := listen(t, "127.0.0.1:0", cfg)
+	if got, ok := granted(x.readers[0].socket().conn); !ok || got != 64<<10 {
 		t.Errorf("granted %d, %t, want 65536", got, ok)
 	}
 	if log.Len() > 0 {
 		t.Errorf("logged %q", log.String())
 	}
 	cfg.Buffer = 1 << 30 // above any net.core.rmem_max that is not set by hand
-	u = listen(t, "127.0.0.1:0", cfg)
-	if got, _ := granted(u.conn); got < 1<<30 {
-		if !strings.Contains(log.String(), "net.core.rmem_max") {
+	x = listen(t, "127.0.0.1:0", cfg)
+	if got, _ := granted(x.readers[0].socket().conn); got < 1<<30 {
+		if !strings.Contains(log.String(), "sysctl -w net.core.rmem_max=1073741824") {
 			t.Errorf("granted %d of 1 GiB, and no warning names net.core.rmem_max: %q", got, log.String())
 		}
 	}
@@ -212,17 +287,5 @@ func TestSize(t *testing.T) {
 		if err := new(Size).UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
-	}
-}
-
-func BenchmarkUDP(b *testing.B) {
-	u := listen(b, "127.0.0.1:0", Default())
-	c := dial(b, u.Addr())
-	data := make([]byte, 1400)
-	dst := make([]decode.Datagram, 64)
-	b.ReportAllocs()
-	for b.Loop() { // the price of sending included
-		c.Write(data)
-		u.Read(b.Context(), dst)
 	}
 }

@@ -23,7 +23,7 @@ func TestRead(t *testing.T) {
 	if c.Schema != encode.IPFIX || c.BufferLimit != 5e6 || c.MaxBatch != 2.5e6 {
 		t.Errorf("read %+v", c)
 	}
-	if strings.Join(c.Collector.Listen, " ") != "udp://127.0.0.1:9995 udp://[::1]:4739" {
+	if strings.Join(c.Collector.Listen.Addresses(), " ") != "udp://127.0.0.1:9995 udp://[::1]:4739" {
 		t.Errorf("listeners %q", c.Collector.Listen)
 	}
 }
@@ -48,7 +48,7 @@ func TestReadFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Collector.Pipeline.Batch != 7 || strings.Join(c.Collector.Listen, " ") != ":9995" {
+	if c.Collector.Pipeline.Batch != 7 || strings.Join(c.Collector.Listen.Addresses(), " ") != ":9995" {
 		t.Errorf("read %+v", c.Collector)
 	}
 }

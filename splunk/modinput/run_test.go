@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
 	"github.com/weirflow/weir/shared/pcap"
@@ -259,7 +260,7 @@ func TestRunEndsWithStdout(t *testing.T) {
 	var logs console
 	done := make(chan error, 1)
 	cfg := Default()
-	cfg.Stanza, cfg.Collector.Listen = "weir://core", []string{"127.0.0.1:0"}
+	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
 	go func() { done <- run(ctx, cfg, w, NewLogger(&logs, slog.LevelInfo), os.Getppid(), lossReport) }()
 	to := logs.wait(t, "address=")
 	r.Close()
@@ -285,7 +286,7 @@ func TestRunEndsWithStdout(t *testing.T) {
 
 func TestRunEndsWithParent(t *testing.T) {
 	cfg := Default()
-	cfg.Stanza, cfg.Collector.Listen = "weir://core", []string{"127.0.0.1:0"}
+	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
 	var out console
 	within(t, 5*time.Second, func() {
 		err := run(context.Background(), cfg, &out, slog.New(slog.DiscardHandler), os.Getppid()+1, lossReport)
@@ -312,7 +313,7 @@ func TestRunReportsLosses(t *testing.T) {
 	var logs console
 	out := stuck{make(chan struct{})}
 	cfg := Default()
-	cfg.Stanza, cfg.Collector.Listen = "weir://core", []string{"127.0.0.1:0"}
+	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
 	cfg.Collector.Pipeline.Queue, cfg.Collector.Pipeline.Batch = 2, 30
 	done := make(chan error, 1)
 	go func() {

@@ -20,7 +20,7 @@ type arg struct {
 
 var args = []arg{
 	{
-		name: "listeners", title: "Listeners", kind: "string", value: strings.Join(config.Default().Listen, ","),
+		name: "listeners", title: "Listeners", kind: "string", value: strings.Join(config.Default().Listen.Addresses(), ","),
 		text: "UDP addresses that exporters send NetFlow v5, v9 and IPFIX to: host:port, or :port for all addresses; commas between.",
 	},
 	{

@@ -290,7 +290,7 @@ func openMerged(names []string) (m *merged, err error) {
 		}
 	}()
 	for _, name := range names {
-		f, err := source.Open(name, source.ReplayOptions{})
+		f, err := source.OpenFile(name, source.ReplayOptions{})
 		if err != nil {
 			return m, err
 		}

@@ -323,18 +323,21 @@ func (x *explaining) explain(name string, m source.Message) error {
 
 // live explains datagrams as they come.
 func (x *explaining) live(ctx context.Context, addr string, stderr io.Writer) error {
-	if _, err := source.ParseListen(addr); err != nil {
+	l, err := source.ParseListen(addr)
+	if err != nil {
 		return usageError{err}
 	}
-	u, err := source.ListenUDP(addr, source.Default())
+	l.Workers = 1
+	listener, err := source.Open(l, source.Default())
 	if err != nil {
 		return err
 	}
-	defer u.Close()
-	fmt.Fprintf(stderr, "weir: listening on %s\n", list([]netip.AddrPort{u.Addr()}))
+	defer listener.Close()
+	fmt.Fprintf(stderr, "weir: listening on %s\n", list([]netip.AddrPort{listener.Addr()}))
+	in := listener.Sources()[0]
 	dst := make([]decode.Datagram, 1)
 	for index := 0; ; {
-		n, err := u.Read(ctx, dst)
+		n, err := in.Read(ctx, dst)
 		if ctx.Err() != nil {
 			return nil // that is how it ends
 		}

@@ -72,7 +72,10 @@ func (f *listenFlags) load(args []string) (config.Config, error) {
 		}
 	}
 	if len(args) > 0 {
-		c.Listen = args
+		var err error
+		if c.Listen, err = source.ParseListens(args...); err != nil {
+			return c, usageError{err}
+		}
 	}
 	if err := c.Validate(); err != nil {
 		return c, usageError{err}
@@ -151,13 +154,9 @@ func (f *listenFlags) wait(ctx context.Context, stderr io.Writer, r *config.Runn
 }
 
 // elsewhere returns addresses like addrs with other ports.
-func elsewhere(addrs []string) (all []string) {
-	for _, a := range addrs {
-		hostport, err := source.ParseListen(a)
-		if err != nil {
-			continue // then they would not have been tried
-		}
-		host, service, _ := net.SplitHostPort(hostport)
+func elsewhere(listen source.Listens) (all []string) {
+	for _, l := range listen {
+		host, service, _ := net.SplitHostPort(l.HostPort())
 		port, _ := net.LookupPort("udp", service)
 		all = append(all, net.JoinHostPort(host, strconv.Itoa((port+10000)%65536)))
 	}

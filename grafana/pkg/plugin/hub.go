@@ -103,6 +103,14 @@ func common(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool { return !strings.HasSuffix(x, ":0") && slices.Contains(b, x) })
 }
 
+func (h *Hub) start(s Settings, e *ear) (*config.Running, error) {
+	c, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	return c.Start(e.window, h.log)
+}
+
 // listen lets e listen on want, unless it does. If that is impossible e goes on
 // as before.
 func (h *Hub) listen(e *ear, s Settings, want []string) error {
@@ -116,7 +124,7 @@ func (h *Hub) listen(e *ear, s Settings, want []string) error {
 		h.stop(e.running)
 	}
 	defer func() { e.window.Gap(time.Now()) }() // sockets were closed, or are new
-	r, err := s.config().Start(e.window, h.log)
+	r, err := h.start(s, e)
 	if err == nil {
 		e.running, e.addresses = r, want
 		h.log.Info("listening", "addresses", r.Addrs())
@@ -124,7 +132,7 @@ func (h *Hub) listen(e *ear, s Settings, want []string) error {
 	}
 	if alive {
 		before := Settings{Listen: strings.Join(e.addresses, ",")}
-		if back, err := before.config().Start(e.window, h.log); err == nil {
+		if back, err := h.start(before, e); err == nil {
 			e.running = back
 		} else {
 			h.log.Error("not listening any more", "addresses", e.addresses, "error", err)

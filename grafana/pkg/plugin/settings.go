@@ -45,26 +45,25 @@ func (s Settings) Validate() error {
 	if strings.Trim(s.Listen, ", ") == "" {
 		return errors.New("listen is empty: write at least one address, as " + DefaultSettings().Listen)
 	}
-	return s.config().Validate()
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	return c.Validate()
 }
 
-func (s Settings) config() config.Config {
-	c := config.Default()
-	c.Listen = nil
-	for a := range strings.SplitSeq(s.Listen, ",") {
-		if a = strings.TrimSpace(a); a != "" {
-			c.Listen = append(c.Listen, a)
-		}
-	}
-	return c
+func (s Settings) config() (c config.Config, err error) {
+	c = config.Default()
+	c.Listen, err = source.SplitListens(s.Listen)
+	return c, err
 }
 
 // addresses returns the addresses of valid settings in one form and order.
 func (s Settings) addresses() []string {
 	var all []string
-	for _, a := range s.config().Listen {
-		hostport, _ := source.ParseListen(a)
-		all = append(all, hostport)
+	listens, _ := source.SplitListens(s.Listen)
+	for _, l := range listens {
+		all = append(all, l.String())
 	}
 	slices.Sort(all)
 	return all

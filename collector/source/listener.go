@@ -1,0 +1,181 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/weirflow/weir/shared/decode"
+)
+
+// A Source is where datagrams come from. One goroutine reads; Close may be called
+// from any.
+type Source interface {
+	// Read fills dst from its start and returns how many datagrams there are;
+	// their Data is valid until the next Read, and as long as the Source is
+	// reachable. It waits for the first one, at most Config.Idle. At the end it
+	// returns net.ErrClosed, io.EOF or ctx's error.
+	Read(ctx context.Context, dst []decode.Datagram) (int, error)
+	Close() error
+}
+
+// A Listener is an open Listen: one or more sources that share what comes to its
+// address.
+type Listener struct {
+	listen  Listen
+	addr    netip.AddrPort
+	readers []reader
+}
+
+// Stats counts what came to a listener. Nothing is in two of its counts.
+type Stats struct {
+	Datagrams  uint64 // handed on, to be decoded
+	Octets     uint64 // of those
+	Denied     uint64 // from exporters that may not send here
+	Refused    uint64 // of another protocol than the listener's
+	OverBudget uint64 // from exporters that nobody knows, above Config.Unknown
+	Truncated  uint64 // longer than a datagram can be
+	Dropped    uint64 // by the kernel, because the receive buffer was full
+}
+
+// Open opens what l says.
+func Open(l Listen, cfg Config) (*Listener, error) {
+	if err := l.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", l.Address, err)
+	}
+	if cfg.Idle <= 0 {
+		cfg.Idle = 100 * time.Millisecond
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	x := &Listener{listen: l}
+	if err := x.openUDP(&cfg); err != nil {
+		x.Close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// openUDP opens the sockets of a port.
+func (x *Listener) openUDP(cfg *Config) error {
+	workers := x.listen.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	if !canSpread {
+		workers = 1
+	}
+	conns, err := bind(x.listen.HostPort(), workers)
+	if err != nil {
+		return err
+	}
+	g := &group{n: len(conns), active: 1, steer: func(n int) error { return steer(conns[0], n) }}
+	if len(conns) > 1 {
+		if err := g.steer(g.active); err != nil { // the kernel spreads by address
+			cfg.Log.Warn("one exporter reaches one worker only", "listen", x.listen.Address, "error", err)
+			g = nil
+		}
+	}
+	gates := gates(len(conns), &x.listen, cfg)
+	for i, c := range conns {
+		setBuffer(c, int(cfg.Buffer), cfg.Log)
+		r, err := newReader(c, &gates[i], cfg.Idle)
+		if err != nil {
+			for _, c := range conns[i:] {
+				c.Close()
+			}
+			return err
+		}
+		if len(conns) > 1 {
+			r.socket().member = member{group: g, index: i}
+		}
+		x.readers = append(x.readers, r)
+	}
+	x.addr = x.readers[0].socket().addr
+	return nil
+}
+
+// bind opens n sockets with one address. The first is alone until it has the
+// address, so that another program that has it is noticed.
+func bind(hostport string, n int) (conns []*net.UDPConn, err error) {
+	defer func() {
+		if err != nil {
+			for _, c := range conns {
+				c.Close()
+			}
+		}
+	}()
+	network := "udp"
+	if strings.HasPrefix(hostport, "0.0.0.0:") {
+		network = "udp4"
+	}
+	lc := net.ListenConfig{}
+	for range n {
+		pc, err := lc.ListenPacket(context.Background(), network, hostport)
+		if err != nil {
+			return conns, explain("udp", hostport, err)
+		}
+		c := pc.(*net.UDPConn)
+		conns = append(conns, c)
+		if n == 1 || len(conns) > 1 {
+			continue
+		}
+		if err := reuse(c); err != nil {
+			return conns, fmt.Errorf("listen on %s: share the port: %w", hostport, err)
+		}
+		hostport = c.LocalAddr().String()
+		lc.Control = func(_, _ string, c syscall.RawConn) error { return reuse(rawConn{c}) }
+	}
+	return conns, nil
+}
+
+// A rawConn is a syscall.Conn that is not bound yet.
+type rawConn struct{ c syscall.RawConn }
+
+func (r rawConn) SyscallConn() (syscall.RawConn, error) { return r.c, nil }
+
+// Listen returns what the listener was opened with.
+func (x *Listener) Listen() Listen { return x.listen }
+
+// Addr returns the address that the listener is bound to, with the port that was
+// chosen where the wanted one was 0.
+func (x *Listener) Addr() netip.AddrPort { return x.addr }
+
+// Sources returns the sources. Each is to be read, by a goroutine of its own.
+func (x *Listener) Sources() []Source {
+	all := make([]Source, len(x.readers))
+	for i, r := range x.readers {
+		all[i] = r
+	}
+	return all
+}
+
+// Stats returns what has come so far. Any goroutine may call it, also after
+// Close.
+func (x *Listener) Stats() (s Stats) {
+	for _, r := range x.readers {
+		r.socket().addTo(&s)
+		s.Dropped += r.Drops()
+	}
+	return s
+}
+
+// Close closes all sources.
+func (x *Listener) Close() (err error) {
+	for _, r := range x.readers {
+		if e := r.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}

@@ -1,0 +1,32 @@
+//go:build !linux
+
+package source
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+)
+
+// newReader returns the reader of this system.
+func newReader(conn *net.UDPConn, gate *gate, idle time.Duration) (reader, error) {
+	return newPortable(conn, gate, idle), nil
+}
+
+// enlarge sets the receive buffer of c.
+func enlarge(c *net.UDPConn, octets int) error { return c.SetReadBuffer(octets) }
+
+// granted is not known here: other systems refuse what they don't grant.
+func granted(*net.UDPConn) (octets int, ok bool) { return 0, false }
+
+// drops is not known here.
+func drops(*net.UDPConn) (n uint32, ok bool) { return 0, false }
+
+// canSpread tells whether several sockets may share a port here.
+const canSpread = false
+
+var errNotHere = errors.New("not on this system")
+
+func reuse(syscall.Conn) error      { return errNotHere }
+func steer(syscall.Conn, int) error { return errNotHere }
