@@ -45,6 +45,8 @@ type Decoder struct {
 	place   Place        // of it
 	at      Place        // of what is being decoded
 	late    bool         // it is a set that waited for its template
+	head    Head
+	headed  bool // head is of the current datagram
 
 	agent    agent        // of sFlow
 	ordinals ordinals     // of the extras of sFlow
@@ -55,7 +57,8 @@ type Decoder struct {
 type Stats struct {
 	Datagrams uint64
 	Octets    uint64 // of datagrams
-	Flows     uint64 // records of flows
+	Records   uint64 // data records, of flows and options, and counter samples
+	Flows     uint64 // flows: a record that tells of both directions makes two
 	Options   uint64 // records of options
 	Counters  uint64 // counter samples of sFlow
 	Templates uint64 // announcements that were new or changed
@@ -91,6 +94,7 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	d.Stats.Datagrams++
 	d.Stats.Octets += uint64(len(dg.Data))
 	d.fault, d.place, d.at = none, Place{}, Place{}
+	d.headed = false
 	if len(dg.Data) < 2 {
 		d.at.Octet = len(dg.Data)
 		return d.fail(ErrShort)
@@ -189,4 +193,6 @@ func (d *Decoder) header(version uint8, export int64, domain uint32) {
 	if m.Received == 0 {
 		m.Received = export
 	}
+	d.head = Head{Header: template.Header{Version: version}}
+	d.headed = true
 }

@@ -20,11 +20,15 @@ func (d *Decoder) fixed(version uint8, data []byte, header, record int) (records
 	d.header(version, export, 0)
 	d.msg.Uptime, d.msg.HasUptime = binary.BigEndian.Uint32(data[4:]), true
 	n = int(binary.BigEndian.Uint16(data[2:]))
+	if version != 1 {
+		d.sequence(binary.BigEndian.Uint32(data[16:]), uint32(n))
+	}
 	have := (len(data) - header) / record
 	if n != have {
 		d.failAt(ErrCount, 2)
 		n = min(n, have)
 	}
+	d.Stats.Records += uint64(n)
 	return data[header : header+n*record], n
 }
 

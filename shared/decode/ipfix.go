@@ -24,5 +24,6 @@ func (d *Decoder) ipfix(b *flow.Batch, dg Datagram) {
 		end = len(data)
 	}
 	d.header(10, int64(binary.BigEndian.Uint32(data[4:]))*1e9, binary.BigEndian.Uint32(data[12:]))
+	d.sequence(binary.BigEndian.Uint32(data[8:]), 0)
 	d.sets(b, data[ipfixHeader:], ipfixHeader, len(data)-end, 2, 3)
 }

@@ -214,20 +214,32 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 	case p == nil:
 		d.Stats.Waiting += uint64(len(set))
 		d.Stats.Undecoded += uint64(d.store.Wait(d.key, &m.Header, id, set))
+		d.head.Uncounted = true
 		d.fail(ErrNoTemplate)
 	case p.Template.Options:
 		n, used, ok := p.AppendOptions(b, set, m, s)
 		d.Stats.Options += uint64(n)
+		d.Stats.Records += uint64(n)
+		d.count(n)
 		if !ok {
+			d.head.Uncounted = true
 			d.failIn(ErrShort, used, n+1)
 		}
 		d.recall(s)
 	default:
-		n := len(b.Flows)
-		if used, ok := p.Append(b, set, m); !ok {
-			d.failIn(ErrShort, used, records(b.Flows[n:])+1)
+		flows := len(b.Flows)
+		used, ok := p.Append(b, set, m)
+		n := len(b.Flows) - flows
+		d.Stats.Flows += uint64(n)
+		if p.Biflow() {
+			n = records(b.Flows[flows:])
 		}
-		d.Stats.Flows += uint64(len(b.Flows) - n)
+		d.Stats.Records += uint64(n)
+		d.count(n)
+		if !ok {
+			d.head.Uncounted = true
+			d.failIn(ErrShort, used, n+1)
+		}
 	}
 	if m.BadLists|m.UnknownLists != 0 {
 		d.lists()

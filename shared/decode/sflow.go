@@ -88,7 +88,8 @@ func (d *Decoder) sflow(b *flow.Batch, data []byte) {
 		m.Exporter = d.agent.addr
 	}
 	data = data[4+n:]
-	m.Domain = binary.BigEndian.Uint32(data) // the sub-agent's id
+	d.header(flow.SFlow5, m.Received, binary.BigEndian.Uint32(data)) // the sub-agent's id
+	d.sequence(binary.BigEndian.Uint32(data[4:]), 1)
 	count := binary.BigEndian.Uint32(data[12:])
 	data = data[16:]
 
@@ -143,6 +144,7 @@ func (d *Decoder) sflow(b *flow.Batch, data []byte) {
 	}
 	b.Flows = b.Flows[:from+flows]
 	d.Stats.Flows += uint64(flows)
+	d.Stats.Records += uint64(flows)
 }
 
 // An agent is the address of the last datagram's agent: the next one is mostly

@@ -59,6 +59,7 @@ func (d *Decoder) counters(b *flow.Batch, r []byte, format uint32) bool {
 	c.SetRecords(k.off, k.n)
 	b.Counters = append(b.Counters, c)
 	d.Stats.Counters++
+	d.Stats.Records++
 	return true
 }
 

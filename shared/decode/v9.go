@@ -17,6 +17,7 @@ func (d *Decoder) v9(b *flow.Batch, dg Datagram) {
 		return
 	}
 	d.header(9, int64(binary.BigEndian.Uint32(data[8:]))*1e9, binary.BigEndian.Uint32(data[16:]))
+	d.sequence(binary.BigEndian.Uint32(data[12:]), 1)
 	m := &d.msg
 	m.Uptime, m.HasUptime = binary.BigEndian.Uint32(data[4:]), true
 	d.sets(b, data[v9Header:], v9Header, 0, 0, 1)

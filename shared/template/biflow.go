@@ -89,6 +89,9 @@ func (t *Template) directions() (forward, reverse []Field, both bool) {
 	return forward, reverse, true
 }
 
+// Biflow tells whether a record of p may make two flows.
+func (p *Plan) Biflow() bool { return p.reverse != nil }
+
 // appendReverse appends the flows of the other direction of a set's records:
 // those that saw a packet or an octet.
 func (p *Plan) appendReverse(b *flow.Batch, set []byte, m *Message) {
