@@ -71,7 +71,7 @@ func TestLoadErrors(t *testing.T) {
 	f("kafka: {}", `unknown key "kafka": the keys are listen, source, buffer`)
 	f("source:\n  buffer: lots", `size "lots" is not understood`, "8MiB")
 	f("pipeline:\n  flush: soon", "line 2", "soon")
-	f("pipeline:\n  overflow: drop", `overflow is "drop": write drop-oldest or block`)
+	f("pipeline:\n  overflow: drop", `overflow is "drop": write drop-oldest, block or spill`)
 	f("pipeline:\n  batch: 0", "pipeline: batch is 0: write a number")
 	f("limits:\n  templates: -1", "limits: templates is -1: write a number")
 	f("limits:\n  octets: -1", "limits: octets is -1: write a number")

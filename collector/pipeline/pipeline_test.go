@@ -314,7 +314,7 @@ func TestNewRefuses(t *testing.T) {
 	f(func(c *Config, _ *Deps) { c.Batch = 0 }, "batch is 0: write")
 	f(func(c *Config, _ *Deps) { c.Flush = 0 }, "flush is 0s: write")
 	f(func(c *Config, _ *Deps) { c.Queue = -1 }, "queue is -1: write")
-	f(func(c *Config, _ *Deps) { c.Overflow = "drop" }, `overflow is "drop": write drop-oldest or block`)
+	f(func(c *Config, _ *Deps) { c.Overflow = "drop" }, `overflow is "drop": write drop-oldest, block or spill`)
 	f(func(c *Config, _ *Deps) { c.Drain = -1 }, "drain is -1ns: write")
 	f(func(_ *Config, d *Deps) { d.Sources = nil }, "no source")
 	f(func(_ *Config, d *Deps) { d.Sink = nil }, "no sink")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -18,22 +19,34 @@ const readAhead = 64
 
 // A worker reads one source. All but published and held is its goroutine's.
 type worker struct {
-	p     *Pipeline
-	src   Source
-	dec   *decode.Decoder
-	batch *flow.Batch
-	since time.Time // the first record of batch came in
-	in    []decode.Datagram
+	p      *Pipeline
+	src    Source
+	cancel context.CancelFunc
+	done   chan struct{}
+	dec    *decode.Decoder
+	parcel *parcel
+	since  time.Time // the first record of the parcel came in
+	in     []decode.Datagram
+	tally  tally
+	recent [256]*Account // of the last datagrams, by a hash of their key
 
-	published decode.Stats // guarded by the queue's lock
-	held      uint64       // flows in batch; likewise
+	published decode.Stats // guarded by the pipeline's lock
+	held      uint64       // flows in the parcel; likewise
+	safe      sizes        // of the parcel's batch, as published
 }
 
+// sizes says how much of a batch there is.
+type sizes struct{ flows, options, counters, parts int }
+
 func newWorker(p *Pipeline, src Source) *worker {
-	return &worker{p: p, src: src, dec: decode.New(p.deps.Store), batch: new(flow.Batch), in: make([]decode.Datagram, readAhead)}
+	return &worker{
+		p: p, src: src, dec: decode.New(p.deps.Store), parcel: new(parcel),
+		in: make([]decode.Datagram, readAhead), done: make(chan struct{}),
+	}
 }
 
 func (w *worker) run(ctx context.Context) {
+	defer close(w.done)
 	for ctx.Err() == nil {
 		if !w.step(ctx) {
 			break
@@ -56,51 +69,143 @@ func (w *worker) step(ctx context.Context) (more bool) {
 	}()
 	n, err := w.src.Read(ctx, w.in)
 	for i := range w.in[:n] {
-		empty := w.records() == 0
-		w.dec.Decode(w.batch, w.in[i]) // faults are counted there
-		if empty && w.records() > 0 {
+		empty := w.parcel.records() == 0
+		w.take(&w.in[i])
+		records := w.parcel.records()
+		if empty && records > 0 {
 			w.since = time.Now()
 		}
-		if w.records() >= w.p.cfg.Batch {
+		if records >= w.p.cfg.Batch {
 			w.flush()
 		}
 	}
-	if w.records() > 0 && time.Since(w.since) >= w.p.cfg.Flush {
+	if w.parcel.records() > 0 && time.Since(w.since) >= w.p.cfg.Flush {
 		w.flush()
 	}
-	w.p.queue.mu.Lock()
-	w.publish(len(w.batch.Flows))
-	w.p.queue.mu.Unlock()
+	if n > 0 {
+		w.p.mu.Lock()
+		w.publish()
+		w.p.mu.Unlock()
+	}
 	if err != nil {
 		return w.failed(ctx, err)
 	}
 	return true
 }
 
-func (w *worker) records() int {
-	return len(w.batch.Flows) + len(w.batch.Options) + len(w.batch.Counters)
-}
-
-// flush hands the batch over.
-func (w *worker) flush() {
-	if w.records() > 0 {
-		w.batch = w.p.queue.push(w, w.batch)
+// take decodes a datagram and enters it into its account.
+func (w *worker) take(dg *decode.Datagram) {
+	t, b := &w.tally, &w.parcel.batch
+	from := len(b.Flows)
+	t.before = w.dec.Stats
+	err := w.dec.Decode(b, *dg)
+	after := &w.dec.Stats
+	w.parcel.flows += int(after.Flows - t.before.Flows)
+	if head, ok := w.dec.Head(); ok && !dg.Closed {
+		t.head, t.arrival, t.octets, t.flows = head, head.Received, len(dg.Data), b.Flows[from:]
+		t.fault, t.faulty = err.(decode.Fault)
+		a := w.account(dg)
+		if a.note(t, after) {
+			w.p.accounts.delivered(a)
+		}
+		if n := after.Records - t.before.Records; n > 0 {
+			w.parcel.add(a, int(n))
+		}
+	}
+	for _, tap := range w.p.deps.Taps {
+		w.tap(tap, dg, from)
 	}
 }
 
-// publish enters what was decoded into the ledger; held flows are in the batch.
-// The caller has the queue's lock.
-func (w *worker) publish(held int) {
-	w.published, w.held = w.dec.Stats, uint64(held)
+func (w *worker) tap(tap Tap, dg *decode.Datagram, from int) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.p.panicked(fmt.Sprintf("tap %T", tap), r)
+		}
+	}()
+	tap.Datagram(dg, &w.parcel.batch, from)
 }
 
-// mend drops what a decoder that panicked may have left in the batch behind the
-// last flow in the ledger.
+// account returns the account of the datagram that was decoded last.
+func (w *worker) account(dg *decode.Datagram) *Account {
+	h := &w.tally.head
+	k := Key{From: dg.From, Exporter: dg.From.Addr(), Domain: h.Domain, Version: h.Version, Over: dg.Over}
+	if h.Version == flow.SFlow5 {
+		k.Exporter = h.Exporter.Netip()
+	}
+	slot := &w.recent[k.slot()]
+	if a := *slot; a != nil && a.Key == k && !a.gone.Load() {
+		return a
+	}
+	*slot = w.p.open(k)
+	return *slot
+}
+
+// slot is a hash of k.
+func (k *Key) slot() uint8 {
+	a := k.From.Addr().As16()
+	e := k.Exporter.As16()
+	x := uint32(a[15])*31 + uint32(a[14])*7 + uint32(a[13]) + uint32(e[15])*13 + uint32(k.From.Port())*17 + k.Domain*29 + uint32(k.Version)
+	return uint8(x ^ x>>8 ^ x>>16)
+}
+
+// flush runs the stages and hands the parcel over.
+func (w *worker) flush() {
+	x := w.parcel
+	if x.records() == 0 {
+		return
+	}
+	for _, s := range w.p.deps.Stages {
+		x.stage(w, s)
+	}
+	x.left = len(x.batch.Flows)
+	w.parcel = w.p.send(w, x)
+}
+
+// apply runs a stage. Where it panics, the batch goes on as it is then.
+func (w *worker) apply(s Stage, b *flow.Batch) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.p.panicked(fmt.Sprintf("stage %T", s), r)
+		}
+	}()
+	s.Apply(b)
+}
+
+// publish enters what was decoded into the ledger. The caller has the
+// pipeline's lock.
+func (w *worker) publish() {
+	x := w.parcel
+	w.published, w.held = w.dec.Stats, uint64(x.flows)
+	for i := range x.parts {
+		t := &x.parts[i]
+		if n := uint64(t.records - t.told); n > 0 {
+			a := t.account.owner()
+			a.records += n
+			a.held += n
+			t.told = t.records
+		}
+	}
+	b := &x.batch
+	w.safe = sizes{len(b.Flows), len(b.Options), len(b.Counters), len(x.parts)}
+}
+
+// mend drops what a decoder that panicked may have left in the batch behind
+// what is in the ledger.
 func (w *worker) mend() {
+	x := w.parcel
+	b := &x.batch
+	b.Flows = b.Flows[:min(w.safe.flows, len(b.Flows))]
+	b.Options = b.Options[:min(w.safe.options, len(b.Options))]
+	b.Counters = b.Counters[:min(w.safe.counters, len(b.Counters))]
+	x.parts = x.parts[:min(w.safe.parts, len(x.parts))]
+	for i := range x.parts {
+		t := &x.parts[i]
+		t.records, t.flows = t.told, min(t.flows, len(b.Flows))
+	}
 	stats := w.dec.Stats
-	n := min(int(w.held), len(w.batch.Flows))
-	stats.Flows = w.published.Flows
-	w.batch.Flows = w.batch.Flows[:n]
+	stats.Flows, stats.Records = w.published.Flows, w.published.Records
+	x.flows = int(w.held)
 	w.dec = decode.New(w.p.deps.Store)
 	w.dec.Stats = stats
 }
@@ -110,9 +215,9 @@ func (w *worker) failed(ctx context.Context, err error) bool {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 		return false
 	}
-	w.p.queue.mu.Lock()
-	w.p.queue.sums.SourceErrors++
-	w.p.queue.mu.Unlock()
+	w.p.mu.Lock()
+	w.p.sourceErrors++
+	w.p.mu.Unlock()
 	w.p.log.warn("read source", fmt.Sprint(err))
 	return pause(ctx)
 }
@@ -127,3 +232,7 @@ func pause(ctx context.Context) bool {
 		return true
 	}
 }
+
+// Known tells whether an exporter at this address has delivered a record that
+// could be decoded.
+func (p *Pipeline) Known(a netip.Addr) bool { return p.accounts.Known(a) }

@@ -61,7 +61,8 @@ type Stats struct {
 	Flows     uint64 // flows: a record that tells of both directions makes two
 	Options   uint64 // records of options
 	Counters  uint64 // counter samples of sFlow
-	Templates uint64 // announcements that were new or changed
+	Announced uint64 // templates, refreshed ones included
+	Templates uint64 // of them, those that were new or changed
 	Redefined uint64 // of them, those that changed
 	Withdrawn uint64 // templates that were withdrawn
 	Waiting   uint64 // octets of data sets that came before their template; those that wait still are this, less the next two, over all decoders of a store

@@ -99,6 +99,7 @@ func (d *Decoder) announce(b *flow.Batch, s *template.Session, set []byte, optio
 				return nil
 			}
 		}
+		d.Stats.Announced++
 		def, change, err := s.Put(m.Domain, &d.tmpl)
 		if err != nil {
 			d.failIn(ErrTemplate, start, 0)

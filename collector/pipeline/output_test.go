@@ -11,8 +11,10 @@ func step(t testing.TB, p *Pipeline) {
 	if !w.step(t.Context()) {
 		t.Fatal("source has ended")
 	}
-	for p.queue.n > 0 {
-		p.deliver(t.Context(), p.queue.pop())
+	for _, o := range *p.outputs.Load() {
+		for o.n > 0 {
+			o.deliver(t.Context(), o.pop())
+		}
 	}
 }
 
@@ -45,13 +47,10 @@ func TestHostileBatchIsNotKept(t *testing.T) {
 	if s.Written != 5*records {
 		t.Fatalf("%d flows were written, want %d: %+v", s.Written, 5*records, s)
 	}
-	for _, b := range p.queue.free {
-		if cap(b.Flows) > p.queue.keep {
-			t.Errorf("a batch with room for %d flows is kept", cap(b.Flows))
+	for _, x := range p.free {
+		if cap(x.batch.Flows) > p.keep {
+			t.Errorf("a batch with room for %d flows is kept", cap(x.batch.Flows))
 		}
-	}
-	if b := p.workers[0].batch; cap(b.Flows) > p.queue.keep {
-		t.Errorf("the worker holds a batch with room for %d flows", cap(b.Flows))
 	}
 }
 

@@ -1,0 +1,215 @@
+package pipeline
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/template"
+)
+
+// A Key names an account: an exporter as it reaches us, and one of its
+// observation domains.
+type Key struct {
+	From     netip.AddrPort // the datagrams' source
+	Exporter netip.Addr     // who observed: the source, or sFlow's agent
+	Domain   uint32
+	Version  uint8 // 1, 5 to 9, 10 for IPFIX, flow.SFlow5
+	Over     template.Transport
+}
+
+// An Account keeps the loss ledger of one exporter's domain, and what its
+// datagrams tell of the exporter.
+type Account struct {
+	Key
+
+	mu      sync.Mutex
+	seq     sequence
+	traits  Traits
+	decoded bool // a record of it was decoded: the store can't do without it
+
+	// Guarded by the pipeline's lock.
+	records uint64 // decoded
+	held    uint64 // of them, on their way to the outputs
+	taken   uint64 // by stages
+	outputs []atOutput
+	into    *Account // once it was evicted: whose its sums are
+	gone    atomic.Bool
+}
+
+// atOutput counts the records of an account at an output.
+type atOutput struct {
+	fates   [failed + 1]uint64
+	skipped uint64 // came before the output was there
+}
+
+// output returns the counts of a slot. The caller has the pipeline's lock.
+func (a *Account) output(slot int) *atOutput {
+	for len(a.outputs) <= slot {
+		a.outputs = append(a.outputs, atOutput{})
+	}
+	return &a.outputs[slot]
+}
+
+// owner returns whose the sums of a are.
+func (a *Account) owner() *Account {
+	for a.into != nil {
+		a = a.into
+	}
+	return a
+}
+
+// Traits is what an exporter's datagrams tell of it. Times are Unix
+// nanoseconds.
+type Traits struct {
+	First, Last int64 // arrival
+	Decoded     int64 // arrival of the last datagram with a record that could be read
+	Datagrams   uint64
+	Octets      uint64 // of datagrams
+	Flows       uint64
+	Options     uint64
+	Counters    uint64
+	Templates   uint64 // announcements that were new or changed
+	Redefined   uint64
+	Early       uint64 // octets of data sets that came before their template
+	Recovered   uint64 // of them, decoded when it came
+	Undecoded   uint64 // of them, given up
+	Replaced    uint64 // records with an impossible time
+	Faults      [decode.NumFaults]uint64
+	LastFault   decode.Fault
+
+	// Skew is the arrival less the export time, smoothed: how late our clock is
+	// against the exporter's, and the way between.
+	Skew    int64
+	hasSkew bool
+
+	Announced int64 // arrival of the last template, refreshed ones included; 0: none
+	Refresh   int64 // the longest time between two announcements
+
+	// Of some flows of each datagram:
+	Looked  uint64 // how many
+	Longest int64  // duration of the longest
+	Oldest  int64  // the longest time from a flow's start to its datagram
+	NoRate  uint64 // without a sampling rate
+	Ingress uint64 // observed at ingress, where they say so
+	Egress  uint64 // at egress
+
+	Uptime uint32 // of the last header that had one, milliseconds
+}
+
+// settle enters what became of n records. The caller has the pipeline's lock.
+func (a *Account) settle(slot int, f fate, n uint64) {
+	a.owner().output(slot).fates[f] += n
+}
+
+// A tally is what one datagram has brought.
+type tally struct {
+	octets  int
+	fault   decode.Fault
+	faulty  bool
+	head    decode.Head
+	before  decode.Stats // the decoder's, before the datagram
+	flows   []flow.Flow
+	arrival int64
+}
+
+// note enters a datagram. It returns true for the first that delivers a record.
+func (a *Account) note(t *tally, after *decode.Stats) (first bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	x := &a.traits
+	if x.First == 0 {
+		x.First = t.arrival
+	}
+	x.Last = t.arrival
+	x.Datagrams++
+	x.Octets += uint64(t.octets)
+	x.Flows += after.Flows - t.before.Flows
+	x.Options += after.Options - t.before.Options
+	x.Counters += after.Counters - t.before.Counters
+	x.Templates += after.Templates - t.before.Templates
+	x.Redefined += after.Redefined - t.before.Redefined
+	x.Early += after.Waiting - t.before.Waiting
+	x.Recovered += after.Recovered - t.before.Recovered
+	x.Undecoded += after.Undecoded - t.before.Undecoded
+	x.Replaced += after.Replaced - t.before.Replaced
+	if after.Records != t.before.Records {
+		first = !a.decoded
+		x.Decoded, a.decoded = t.arrival, true
+	}
+	if t.faulty {
+		x.LastFault = t.fault
+		for i := range x.Faults {
+			x.Faults[i] += after.Faults[i] - t.before.Faults[i]
+		}
+	}
+	if t.head.HasUptime {
+		x.Uptime = t.head.Uptime
+	}
+	if a.Version != flow.SFlow5 && t.head.Export != t.arrival {
+		skew := t.arrival - t.head.Export
+		if !x.hasSkew {
+			x.Skew, x.hasSkew = skew, true
+		}
+		x.Skew += (skew - x.Skew) / 16
+	}
+	if after.Announced != t.before.Announced {
+		if x.Announced != 0 {
+			x.Refresh = max(x.Refresh, t.arrival-x.Announced)
+		}
+		x.Announced = t.arrival
+	}
+	looked := t.flows[:min(len(t.flows), look)]
+	x.Looked += uint64(len(looked))
+	for i := range looked {
+		x.flow(&looked[i], t.head.Export)
+	}
+	if t.head.HasSequence {
+		a.seq.note(&t.head, t.arrival)
+	}
+	return first
+}
+
+// look is at how many flows of a datagram is looked for the exporter's traits.
+const look = 4
+
+// flow enters what a flow tells of its exporter.
+func (x *Traits) flow(f *flow.Flow, export int64) {
+	if !f.Set.Has(flow.FieldSamplingRate) {
+		x.NoRate++
+	}
+	if f.Set.Has(flow.FieldDirection) {
+		if f.Direction == 0 {
+			x.Ingress++
+		} else {
+			x.Egress++
+		}
+	}
+	if f.Marks&flow.TimeReplaced == 0 && f.Start != 0 {
+		x.Longest = max(x.Longest, f.End-f.Start)
+		x.Oldest = max(x.Oldest, export-f.Start)
+	}
+}
+
+// Ledger is what is known of an account at one moment.
+type Ledger struct {
+	Key
+	Traits
+	Transit
+	Inclusive bool // its sequence numbers count the message that they are in
+
+	Records  uint64 // data records that were decoded
+	Held     uint64 // of them, on their way to the outputs
+	Filtered uint64 // of them, taken out by stages
+	Outputs  []OutputLedger
+}
+
+// OutputLedger says where the records of an account are, for one output:
+//
+//	Records = Held + Filtered + Skipped + Queued + Written + Dropped + Failed
+type OutputLedger struct {
+	Name                                      string
+	Skipped, Queued, Written, Dropped, Failed uint64
+}

@@ -1,0 +1,177 @@
+package pipeline
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// accounts holds the accounts of all exporters, as many as are allowed. When
+// there are more, those that never delivered a record go first, the longest
+// silent before others.
+type accounts struct {
+	mu    sync.RWMutex
+	all   map[Key]*Account
+	known map[netip.Addr]int // accounts by address, of those that delivered
+	most  int
+	named func(netip.Addr) bool
+
+	// others is the account of exporters that find no room, and of those that
+	// were evicted: the ledger adds up.
+	others  *Account
+	evicted uint64
+}
+
+// Steady is how long an exporter must have delivered to be kept for good.
+const Steady = 10 * time.Minute
+
+func newAccounts(most int, named func(netip.Addr) bool) *accounts {
+	return &accounts{all: map[Key]*Account{}, known: map[netip.Addr]int{}, most: most, named: named, others: &Account{}}
+}
+
+func (s *accounts) get(k Key) *Account {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.all[k]
+}
+
+// Known tells whether an exporter at this address has delivered a record.
+func (s *accounts) Known(a netip.Addr) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.known[a] > 0
+}
+
+// open returns the account of k, a new one if there is none; that of the others
+// if there is no room.
+func (p *Pipeline) open(k Key) *Account {
+	s := p.accounts
+	if a := s.get(k); a != nil {
+		return a
+	}
+	p.mu.Lock() // before the other: evict moves sums
+	defer p.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.all[k]; a != nil {
+		return a
+	}
+	if len(s.all) >= s.most && !s.evict() {
+		return s.others
+	}
+	a := &Account{Key: k}
+	s.all[k] = a
+	return a
+}
+
+// delivered notes that a has delivered its first record.
+func (s *accounts) delivered(a *Account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !a.gone.Load() {
+		s.known[a.From.Addr()]++
+	}
+}
+
+// evict lets go of one account among a few taken at random. The caller has both
+// locks.
+func (s *accounts) evict() bool {
+	var victim *Account
+	var decoded bool
+	var last int64
+	n := 0
+	for _, a := range s.all {
+		if n++; n > 16 {
+			break
+		}
+		a.mu.Lock()
+		t, d := a.traits, a.decoded
+		a.mu.Unlock()
+		if d && t.Decoded-t.First >= int64(Steady) || s.named != nil && s.named(a.From.Addr()) {
+			continue
+		}
+		if victim == nil || decoded && !d || decoded == d && t.Last < last {
+			victim, decoded, last = a, d, t.Last
+		}
+	}
+	if victim == nil {
+		return false
+	}
+	delete(s.all, victim.Key)
+	if decoded {
+		addr := victim.From.Addr()
+		if s.known[addr]--; s.known[addr] <= 0 {
+			delete(s.known, addr)
+		}
+	}
+	s.evicted++
+	victim.moveTo(s.others)
+	return true
+}
+
+// moveTo adds the sums of a to those of b, where they will go from now on. The
+// caller has the pipeline's lock.
+func (a *Account) moveTo(b *Account) {
+	a.gone.Store(true)
+	a.into = b
+	b.records += a.records
+	b.held += a.held
+	b.taken += a.taken
+	for slot, f := range a.outputs {
+		x := b.output(slot)
+		x.skipped += f.skipped
+		for i := range f.fates {
+			x.fates[i] += f.fates[i]
+		}
+	}
+}
+
+// Ledgers returns the accounts, by exporter, source, version and domain; that of
+// all others, without a Key, comes last if it holds anything.
+func (p *Pipeline) Ledgers() []Ledger {
+	s := p.accounts
+	s.mu.RLock()
+	all := make([]*Account, 0, len(s.all)+1)
+	for _, a := range s.all {
+		all = append(all, a)
+	}
+	s.mu.RUnlock()
+	slices.SortFunc(all, func(a, b *Account) int {
+		return cmp.Or(a.Exporter.Compare(b.Exporter), a.From.Compare(b.From), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Domain, b.Domain))
+	})
+	now := time.Now().UnixNano()
+	all = append(all, s.others)
+	out := make([]Ledger, 0, len(all))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range all {
+		l := a.ledger(now)
+		l.Records, l.Held, l.Filtered = a.records, a.held, a.taken
+		for _, o := range *p.outputs.Load() {
+			l.Outputs = append(l.Outputs, a.at(o))
+		}
+		if a != s.others || l.Records > 0 || l.Datagrams > 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// ledger returns all of a's ledger that its own lock guards.
+func (a *Account) ledger(now int64) Ledger {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seq.expire(now)
+	return Ledger{Key: a.Key, Traits: a.traits, Transit: a.seq.Transit, Inclusive: a.seq.Inclusive}
+}
+
+// at returns where the records of a are, for an output. The caller has the
+// pipeline's lock.
+func (a *Account) at(o *output) OutputLedger {
+	x := a.output(o.slot)
+	l := OutputLedger{Name: o.Name, Skipped: x.skipped, Written: x.fates[written], Dropped: x.fates[dropped], Failed: x.fates[failed]}
+	l.Queued = a.records - a.held - a.taken - l.Skipped - l.Written - l.Dropped - l.Failed
+	return l
+}

@@ -1,0 +1,207 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// An Output is a sink with its queue.
+type Output struct {
+	Name  string
+	Sink  Sink
+	Queue Queue
+}
+
+// An output is a running Output: a ring of parcels that wait for the sink, and
+// the goroutine that takes them there. All but the sink is guarded by the
+// pipeline's lock.
+type output struct {
+	Output
+	p        *Pipeline
+	slot     int // in Account.outputs
+	notEmpty sync.Cond
+	notFull  sync.Cond
+	moved    sync.Cond // something for the spiller to do
+	ring     []*parcel
+	first    int // index of the oldest
+	n        int // parcels in the ring
+	closed   bool
+	spill    *spill // nil: not to disk
+	sums     OutputStats
+	late     atomic.Bool // it has had its time: what is left is dropped
+	done     chan struct{}
+	err      error // of closing the sink; valid once done is closed
+}
+
+func newOutput(p *Pipeline, o Output, slot int) *output {
+	x := &output{Output: o, p: p, slot: slot, ring: make([]*parcel, o.Queue.Size), done: make(chan struct{})}
+	x.notEmpty.L, x.notFull.L, x.moved.L = &p.mu, &p.mu, &p.mu
+	x.sums.Name = o.Name
+	if o.Queue.Overflow == Spill {
+		x.spill = newSpill(o.Queue.Dir, int64(o.Queue.Disk))
+	}
+	return x
+}
+
+// push hands x, which counts as queued already, to the output. The caller has
+// the lock; where the output blocks, it is given up meanwhile.
+func (o *output) push(x *parcel) {
+	for o.Queue.Overflow == Block && o.n == len(o.ring) && !o.closed {
+		o.notFull.Wait()
+	}
+	if o.closed {
+		o.drop(x)
+		return
+	}
+	switch full := o.n == len(o.ring); {
+	case o.spill != nil && (full || !o.spill.empty()):
+		o.spillOver(x)
+		return
+	case full:
+		o.drop(o.take())
+	}
+	o.enqueue(x)
+}
+
+// enqueue puts x into the ring, which has room. The caller has the lock.
+func (o *output) enqueue(x *parcel) {
+	o.ring[(o.first+o.n)%len(o.ring)] = x
+	o.n++
+	o.notEmpty.Signal()
+}
+
+// take removes the oldest parcel from the ring. The caller has the lock.
+func (o *output) take() *parcel {
+	x := o.ring[o.first]
+	o.ring[o.first] = nil
+	o.first = (o.first + 1) % len(o.ring)
+	o.n--
+	o.notFull.Signal()
+	o.moved.Signal()
+	return x
+}
+
+// pop returns the oldest parcel, and nil when the output is closed and empty.
+// Its flows stay queued in the ledger until they are settled.
+func (o *output) pop() *parcel {
+	o.p.mu.Lock()
+	defer o.p.mu.Unlock()
+	for o.n == 0 {
+		if o.closed && o.spill.empty() {
+			return nil
+		}
+		o.notEmpty.Wait()
+	}
+	return o.take()
+}
+
+// A fate is what became of a parcel at an output.
+type fate uint8
+
+const (
+	written fate = iota
+	dropped
+	failed
+)
+
+// drop gives a parcel up. The caller has the lock.
+func (o *output) drop(x *parcel) { o.settle(x, dropped) }
+
+// settle enters into the ledger what became of x, and lets go of it. The caller
+// has the lock.
+func (o *output) settle(x *parcel, f fate) {
+	n := uint64(x.left)
+	o.sums.Queued -= n
+	switch f {
+	case written:
+		o.sums.Written += n
+	case dropped:
+		o.sums.Dropped += n
+	default:
+		o.sums.Failed += n
+		o.sums.Errors++
+	}
+	for i := range x.parts {
+		t := &x.parts[i]
+		t.account.settle(o.slot, f, uint64(t.records-t.filtered))
+	}
+	o.p.release(x)
+}
+
+// close says that no parcel will follow.
+func (o *output) close() {
+	o.p.mu.Lock()
+	defer o.p.mu.Unlock()
+	o.closed = true
+	o.notEmpty.Broadcast()
+	o.notFull.Broadcast()
+	o.moved.Broadcast()
+}
+
+// giveUp drops what is left of an output that was removed.
+func (o *output) giveUp() {
+	o.p.mu.Lock()
+	defer o.p.mu.Unlock()
+	o.late.Store(true)
+	o.moved.Broadcast()
+}
+
+// run takes parcels to the sink until the output is closed and empty, and closes
+// the sink. When ctx has ended, parcels are dropped.
+func (o *output) run(ctx context.Context) {
+	defer close(o.done)
+	if o.spill != nil {
+		stop := context.AfterFunc(ctx, func() { // wakes the spiller
+			o.p.mu.Lock()
+			o.moved.Broadcast()
+			o.p.mu.Unlock()
+		})
+		defer stop()
+		var spilling sync.WaitGroup
+		spilling.Go(func() { o.runSpill(ctx) })
+		defer spilling.Wait()
+	}
+	for x := o.pop(); x != nil; x = o.pop() {
+		o.deliver(ctx, x)
+	}
+	o.err = o.closeSink()
+}
+
+func (o *output) deliver(ctx context.Context, x *parcel) {
+	f := dropped
+	if ctx.Err() == nil && !o.late.Load() {
+		f = written
+		if err := o.write(ctx, x); err != nil {
+			f = failed
+			o.p.log.warn("write to "+o.Name, err.Error())
+		}
+	}
+	o.p.mu.Lock()
+	o.settle(x, f)
+	o.p.mu.Unlock()
+}
+
+func (o *output) write(ctx context.Context, x *parcel) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			o.p.panicked(fmt.Sprintf("sink %T", o.Sink), r)
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return o.Sink.Write(ctx, &x.batch)
+}
+
+func (o *output) closeSink() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			o.p.panicked(fmt.Sprintf("sink %T", o.Sink), r)
+			err = fmt.Errorf("close %s: panic: %v", o.Name, r)
+		}
+	}()
+	if err := o.Sink.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", o.Name, err)
+	}
+	return nil
+}
