@@ -98,7 +98,7 @@ func TestSet(t *testing.T) {
 	want := Default()
 	want.Listen = source.Listens{{Address: ":9995"}, {Address: "udp://127.0.0.1:4739"}}
 	want.Source.Buffer = 1 << 20
-	want.Pipeline = pipeline.Config{Batch: 64, Flush: time.Second, Queue: 8, Overflow: pipeline.Block, Drain: 2 * time.Second}
+	want.Pipeline = pipeline.Config{Batch: 64, Flush: time.Second, Queue: 8, Overflow: pipeline.Block, Drain: 2 * time.Second, Accounts: pipeline.Default().Accounts}
 	want.Limits.Sessions, want.Limits.Templates, want.Limits.Timeout = 5, 6, -time.Second
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)

@@ -1,16 +1,27 @@
-// Package pipeline carries flows from sources through stages to a sink.
+// Package pipeline carries flows from sources through stages to sinks.
 //
-//	source ─▶ decoder ─▶ batch ─┐
-//	source ─▶ decoder ─▶ batch ─┼─▶ queue ─▶ stages ─▶ sink
-//	source ─▶ decoder ─▶ batch ─┘
+//	source ─▶ decoder ─▶ stages ─┐   ┌─▶ queue ─▶ sink
+//	source ─▶ decoder ─▶ stages ─┼───┤
+//	source ─▶ decoder ─▶ stages ─┘   └─▶ queue ─▶ sink
 //
-// Each source has a worker: a goroutine with a decoder and a batch of its own.
-// Full batches, and those that have waited for Config.Flush, go through one
-// bounded queue to the goroutine that runs the stages and the sink. Where the
-// sink is too slow, [Overflow] says whether the sources wait or the oldest
-// batch is given up.
+// Each source has a worker: a goroutine with a decoder and a batch of its own,
+// which runs the stages. Full batches, and those that have waited for
+// Config.Flush, go to the outputs: each a bounded queue, whose [Overflow] says
+// what happens when its sink is too slow, and a goroutine. Outputs share a
+// batch, which none may change. A [Tap] sees datagrams as they came.
 //
-// No flow record is lost in silence. At any moment, [Stats] adds up:
+// Sources and outputs may be added and removed while the pipeline runs.
 //
-//	Flows = Written + Filtered + Dropped + Failed + Queued
+// # The ledger
+//
+// No flow record is lost in silence. [Stats] adds up for each output at any
+// moment, and so does each exporter's [Ledger], in data records; a record that
+// tells of both directions counts once:
+//
+//	Records = Held + Filtered + Skipped + Queued + Written + Dropped + Failed
+//
+// What is lost on the way to us, the sequence numbers tell, in the protocol's
+// own unit:
+//
+//	Sent = Received + Missing + Waiting
 package pipeline
