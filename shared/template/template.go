@@ -158,7 +158,7 @@ func (t *Template) cost() int64 {
 		if f.Len != Variable || t.Version == 9 {
 			fields += 2 * int64(f.Len)
 		}
-		if f.PEN == ie.ReversePEN || f.PEN == 0 && (responder[f.ID] != 0) {
+		if f.PEN == ie.ReversePEN || f.PEN == 0 && (f.ID == 232 || f.ID == 299) { // responder's octets, packets
 			plans = 2
 		}
 	}
