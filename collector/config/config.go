@@ -15,6 +15,7 @@ type Config struct {
 	Source   source.Config   `yaml:"source"`   //
 	Pipeline pipeline.Config `yaml:"pipeline"` //
 	Limits   template.Limits `yaml:"limits"`   // what exporters can make us hold
+	Data     string          `yaml:"data"`     // directory of what survives a restart; "": nothing does
 	Elements []string        `yaml:"elements"` // CSV files of your own information elements, as 9-cisco.csv
 }
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
@@ -14,17 +17,36 @@ import (
 
 // Running is a pipeline that reads the sockets of a Config.
 type Running struct {
+	cfg       Config
+	log       *slog.Logger
 	pipe      *pipeline.Pipeline
 	store     *template.Store
+	mu        sync.Mutex // guards listeners and cfg
 	listeners []*source.Listener
 	cancel    context.CancelFunc
 	done      chan struct{}
 	err       error // of Run; valid once done is closed
 }
 
-// Start opens the sockets and starts the pipeline. Running.Stop ends it, and
-// closes sink; an error leaves nothing open but sink, and nothing running.
+// Options is what a pipeline gets beside the Config.
+type Options struct {
+	Sink    pipeline.Sink // with the Config's queue; nil: Outputs alone
+	Outputs []pipeline.Output
+	Taps    []pipeline.Tap
+	Stages  []pipeline.Stage
+	Log     *slog.Logger // nil: nothing is logged
+	Named   func(netip.Addr) bool
+	Stay    bool // Reload may leave it without a listener or a sink
+}
+
+// Start is StartWith for a host: one sink, and perhaps stages.
 func (c Config) Start(sink pipeline.Sink, log *slog.Logger, stages ...pipeline.Stage) (*Running, error) {
+	return c.StartWith(Options{Sink: sink, Log: log, Stages: stages})
+}
+
+// StartWith opens the sockets and starts the pipeline. Running.Stop ends it, and
+// closes the sinks; an error leaves nothing open but sinks, and nothing running.
+func (c Config) StartWith(o Options) (*Running, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -33,54 +55,103 @@ func (c Config) Start(sink pipeline.Sink, log *slog.Logger, stages ...pipeline.S
 			return nil, err
 		}
 	}
-	c.Source.Log = log
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Source.Log = o.Log
 	if c.Source.Idle == 0 {
 		c.Source.Idle = min(c.Pipeline.Flush, 100*time.Millisecond)
 	}
-	r := &Running{store: template.NewStore(c.Limits), done: make(chan struct{})}
-	var sources []pipeline.Source
-	fail := func(err error) (*Running, error) {
-		for _, s := range sources {
-			s.Close()
+	r := &Running{store: template.NewStore(c.Limits), log: o.Log, done: make(chan struct{})}
+	c.Source.Known = r
+	r.cfg = c
+	if c.Data != "" {
+		if err := os.MkdirAll(c.Data, 0o700); err != nil {
+			return nil, fmt.Errorf("data directory: %w", err)
 		}
-		return nil, err
+		if err := restore(c.Data, r.store, o.Log); err != nil {
+			return nil, err
+		}
 	}
+	var sources []pipeline.Source
 	for _, l := range c.Listen {
 		x, err := source.Open(l, c.Source)
 		if err != nil {
-			return fail(err)
+			r.closeListeners()
+			return nil, err
 		}
-		for _, s := range x.Sources() {
-			sources = append(sources, s)
-		}
+		sources = append(sources, all(x)...)
 		r.listeners = append(r.listeners, x)
 	}
 	var err error
-	r.pipe, err = pipeline.New(c.Pipeline, pipeline.Deps{Store: r.store, Sources: sources, Stages: stages, Sink: sink, Log: log})
+	r.pipe, err = pipeline.New(c.Pipeline, pipeline.Deps{
+		Store: r.store, Sources: sources, Taps: o.Taps, Stages: o.Stages, Sink: o.Sink, Outputs: o.Outputs,
+		Log: o.Log, Named: o.Named, Stay: o.Stay,
+	})
 	if err != nil {
-		return fail(err)
+		r.closeListeners()
+		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
-	go func() {
-		defer close(r.done)
-		defer cancel()
-		r.err = r.pipe.Run(ctx)
-	}()
+	r.start()
 	return r, nil
 }
 
+// Known tells the listeners who has delivered. It is asked only when datagrams
+// come, which is when there is a pipeline.
+func (r *Running) Known(a netip.Addr) bool { return r.pipe.Known(a) }
+
+// start lets the pipeline go, and the snapshots beside it.
+func (r *Running) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	var saving sync.WaitGroup
+	if r.cfg.Data != "" {
+		saving.Go(func() {
+			keepSaving(ctx, r.cfg.Data, r.store, func() uint64 { return r.pipe.Stats().Templates }, r.log)
+		})
+	}
+	go func() {
+		defer close(r.done)
+		defer saving.Wait()
+		defer cancel()
+		r.err = r.pipe.Run(ctx)
+	}()
+}
+
+func (r *Running) closeListeners() {
+	for _, x := range r.listeners {
+		for _, s := range x.Sources() {
+			s.Close()
+		}
+	}
+}
+
+// all returns the sources of a listener.
+func all(x *source.Listener) (sources []pipeline.Source) {
+	for _, s := range x.Sources() {
+		sources = append(sources, s)
+	}
+	return sources
+}
+
 // Listeners returns what is open, in the order of Config.Listen.
-func (r *Running) Listeners() []*source.Listener { return r.listeners }
+func (r *Running) Listeners() []*source.Listener {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.listeners)
+}
 
 // Addrs returns the addresses of the listeners, in the order of Config.Listen.
 func (r *Running) Addrs() []netip.AddrPort {
-	all := make([]netip.AddrPort, len(r.listeners))
-	for i, x := range r.listeners {
-		all[i] = x.Addr()
+	var all []netip.AddrPort
+	for _, x := range r.Listeners() {
+		all = append(all, x.Addr())
 	}
 	return all
 }
+
+// Pipeline returns the pipeline.
+func (r *Running) Pipeline() *pipeline.Pipeline { return r.pipe }
 
 // Stats returns what has happened so far.
 func (r *Running) Stats() pipeline.Stats { return r.pipe.Stats() }
