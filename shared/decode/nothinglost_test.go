@@ -230,3 +230,24 @@ func TestUptimeWrap(t *testing.T) {
 		t.Errorf("%d to %d ns from the export, marks %b", f.Start-at, f.End-at, f.Marks)
 	}
 }
+
+// RFC 6759 §4.1: a selector may be longer than the column holds; then all of it
+// is kept.
+func TestLongApplication(t *testing.T) {
+	fields := []flowtest.Field{flowtest.F(0, 95, 0xffff)}
+	long := []byte{13, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	var b flow.Batch
+	decodeAll(t, newDecoder(), &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, fields), flowtest.Set(300, join([]byte{10}, long, []byte{2, 3, 80}))))
+	for i, want := range []string{"0/95=0d010203040506070809", ""} {
+		got := ""
+		for e, v := range b.Extra(&b.Flows[i]) {
+			got += fmt.Sprintf("%d/%d=%x", e.PEN, e.ID, v)
+		}
+		if got != want {
+			t.Errorf("record %d: extras %q, want %q", i, got, want)
+		}
+	}
+	if b.Flows[0].AppID != 13<<56|0x01020304050607 || b.Flows[1].AppID != 3<<56|80 {
+		t.Errorf("applications %x, %x", b.Flows[0].AppID, b.Flows[1].AppID)
+	}
+}

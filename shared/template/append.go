@@ -268,7 +268,7 @@ func (p *Plan) variableExtras(b *flow.Batch, fl []flow.Flow, set []byte, m *Mess
 		vars := m.vars[i*len(p.vars)*2:]
 		size := len(p.extraRow)
 		for j := range p.vars {
-			if p.vars[j].kind == varExtra {
+			if p.vars[j].isExtra(vars[j*2+1]) {
 				size += flow.ExtraHeader + int(vars[j*2+1])
 			}
 		}
@@ -279,7 +279,7 @@ func (p *Plan) variableExtras(b *flow.Batch, fl []flow.Flow, set []byte, m *Mess
 			copy(buf[x.at:x.at+x.n], m.gather[i*p.stride+int(x.off):])
 		}
 		for j := range p.vars {
-			if v := &p.vars[j]; v.kind == varExtra {
+			if v := &p.vars[j]; v.isExtra(vars[j*2+1]) {
 				from, n := vars[j*2], vars[j*2+1]
 				flow.PutExtraHeader(buf[at:], v.Element, uint16(n))
 				at += flow.ExtraHeader
@@ -311,10 +311,10 @@ func (p *Plan) listExtras(b *flow.Batch, fl []flow.Flow, d, set []byte, m *Messa
 		}
 		for j := range p.vars {
 			v := &p.vars[j]
-			if v.kind != varExtra {
+			at := m.vars[(i*len(p.vars)+j)*2:]
+			if !v.isExtra(at[1]) {
 				continue
 			}
-			at := m.vars[(i*len(p.vars)+j)*2:]
 			value := set[at[0] : at[0]+at[1]]
 			if v.list != 0 {
 				row = m.appendListExtra(row, v.Element, v.list, value)

@@ -64,6 +64,10 @@ type variable struct {
 	list  ie.Type // of a list's extra
 }
 
+// isExtra tells whether a value of n octets is an extra: an application id
+// beyond the column's is one too, whole.
+func (v *variable) isExtra(n uint32) bool { return v.kind == varExtra || v.kind == varApp && n > 8 }
+
 type varKind uint8
 
 const (
@@ -244,6 +248,7 @@ func (p *Plan) variables(taker map[flow.Field]uint16) {
 				v.kind = varStr
 			case flow.KindApp:
 				v.kind = varApp
+				p.varExtras = true // of those that the column can't hold
 			}
 		}
 		if v.kind == varExtra {
