@@ -125,6 +125,38 @@ func dateTime(t Type, v []byte) (x time.Time, layout string, ok bool) {
 	return x.UTC(), layout, true
 }
 
+// Unsigned reads an integer of 1 to 8 octets.
+func Unsigned(v []byte) (uint64, bool) { return unsigned(v), isInt(v) }
+
+// Signed reads a signed integer of 1 to 8 octets.
+func Signed(v []byte) (int64, bool) {
+	if !isInt(v) {
+		return 0, false
+	}
+	return signed(v), true
+}
+
+// Float reads a number of 4 or 8 octets.
+func Float(v []byte) (float64, bool) {
+	switch len(v) {
+	case 4:
+		return float64(math.Float32frombits(binary.BigEndian.Uint32(v))), true
+	case 8:
+		return math.Float64frombits(binary.BigEndian.Uint64(v)), true
+	}
+	return 0, false
+}
+
+// Time reads a value of one of the dateTime types as Unix nanoseconds. A time
+// after the year 2261 has none.
+func Time(t Type, v []byte) (int64, bool) {
+	x, _, ok := dateTime(t, v)
+	if !ok || x.Year() > 2261 {
+		return 0, false
+	}
+	return x.UnixNano(), true
+}
+
 func isInt(v []byte) bool { return len(v) >= 1 && len(v) <= 8 }
 
 func unsigned(v []byte) (u uint64) {

@@ -20,6 +20,43 @@ func unhex(t *testing.T, s string) []byte {
 	return v
 }
 
+func TestNumbers(t *testing.T) {
+	if v, ok := Unsigned([]byte{1, 2}); v != 0x102 || !ok {
+		t.Errorf("unsigned: %d, %v", v, ok)
+	}
+	if v, ok := Signed([]byte{0xff, 0xfe}); v != -2 || !ok {
+		t.Errorf("signed: %d, %v", v, ok)
+	}
+	if v, ok := Float([]byte{0x3f, 0, 0, 0}); v != 0.5 || !ok {
+		t.Errorf("float32: %v, %v", v, ok)
+	}
+	if v, ok := Float([]byte{0xbf, 0xe0, 0, 0, 0, 0, 0, 0}); v != -0.5 || !ok {
+		t.Errorf("float64: %v, %v", v, ok)
+	}
+	for _, n := range []int{0, 9, 16} {
+		v := make([]byte, n)
+		_, unsigned := Unsigned(v)
+		_, signed := Signed(v)
+		_, float := Float(v)
+		if unsigned || signed || float {
+			t.Errorf("%d octets are a number: %v, %v, %v", n, unsigned, signed, float)
+		}
+	}
+	if v, ok := Time(DateTimeSeconds, []byte{0x6a, 0xe8, 0x5f, 0x52}); v != 1793613650e9 || !ok {
+		t.Errorf("time: %d, %v", v, ok)
+	}
+	// 2262-01-01T00:00:00Z is the first that has none.
+	if _, ok := Time(DateTimeMilliseconds, binary.BigEndian.AppendUint64(nil, 9214646400000-1)); !ok {
+		t.Error("the last millisecond of 2261 is no time")
+	}
+	if _, ok := Time(DateTimeMilliseconds, binary.BigEndian.AppendUint64(nil, 9214646400000)); ok {
+		t.Error("2262 is a time")
+	}
+	if _, ok := Time(DateTimeMilliseconds, []byte{1, 2, 3, 4}); ok {
+		t.Error("4 octets are milliseconds")
+	}
+}
+
 func TestAppendJSON(t *testing.T) {
 	f := func(typ Type, octets, want string) {
 		t.Helper()
