@@ -12,11 +12,13 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/pcap"
+	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/template"
 )
 
 func decodeCommand() *cobra.Command {
 	var out outputFlags
+	var filter filterFlag
 	var meta, stats bool
 	cmd := &cobra.Command{
 		Use:   "decode [flags] FILE…",
@@ -31,6 +33,7 @@ packet, offset and reason, and where in the datagram it is; the rest is printed,
 and the exit status is 1.`,
 		Example: `  weir decode capture.pcap
   weir decode --format table capture.pcap
+  weir decode --filter 'src net 10.0.0.0/8 and dst port 443' capture.pcap
   weir decode --profile ecs templates.pcap data.pcapng.gz
   tcpdump -U -i eth0 -w - udp port 2055 | weir decode -`,
 		Args: wantFiles,
@@ -41,6 +44,9 @@ and the exit status is 1.`,
 				return err
 			}
 			d := newFileDecoder(w, stdout.Flush, cmd.InOrStdin(), cmd.ErrOrStderr())
+			if d.filter, err = filter.parse(); err != nil {
+				return err
+			}
 			for _, name := range args {
 				if err := d.file(cmd, name); err != nil {
 					return err
@@ -59,7 +65,8 @@ and the exit status is 1.`,
 		},
 	}
 	out.add(cmd, "json")
-	cmd.Flags().BoolVar(&meta, "meta", false, "with json: add kind, version, packet, record, exporter, domain, start, end; print options records too")
+	filter.add(cmd)
+	cmd.Flags().BoolVar(&meta, "meta", false, "with json: add kind, version, packet, record, exporter, domain, start, end; without a filter, print options records too")
 	cmd.Flags().BoolVar(&stats, "stats", false, "print counts to the standard error at the end")
 	return cmd
 }
@@ -83,7 +90,9 @@ const maxReports = 20
 
 // A fileDecoder decodes files, one after the other, with one state.
 type fileDecoder struct {
-	out     *writer // nil: nothing is printed
+	out     *writer       // nil: nothing is printed
+	filter  *query.Filter // nil: all is printed
+	which   []uint32
 	flush   func() error
 	stdin   io.Reader
 	stderr  io.Writer
@@ -140,11 +149,14 @@ func (d *fileDecoder) file(cmd *cobra.Command, name string) error {
 		if d.out == nil {
 			continue
 		}
-		if err := d.out.flows(&d.batch, len(d.batch.Flows), m.Index); err != nil {
+		d.which = choose(d.which[:0], d.filter, &d.batch)
+		if err := d.out.flows(&d.batch, d.which, m.Index); err != nil {
 			return err
 		}
-		if err := d.out.options(&d.batch, m.Index); err != nil {
-			return err
+		if d.filter == nil {
+			if err := d.out.options(&d.batch, m.Index); err != nil {
+				return err
+			}
 		}
 		if name == "-" { // perhaps a live capture
 			if err := d.flush(); err != nil {

@@ -22,6 +22,7 @@ import (
 // listenFlags are what listen is told.
 type listenFlags struct {
 	out        outputFlags
+	filter     filterFlag
 	demo       bool
 	quiet      bool
 	count      uint64
@@ -43,6 +44,7 @@ Each takes all protocols.`,
 		Example: `  weir listen --demo
   weir listen
   weir listen 192.0.2.1:9995 --format json | jq .
+  weir listen --filter 'flags S and not flags A'
   weir listen --count 1000 --quiet`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.load(args)
@@ -53,6 +55,7 @@ Each takes all protocols.`,
 		},
 	}
 	f.out.add(cmd, "table")
+	f.filter.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.config, "config", "", "read settings from a YAML `FILE`")
 	fl.BoolVar(&f.demo, "demo", false, "replay the captures that weir brings along, so that there is something to see")
@@ -99,7 +102,11 @@ func (f *listenFlags) run(cmd *cobra.Command, c config.Config) error {
 	if f.quiet {
 		w = nil
 	}
-	p := newPrinter(w, f.count, cancel)
+	filter, err := f.filter.parse()
+	if err != nil {
+		return err
+	}
+	p := newPrinter(w, filter, f.count, cancel)
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	r, err := c.Start(p, log)
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -61,17 +61,25 @@ func (o *outputFlags) writer(out io.Writer, meta bool) (*writer, error) {
 	return &writer{out: out, format: o.format, profile: p, enc: encode.New(p), meta: meta, table: newTable()}, nil
 }
 
-// flows writes the first n flows of b, in one Write. packet is where they came
-// from, for the meta keys.
-func (w *writer) flows(b *flow.Batch, n, packet int) error {
+// flows writes those of the flows of b, in one Write; which is ascending. packet
+// is where they came from, for the meta keys.
+func (w *writer) flows(b *flow.Batch, which []uint32, packet int) error {
 	dst := w.buf[:0]
 	if w.format == "msgpack" {
-		return w.put(w.enc.AppendMsgpack(dst, b, b.Flows[:n]))
+		for len(which) > 0 {
+			n := 1
+			for n < len(which) && which[n] == which[0]+uint32(n) {
+				n++
+			}
+			dst = w.enc.AppendMsgpack(dst, b, b.Flows[which[0]:][:n])
+			which = which[n:]
+		}
+		return w.put(dst)
 	}
 	if w.format == "table" && !w.titled {
 		dst, w.titled = w.table.appendTitle(dst), true
 	}
-	for i := range b.Flows[:n] {
+	for _, i := range which {
 		f := &b.Flows[i]
 		switch w.format {
 		case "table":
@@ -79,7 +87,7 @@ func (w *writer) flows(b *flow.Batch, n, packet int) error {
 		default:
 			if w.meta {
 				w.object = w.enc.AppendJSON(w.object[:0], b, f)
-				dst = appendJoined(appendFlowMeta(dst, f, w.profile, packet, i+1), w.object)
+				dst = appendJoined(appendFlowMeta(dst, f, w.profile, packet, int(i)+1), w.object)
 			} else {
 				dst = w.enc.AppendJSON(dst, b, f)
 			}

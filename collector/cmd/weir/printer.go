@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
 )
 
 // maxPerExporter bounds the exporters that a printer counts one by one; the
@@ -14,19 +15,21 @@ const maxPerExporter = 4096
 // A printer is the sink of listen: it prints flows, counts them by exporter, and
 // says when it is time to stop.
 type printer struct {
-	out   *writer // nil: nothing is printed
-	limit uint64  // flows to take; 0: no limit
-	stop  func()
+	out    *writer       // nil: nothing is printed
+	filter *query.Filter // nil: all flows are taken
+	limit  uint64        // flows to take; 0: no limit
+	stop   func()
 
 	mu         sync.Mutex
+	which      []uint32
 	taken      uint64
 	perSource  map[flow.Addr]uint64
 	otherFlows uint64 // of exporters beyond maxPerExporter
 	failure    error  // of the output; nothing is printed after it
 }
 
-func newPrinter(out *writer, limit uint64, stop func()) *printer {
-	return &printer{out: out, limit: limit, stop: stop, perSource: map[flow.Addr]uint64{}}
+func newPrinter(out *writer, filter *query.Filter, limit uint64, stop func()) *printer {
+	return &printer{out: out, filter: filter, limit: limit, stop: stop, perSource: map[flow.Addr]uint64{}}
 }
 
 func (p *printer) Write(_ context.Context, b *flow.Batch) error {
@@ -35,16 +38,16 @@ func (p *printer) Write(_ context.Context, b *flow.Batch) error {
 	if p.failure != nil {
 		return unlessClosed(p.failure)
 	}
-	n := len(b.Flows)
+	p.which = choose(p.which[:0], p.filter, b)
 	if p.limit > 0 {
-		n = int(min(uint64(n), p.limit-p.taken))
+		p.which = p.which[:min(uint64(len(p.which)), p.limit-p.taken)]
 	}
-	if err := p.print(b, n); err != nil {
+	if err := p.print(b); err != nil {
 		p.failure = err
 		p.stop()
 		return unlessClosed(err)
 	}
-	for i := range b.Flows[:n] {
+	for _, i := range p.which {
 		a := b.Flows[i].Exporter
 		if _, ok := p.perSource[a]; ok || len(p.perSource) < maxPerExporter {
 			p.perSource[a]++
@@ -52,18 +55,18 @@ func (p *printer) Write(_ context.Context, b *flow.Batch) error {
 			p.otherFlows++
 		}
 	}
-	p.taken += uint64(n)
+	p.taken += uint64(len(p.which))
 	if p.limit > 0 && p.taken >= p.limit {
 		p.stop()
 	}
 	return nil
 }
 
-func (p *printer) print(b *flow.Batch, n int) error {
+func (p *printer) print(b *flow.Batch) error {
 	if p.out == nil {
 		return nil
 	}
-	return p.out.flows(b, n, 0)
+	return p.out.flows(b, p.which, 0)
 }
 
 func (p *printer) Close() error { return nil }

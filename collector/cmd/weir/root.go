@@ -49,6 +49,7 @@ and sFlow.
 		decodeCommand(),
 		detectorCommand(),
 		explainCommand(),
+		filterTopic(),
 		listenCommand(),
 		templatesCommand(),
 		versionCommand(),

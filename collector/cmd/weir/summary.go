@@ -26,6 +26,9 @@ func printSummary(w io.Writer, r *config.Running, p *printer) {
 	if n := r.Store().Expired(); n > 0 {
 		fmt.Fprintf(w, "expired    %d templates that were not announced again in time\n", n)
 	}
+	if p.filter != nil {
+		fmt.Fprintf(w, "matched    %d\n", p.taken)
+	}
 	if p.out != nil {
 		fmt.Fprintf(w, "printed    %d\n", p.taken)
 	}
