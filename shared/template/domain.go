@@ -39,6 +39,28 @@ func (s *Session) Rates(domain uint32) *Rates {
 	return nil
 }
 
+// RateOf says what an announced sampling rate holds for.
+type RateOf uint8
+
+const (
+	OfDomain    RateOf = iota // all of the domain
+	OfSampler                 // a sampler, by IE 48 samplerId or 302 selectorId
+	OfInterface               // what came in by an interface
+)
+
+// EachRate calls f with each sampling rate that options announced: the domain,
+// what in it, and the id of the sampler or the interface.
+func (s *Session) EachRate(f func(domain uint32, of RateOf, id uint64, rate uint32)) {
+	s.domains.all(func(key uint64, d *domain) {
+		domain := uint32(key)
+		if n := d.rates.domain.Load(); n != 0 {
+			f(domain, OfDomain, 0, n)
+		}
+		d.rates.samplers.all(func(id uint64, n *uint32) { f(domain, OfSampler, id, *n) })
+		d.rates.interfaces.all(func(id uint64, n *uint32) { f(domain, OfInterface, id, *n) })
+	})
+}
+
 // SetRate notes a sampling rate of the domain: of a sampler, of an interface,
 // or of the domain as a whole if neither is given.
 func (s *Session) SetRate(domain uint32, sampler, iface *uint32, rate uint32) {

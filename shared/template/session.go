@@ -93,6 +93,13 @@ func (s *Session) Plans(f func(domain uint32, p *Plan)) {
 	})
 }
 
+// Announced calls f with each template that is known, the domain that it belongs
+// to, and when it was last announced, Unix nanoseconds, to the second. t is not
+// to be changed. Unlike Plans it compiles nothing.
+func (s *Session) Announced(f func(domain uint32, t *Template, last int64)) {
+	s.plans.all(func(key uint64, d *Definition) { f(uint32(key>>16), &d.template, d.heard.Load()) })
+}
+
 // Redefined returns how many other definitions the template id of the domain
 // had before.
 func (s *Session) Redefined(domain uint32, id uint16) int {
