@@ -115,6 +115,7 @@ func TestArrowsPointDown(t *testing.T) {
 		{"collector/config", func(p string) bool {
 			return ours(p) && !within(p, "shared", "collector/config", "collector/source", "collector/pipeline", "collector/enrich")
 		}, "the configuration knows the components"},
+		{"collector/doctor", func(p string) bool { return ours(p) && !within(p, "shared", "collector/pipeline", "collector/doctor") }, "the doctor knows the ledger"},
 		{"plugins", func(p string) bool { return ours(p) && !within(p, "shared", "plugins") }, "plugins know shared"},
 	}
 	hosts := []string{"fluentbit", "grafana", "splunk"}
