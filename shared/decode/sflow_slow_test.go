@@ -705,6 +705,8 @@ func TestSFlowUsual(t *testing.T) {
 		compactOf(1, 2, headerTCP), compactOf(0, 2, routerRec, headerTCP, gatewayRec, switchRec),
 		tagged(3, u32(1, 0, 70000, 10, 1, 0, 0, 80000, 0, 70000, 2), headerTCP, tagged(1002, u32(2, 1, 2, 3, 4, 48, 64))),
 		compactOf(1, 2, headerTCP, tagged(1003, u32(2, 1, 2, 3, 4, 10, 20, 30, 1, 2, 1, 99, 0, 0))),
+		compactOf(1<<30-1, 2<<30|5, headerTCP, gatewayRec), compactOf(7, 1<<30|258, gatewayRec, headerTCP),
+		tagged(3, u32(1, 0, 3, 10, 1, 0, 0, 1<<32-2, 2, 5, 2), gatewayRec, headerTCP),
 		compactOf(1, 2, tagged(1003, u32(1, 1, 10, 20, 30, 0, 0, 0)), headerTCP),
 		compactOf(1, 2, tagged(1, u32(1, 1600, 4, uint32(len(vxlan))), vxlan), gatewayRec),
 	)} {

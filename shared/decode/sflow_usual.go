@@ -33,7 +33,7 @@ func add(s *flow.Set, lo, hi uint64) {
 // Slices have no more room than octets, and a record of a constant length needs
 // no look at its length to go on to the next: both save a good part of the time.
 func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bool {
-	var source, rate, in, out, n uint32
+	var source, rate, inFormat, in, outFormat, out, n uint32
 	switch {
 	case format == flowSample && len(r) >= compactHead:
 		h := (*[compactHead]byte)(r)
@@ -42,22 +42,21 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 			source = 0
 		}
 		in, out = binary.BigEndian.Uint32(h[20:]), binary.BigEndian.Uint32(h[24:])
+		inFormat, in, outFormat, out = in>>30, in&deviceItself, out>>30, out&deviceItself
 		n, r = binary.BigEndian.Uint32(h[28:]), r[compactHead:len(r):len(r)]
 	case format == flowSampleExpanded && len(r) >= expandedHead:
 		h := (*[expandedHead]byte)(r)
-		if binary.BigEndian.Uint32(h[24:])|binary.BigEndian.Uint32(h[32:]) != 0 {
-			return false
-		}
+		inFormat, in = binary.BigEndian.Uint32(h[24:]), binary.BigEndian.Uint32(h[28:])
+		outFormat, out = binary.BigEndian.Uint32(h[32:]), binary.BigEndian.Uint32(h[36:])
 		source, rate = binary.BigEndian.Uint32(h[8:]), binary.BigEndian.Uint32(h[12:])
 		if binary.BigEndian.Uint32(h[4:]) != 0 {
 			source = 0
 		}
-		in, out = binary.BigEndian.Uint32(h[28:]), binary.BigEndian.Uint32(h[36:])
 		n, r = binary.BigEndian.Uint32(h[40:]), r[expandedHead:len(r):len(r)]
 	default:
 		return false
 	}
-	if in >= deviceItself || out >= deviceItself || d.SFlow.KeepHeaders {
+	if d.SFlow.KeepHeaders {
 		return false
 	}
 
@@ -68,6 +67,12 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 	f.Packets, f.Version, f.Domain = p.Packets, p.Version, p.Domain
 	f.Exporter = p.Exporter
 	f.Sender = p.Sender
+	if inFormat|outFormat != 0 || in >= deviceItself || out >= deviceItself { // perhaps no ifIndex
+		d.ordinals.sample++
+		k := d.output(b, f, d.input(b, f, kept{}, inFormat, in), outFormat, out)
+		f.SetExtra(k.off, k.n)
+		in, out = f.InIf, f.OutIf
+	}
 	if in != 0 {
 		f.InIf = in
 		add(&f.Set, 1<<flow.FieldInIf&low, 1<<flow.FieldInIf>>64)
@@ -157,7 +162,10 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 		off, buf := b.Arena(flow.ExtraHeader + len(gateway))
 		flow.PutExtraHeader(buf, flow.Element{PEN: SFlowPEN, ID: extendedGateway}, uint16(len(gateway)))
 		copy(buf[flow.ExtraHeader:], gateway)
-		f.SetExtra(off, uint32(len(buf)))
+		var k kept
+		k.off, k.n = f.ExtraAt()
+		k = k.and(off, len(buf))
+		f.SetExtra(k.off, k.n)
 	}
 	said := packet.Ethernet(f, header, d.SFlow.Packet)
 	if said.Bytes != 0 && frame != 0 {
