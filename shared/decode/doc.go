@@ -7,7 +7,7 @@
 //
 // An sFlow sample is a flow of one packet: the columns come from its header and
 // from what the switch, the router and BGP say of it, and a record that says more
-// than that is kept whole, as an extra of sFlow's enterprise ([SFlowPEN]).
+// than that is kept whole, as an extra of sFlow's enterprise (see package sflow).
 // Counter samples go to flow.Batch.Counters.
 //
 // On this path nothing is allocated once the batch has grown, nothing panics

@@ -5,27 +5,7 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/packet"
-)
-
-// SFlowPEN is sFlow's enterprise number. What an sFlow record says beyond the
-// columns is kept as an extra of this enterprise, with the record's format as
-// id and its octets as they came (sflow.org, "sFlow Structure Numbers"). Formats
-// have 12 bits; these are ours:
-const (
-	SFlowPEN = 14706
-
-	// SFlowVendor is a record of another enterprise: its data format (enterprise
-	// in 20 bits, format in 12) and its octets.
-	SFlowVendor = 4096
-	// SFlowInput and SFlowOutput are an interface that is no ifIndex, in the
-	// expanded form: a format (0 ifIndex, 1 discarded, 2 several) and a value
-	// (0x3fffffff: the device itself, or a reason, or how many) of 4 octets each.
-	SFlowInput  = 4097
-	SFlowOutput = 4098
-	// SFlowReason is the reason of a discarded packet, 4 octets.
-	SFlowReason = 4099
-
-	sflowIDs = 4100
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // SFlow says how sFlow is read. The zero value is the usual way.
@@ -204,7 +184,7 @@ type kept struct{ off, n uint32 }
 
 // keep appends an extra of sFlow's enterprise whose octets are word and v.
 func (d *Decoder) keep(b *flow.Batch, k kept, id uint16, word, v []byte) kept {
-	return d.put(b, k, flow.Element{PEN: SFlowPEN, ID: id, Ord: d.ord(id)}, word, v)
+	return d.put(b, k, flow.Element{PEN: sflow.PEN, ID: id, Ord: d.ord(id)}, word, v)
 }
 
 func (d *Decoder) put(b *flow.Batch, k kept, e flow.Element, word, v []byte) kept {
@@ -229,17 +209,17 @@ func (k kept) and(off uint32, n int) kept {
 // keepRecord keeps a record of a sample as it came; r begins with its format.
 func (d *Decoder) keepRecord(b *flow.Batch, k kept, r []byte) kept {
 	format := binary.BigEndian.Uint32(r)
-	if format < SFlowVendor {
+	if format < sflow.Vendor {
 		return d.keep(b, k, uint16(format), nil, r[sflowTag:])
 	}
-	return d.keep(b, k, SFlowVendor, r[:4], r[sflowTag:])
+	return d.keep(b, k, sflow.Vendor, r[:4], r[sflowTag:])
 }
 
 // ordinals counts the extras of each id in a sample: the low 16 bits of an
 // entry, good if the others are the sample's number.
 type ordinals struct {
 	sample uint64
-	seen   [sflowIDs]uint64
+	seen   [sflow.IDs]uint64
 }
 
 func (d *Decoder) ord(id uint16) uint16 {

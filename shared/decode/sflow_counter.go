@@ -50,7 +50,7 @@ func (d *Decoder) counters(b *flow.Batch, r []byte, format uint32) bool {
 		if binary.BigEndian.Uint32(rec) == genericInterface {
 			if v := rec[sflowTag:]; len(v) < genericInterfaceLength {
 				d.fail(ErrRecord)
-			} else {
+			} else if !c.HasInterface {
 				c.Interface, c.HasInterface = generic((*[genericInterfaceLength]byte)(v)), true
 			}
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/packet"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // What stands before the records of a flow sample.
@@ -65,7 +66,7 @@ func (d *Decoder) sample(b *flow.Batch, f *flow.Flow, r []byte, format uint32) b
 		s.kept = d.output(b, f, s.kept, 0, binary.BigEndian.Uint32(r[20:]))
 		f.FwdStatus = discarded(binary.BigEndian.Uint32(r[24:]))
 		f.Set.Add(flow.FieldFwdStatus)
-		s.kept = d.keep(b, s.kept, SFlowReason, nil, r[24:28])
+		s.kept = d.keep(b, s.kept, sflow.Reason, nil, r[24:28])
 		n, r = binary.BigEndian.Uint32(r[28:]), r[discardedHead:]
 	}
 	source(f, class, index, rate)
@@ -115,7 +116,7 @@ const deviceItself = 1<<30 - 1
 func (d *Decoder) input(b *flow.Batch, f *flow.Flow, k kept, format, value uint32) kept {
 	switch {
 	case format != 0 || value == deviceItself || value == 1<<32-1:
-		return d.keepInterface(b, k, SFlowInput, format, value)
+		return d.keepInterface(b, k, sflow.Input, format, value)
 	case value != 0:
 		f.InIf = value
 		f.Set.Add(flow.FieldInIf)
@@ -130,7 +131,7 @@ func (d *Decoder) output(b *flow.Batch, f *flow.Flow, k kept, format, value uint
 			f.FwdStatus = discarded(value)
 			f.Set.Add(flow.FieldFwdStatus)
 		}
-		return d.keepInterface(b, k, SFlowOutput, format, value)
+		return d.keepInterface(b, k, sflow.Output, format, value)
 	case value != 0:
 		f.OutIf = value
 		f.Set.Add(flow.FieldOutIf)

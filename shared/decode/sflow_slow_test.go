@@ -11,6 +11,7 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/flowtest"
 	"github.com/weirflow/weir/shared/packet"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // The slow, obvious decoder of sFlow: it reads one word after the other, as the
@@ -199,17 +200,17 @@ func (f *slowFlow) sample(x *xdr, format uint32, o SFlow, faults *[NumFaults]uin
 	case 5:
 		in, out = x.u32(), x.u32()
 	}
-	if f.side(flow.FieldInIf, SFlowInput, inFormat, in); x.bad {
+	if f.side(flow.FieldInIf, sflow.Input, inFormat, in); x.bad {
 		return false
 	}
-	f.side(flow.FieldOutIf, SFlowOutput, outFormat, out)
+	f.side(flow.FieldOutIf, sflow.Output, outFormat, out)
 	if outFormat == 1 {
 		f.set(flow.FieldFwdStatus, uint64(discarded(out)))
 	}
 	if format == 5 {
 		reason := x.u32()
 		f.set(flow.FieldFwdStatus, uint64(discarded(reason)))
-		keepSlow(&f.extras, 14706, SFlowReason, u32(reason))
+		keepSlow(&f.extras, 14706, sflow.Reason, u32(reason))
 	}
 	if rate != 0 {
 		f.set(flow.FieldSamplingRate, uint64(rate))
@@ -517,7 +518,7 @@ func (c *slowCounter) sample(x *xdr, format uint32, faults *[NumFaults]uint64) b
 			OutOctets: u64(), OutUnicast: r.u32(), OutMulticast: r.u32(), OutBroadcast: r.u32(), OutDiscards: r.u32(), OutErrors: r.u32(), Promiscuous: r.u32()}
 		if r.bad {
 			faults[ErrRecord]++
-		} else {
+		} else if !c.HasInterface {
 			c.Interface, c.HasInterface = i, true
 		}
 	}

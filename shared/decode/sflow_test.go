@@ -9,6 +9,7 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/flowtest"
 	"github.com/weirflow/weir/shared/packet"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 func u32(v ...uint32) (d []byte) {
@@ -86,7 +87,7 @@ func TestSFlowSample(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	x := extras(b, f)
-	if v := x[flow.Element{PEN: SFlowPEN, ID: 1003}]; v != string(gatewayRec[8:]) || len(x) != 1 {
+	if v := x[flow.Element{PEN: sflow.PEN, ID: 1003}]; v != string(gatewayRec[8:]) || len(x) != 1 {
 		t.Errorf("extras %x", x)
 	}
 }
@@ -154,13 +155,13 @@ func TestSFlowInterfaces(t *testing.T) {
 			if c.format != 0 || c.value != 0 {
 				want = string(u32(c.format, c.value))
 			}
-			if got := extras(b, f)[flow.Element{PEN: SFlowPEN, ID: SFlowOutput}]; got != want {
+			if got := extras(b, f)[flow.Element{PEN: sflow.PEN, ID: sflow.Output}]; got != want {
 				t.Errorf("%s %#x: kept %x, want %x", name, c.raw, got, want)
 			}
 		}
 	}
 	b, f := one(t, sflowOf(compactOf(0x3fffffff, 2)))
-	if f.Set.Has(flow.FieldInIf) || extras(b, f)[flow.Element{PEN: SFlowPEN, ID: SFlowInput}] != string(u32(0, 0x3fffffff)) {
+	if f.Set.Has(flow.FieldInIf) || extras(b, f)[flow.Element{PEN: sflow.PEN, ID: sflow.Input}] != string(u32(0, 0x3fffffff)) {
 		t.Error("the internal interface became an index")
 	}
 }
@@ -170,7 +171,7 @@ func TestSFlowDiscarded(t *testing.T) {
 	if f.InIf != 3 || f.FwdStatus != 137 || f.Packets != 1 || f.Bytes != 1500 || f.Set.Has(flow.FieldSamplingRate) || f.Set.Has(flow.FieldOutIf) {
 		t.Errorf("got %+v", f)
 	}
-	if got := extras(b, f)[flow.Element{PEN: SFlowPEN, ID: SFlowReason}]; got != string(u32(257)) {
+	if got := extras(b, f)[flow.Element{PEN: sflow.PEN, ID: sflow.Reason}]; got != string(u32(257)) {
 		t.Errorf("reason %x", got)
 	}
 }
@@ -251,7 +252,7 @@ func TestSFlowRecords(t *testing.T) {
 			t.Errorf("%s: columns %b, want %b", c.name, f.Set, set)
 		}
 		id := uint16(binary.BigEndian.Uint32(c.record))
-		if v, ok := extras(b, f)[flow.Element{PEN: SFlowPEN, ID: id}]; ok != c.kept || ok && v != string(c.record[8:]) {
+		if v, ok := extras(b, f)[flow.Element{PEN: sflow.PEN, ID: id}]; ok != c.kept || ok && v != string(c.record[8:]) {
 			t.Errorf("%s: kept %v %x", c.name, ok, v)
 		}
 	}
@@ -269,10 +270,10 @@ func TestSFlowKeeps(t *testing.T) {
 	vendor := tagged(9<<12|5, []byte("abcd"))
 	b, f := one(t, sflowOf(compactOf(1, 2, vendor, tagged(1030, u32(1)), tagged(1030, u32(2)), vendor)))
 	want := map[flow.Element]string{
-		{PEN: SFlowPEN, ID: SFlowVendor}:         string(u32(9<<12|5)) + "abcd",
-		{PEN: SFlowPEN, ID: SFlowVendor, Ord: 1}: string(u32(9<<12|5)) + "abcd",
-		{PEN: SFlowPEN, ID: 1030}:                string(u32(1)),
-		{PEN: SFlowPEN, ID: 1030, Ord: 1}:        string(u32(2)),
+		{PEN: sflow.PEN, ID: sflow.Vendor}:         string(u32(9<<12|5)) + "abcd",
+		{PEN: sflow.PEN, ID: sflow.Vendor, Ord: 1}: string(u32(9<<12|5)) + "abcd",
+		{PEN: sflow.PEN, ID: 1030}:                 string(u32(1)),
+		{PEN: sflow.PEN, ID: 1030, Ord: 1}:         string(u32(2)),
 	}
 	got := extras(b, f)
 	if len(got) != len(want) {
@@ -293,7 +294,7 @@ func TestSFlowKeeps(t *testing.T) {
 	x := extras(&in, f)
 	if f.SrcAddr.String() != "10.0.0.1" || f.SrcVLAN != 5 || f.Bytes != 1500 ||
 		x[flow.Element{ID: 245}] != "\x00\x06" || x[flow.Element{ID: 351}] != "\x01\x00\x00\x00\x00\x00\x12\x34" ||
-		x[flow.Element{PEN: SFlowPEN, ID: 1}] != string(rec[8:]) {
+		x[flow.Element{PEN: sflow.PEN, ID: 1}] != string(rec[8:]) {
 		t.Errorf("inner %+v, extras %x", f, x)
 	}
 }
@@ -321,7 +322,7 @@ func TestSFlowCounters(t *testing.T) {
 		var ids []uint16
 		for e, v := range b.Records(&c) {
 			ids = append(ids, e.ID)
-			if e.PEN != SFlowPEN || e.ID == 1 && !bytes.Equal(v, iface) || e.ID == 2 && len(v) != 52 {
+			if e.PEN != sflow.PEN || e.ID == 1 && !bytes.Equal(v, iface) || e.ID == 2 && len(v) != 52 {
 				t.Errorf("%s: %v %x", name, e, v)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/packet"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // Most flow samples are alike: a sampled Ethernet header, and at most one record
@@ -160,7 +161,7 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 			return false
 		}
 		off, buf := b.Arena(flow.ExtraHeader + len(gateway))
-		flow.PutExtraHeader(buf, flow.Element{PEN: SFlowPEN, ID: extendedGateway}, uint16(len(gateway)))
+		flow.PutExtraHeader(buf, flow.Element{PEN: sflow.PEN, ID: extendedGateway}, uint16(len(gateway)))
 		copy(buf[flow.ExtraHeader:], gateway)
 		var k kept
 		k.off, k.n = f.ExtraAt()

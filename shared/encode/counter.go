@@ -4,11 +4,13 @@ import (
 	"strconv"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // AppendCounterJSON appends c as one JSON object: where it was counted, the
-// counters of an interface under the names of their MIB (RFC 2863), what the
-// agent doesn't know left out, and the records that it came as, by format.
+// counters of an interface under the names of their MIB (RFC 2863), and the other
+// records that it came as, an object each, under the names of their documents.
+// What the agent doesn't know is left out.
 func (e *Encoder) AppendCounterJSON(dst []byte, b *flow.Batch, c *flow.Counter) []byte {
 	number := func(name string, v uint64) {
 		dst = append(dst, ',', '"')
@@ -51,6 +53,17 @@ func (e *Encoder) AppendCounterJSON(dst []byte, b *flow.Batch, c *flow.Counter) 
 		if !ok {
 			return append(dst, '}')
 		}
-		dst = e.appendFieldJSON(dst, x, v, false)
+		l, rest := sflow.OfCounter(x.ID, v)
+		switch {
+		case l == nil:
+			dst = e.appendFieldJSON(dst, x, v, false)
+		case x.ID == 1 && x.Ord == 0 && c.HasInterface && len(v) == interfaceLength: // it is above
+		default:
+			dst = jsonKey(append(dst, ','), e.sflowName(x, l))
+			dst = appendRecordJSON(dst, l, rest, true)
+		}
 	}
 }
+
+// interfaceLength is the octets of generic interface counters.
+const interfaceLength = 88

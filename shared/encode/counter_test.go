@@ -12,7 +12,7 @@ func TestCounter(t *testing.T) {
 	c := flow.Counter{Sequence: 7, Index: 3, HasInterface: true}
 	c.Interface = flow.Interface{Index: 3, Speed: 1e9, InOctets: 5, OutOctets: 1<<64 - 1, InErrors: 1<<32 - 1, OutUnicast: 9}
 	off, d := b.Arena(flow.ExtraHeader + 2)
-	flow.PutExtraHeader(d, flow.Element{PEN: 14706, ID: 2}, 2)
+	flow.PutExtraHeader(d, flow.Element{PEN: 14706, ID: 4000}, 2)
 	copy(d[flow.ExtraHeader:], "\x01\x02")
 	c.SetRecords(off, uint32(len(d)))
 	got := readJSON(t, New(IPFIX).AppendCounterJSON(nil, &b, &c))
@@ -27,7 +27,7 @@ func TestCounter(t *testing.T) {
 			t.Errorf("%s is %v, want nothing", k, v)
 		}
 	}
-	if name := string(ie.AppendName(nil, 14706, 2)); got[name] != "0x0102" {
+	if name := string(ie.AppendName(nil, 14706, 4000)); got[name] != "0x0102" {
 		t.Errorf("%s is %v", name, got[name])
 	}
 }

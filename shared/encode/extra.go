@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // An element is what an Encoder remembers of one that it met: a look-up costs
@@ -69,9 +70,25 @@ func (e *Encoder) appendExtrasJSON(dst []byte, b *flow.Batch, f *flow.Flow, firs
 		if !ok {
 			return dst
 		}
-		dst = e.appendFieldJSON(dst, x, v, first)
+		if l, rest := flowLayout(x, v); l != nil {
+			if !first {
+				dst = append(dst, ',')
+			}
+			dst = appendRecordJSON(jsonKey(dst, e.sflowName(x, l)), l, rest, false)
+		} else {
+			dst = e.appendFieldJSON(dst, x, v, first)
+		}
 		first = false
 	}
+}
+
+// flowLayout returns the layout of an extra that is a record of sFlow, if it is
+// known, and its octets.
+func flowLayout(x flow.Element, v []byte) (*sflow.Layout, []byte) {
+	if x.PEN != sflow.PEN {
+		return nil, nil
+	}
+	return sflow.OfFlow(x.ID, v)
 }
 
 // appendFieldJSON appends an element with its key in front and a comma before
@@ -81,10 +98,11 @@ func (e *Encoder) appendFieldJSON(dst []byte, x flow.Element, v []byte, first bo
 		dst = append(dst, ',')
 	}
 	k := e.element(x)
-	dst = append(dst, '"')
-	dst = append(dst, k.name...)
-	dst = append(dst, '"', ':')
-	return ie.AppendJSON(dst, k.typ, v)
+	return ie.AppendJSON(jsonKey(dst, k.name), k.typ, v)
+}
+
+func jsonKey(dst, name []byte) []byte {
+	return append(append(append(dst, '"'), name...), `":`...)
 }
 
 // AppendOptionJSON appends the fields of o as one JSON object, under their IANA
@@ -122,6 +140,10 @@ func (e *Encoder) appendExtrasMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) (
 		x, v, ok := b.NextExtra(f, &c)
 		if !ok {
 			return dst, n
+		}
+		if l, rest := flowLayout(x, v); l != nil {
+			dst = e.appendRecord(appendStr(dst, e.sflowName(x, l)), l, rest)
+			continue
 		}
 		k := e.element(x)
 		dst = appendStr(dst, k.name)

@@ -96,7 +96,7 @@ func TestFaults(t *testing.T) {
 		{"sample too short", sflowOf(tagged(1, u32(1, 2))), 44, decode.ErrShort, "cut short before its records", sflowRef},
 		{"record missing", sflowOf(tagged(1, u32(1, 3, 1000, 5000, 0, 3, 4, 1))), 68, decode.ErrShort, "promises more records", sflowRef},
 		{"record too short", sflowOf(sampleOf(tagged(1001, u32(1, 2, 3)))), 88, decode.ErrRecord, "not what its format says", sflowRef},
-		{"socket too short", sflowOf(sampleOf(tagged(2100, u32(6, 1)))), 68, decode.ErrRecord, "not what its format says", docHost},
+		{"socket too short", sflowOf(sampleOf(tagged(2100, u32(6, 1)))), 68, decode.ErrRecord, "not what its format says", "sFlow host"},
 		{"counters too short", sflowOf(tagged(2, u32(1, 3, 1), tagged(1, u32(1, 6)))), 64, decode.ErrRecord, "generic interface counters", sflowRef},
 	} {
 		w := newTwin()

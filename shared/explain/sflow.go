@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/ie"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 const sflowRef = "sFlow v5 §5"
@@ -270,17 +271,17 @@ func (r *reader) record(i uint32, names map[uint32]string, read func(format uint
 func (r *reader) counterRecord(i uint32) bool {
 	return r.record(i, counterNames, func(format uint32) {
 		record := r.on
-		f, ok := counterFormats[format]
+		f, ok := sflow.Counters[format]
 		if !ok {
 			r.rest("counter_data", "weir doesn't know this format")
 			return
 		}
-		record.Ref = f.ref
-		if _, ok := r.members(f.fields); ok {
+		record.Ref = f.Ref
+		if _, ok := r.members(f.Fields); ok {
 			return
 		}
 		if format == 1 {
-			r.missing(decode.ErrRecord, "octets", "generic interface counters are cut short", f.ref)
+			r.missing(decode.ErrRecord, "octets", "generic interface counters are cut short", f.Ref)
 			return
 		}
 		r.cutShort()

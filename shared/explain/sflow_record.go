@@ -6,6 +6,7 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/packet"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // A sampled is what a decoder knows of a flow sample when all its records are
@@ -23,9 +24,9 @@ func (r *reader) flowRecord(i uint32, s *sampled) bool {
 	return r.record(i, flowNames, func(format uint32) {
 		record, v := r.on, r.d[r.at:r.end]
 		bad := brokenRecord(format, v)
-		f, known := flowFormats[format]
+		f, known := sflow.Flows[format]
 		if known {
-			record.Ref = f.ref
+			record.Ref = f.Ref
 		}
 		whole := true
 		switch {
@@ -34,11 +35,11 @@ func (r *reader) flowRecord(i uint32, s *sampled) bool {
 		case format == sampledHeader:
 			whole = r.sampledHeader(s)
 		default:
-			_, whole = r.members(f.fields)
+			_, whole = r.members(f.Fields)
 		}
 		switch {
 		case bad:
-			r.missing(decode.ErrRecord, "octets", "the record is not what its format says: it is kept as it came", f.ref)
+			r.missing(decode.ErrRecord, "octets", "the record is not what its format says: it is kept as it came", f.Ref)
 		case !whole:
 			r.cutShort()
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // members takes the fields of an XDR structure: "name" is a number of 32 bits,
@@ -213,22 +214,13 @@ func (r *reader) xdrList(name, typ string) bool {
 			continue
 		}
 		parent := r.open(fmt.Sprintf("segment %d", i+1), "")
-		_, ok := r.members("type:segment as:list")
+		_, ok := r.members(sflow.Structures[typ])
 		r.close(parent)
 		if !ok {
 			return false
 		}
 	}
 	return true
-}
-
-// structures are the parts of lists that are structures.
-var structures = map[string]string{
-	"adapters": "ifIndex macs:macs",
-	"macs":     "mac:mac",
-	"lanes": "lane_index tx_bias_current tx_power tx_power_min tx_power_max tx_wavelength rx_power rx_power_min rx_power_max " +
-		"rx_wavelength",
-	"percents": "percent:percent",
 }
 
 func (r *reader) xdrStructures(name, typ string) bool {
@@ -242,7 +234,7 @@ func (r *reader) xdrStructures(name, typ string) bool {
 	}
 	for i := range v {
 		parent := r.open(fmt.Sprintf("%s %d", strings.TrimSuffix(name, "s"), i+1), "")
-		_, ok := r.members(structures[typ])
+		_, ok := r.members(sflow.Structures[typ])
 		r.close(parent)
 		if !ok {
 			return false
