@@ -19,7 +19,7 @@ import (
 func decodeCommand() *cobra.Command {
 	var out outputFlags
 	var filter filterFlag
-	var meta, stats bool
+	var meta, stats, inner bool
 	cmd := &cobra.Command{
 		Use:   "decode [flags] FILE…",
 		Short: "Decode captures",
@@ -47,6 +47,7 @@ and the exit status is 1.`,
 			if d.filter, err = filter.parse(); err != nil {
 				return err
 			}
+			d.dec.SFlow.Packet.Inner = inner
 			for _, name := range args {
 				if err := d.file(cmd, name); err != nil {
 					return err
@@ -67,6 +68,7 @@ and the exit status is 1.`,
 	out.add(cmd, "json")
 	filter.add(cmd)
 	cmd.Flags().BoolVar(&meta, "meta", false, "with json: add kind, version, packet, record, exporter, domain, start, end; without a filter, print options records too")
+	cmd.Flags().BoolVar(&inner, "inner", false, "of sampled packets in tunnels, enter the innermost instead of the outermost")
 	cmd.Flags().BoolVar(&stats, "stats", false, "print counts to the standard error at the end")
 	return cmd
 }

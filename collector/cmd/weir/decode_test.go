@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -195,6 +196,36 @@ func TestDecodeFormats(t *testing.T) {
 }
 
 // What one file announces holds for the next.
+// A sampled packet of VXLAN: 10.0.0.1 to 10.0.0.2, in it 192.0.2.1 to 192.0.2.2.
+func TestDecodeInner(t *testing.T) {
+	mac := make([]byte, 12)
+	ipv4 := func(src, dst byte, net []byte, proto byte, d []byte) []byte {
+		return slices.Concat([]byte{0x45, 0, 0, byte(20 + len(d)), 0, 0, 0, 0, 64, proto, 0, 0}, net, []byte{src}, net, []byte{dst}, d)
+	}
+	inside := slices.Concat(mac, []byte{8, 0}, ipv4(1, 2, []byte{192, 0, 2}, 1, []byte{8, 0, 0, 0, 0, 0, 0, 0}))
+	outside := slices.Concat(mac, []byte{8, 0}, ipv4(1, 2, []byte{10, 0, 0}, 17, slices.Concat(
+		[]byte{0, 9, 0x12, 0xb5, 0, byte(16 + len(inside)), 0, 0}, []byte{8, 0, 0, 0, 0, 0, 7, 0}, inside)))
+	outside = append(outside, make([]byte, -len(outside)&3)...)
+	var in []byte
+	words := func(v ...int) {
+		for _, x := range v {
+			in = binary.BigEndian.AppendUint32(in, uint32(x))
+		}
+	}
+	words(5, 1, 0xc0000201, 0, 1, 1, 1, 1, 32+8+16+len(outside), 1, 3, 1000, 1, 0, 3, 4, 1, 1, 16+len(outside), 1, 1518, 4, len(outside))
+	in = append(in, outside...)
+	for _, c := range []struct{ flag, src, proto string }{{"--inner=false", "10.0.0.1", "17"}, {"--inner", "192.0.2.1", "1"}} {
+		out, errs, code := weir(t, in, "decode", c.flag, "-")
+		if code != exitOK || errs != "" {
+			t.Fatalf("%s: exit code %d, stderr %q", c.flag, code, errs)
+		}
+		got := objects(t, out)[0]
+		if got["sourceIPv4Address"] != c.src || got["protocolIdentifier"] != json.Number(c.proto) {
+			t.Errorf("%s: %s", c.flag, out)
+		}
+	}
+}
+
 func TestDecodeFilesShareTemplates(t *testing.T) {
 	c := capture(t, "pcap/ipfix/pmacctd.pcap")
 	dir := t.TempDir()
