@@ -11,6 +11,7 @@ other clock is libfaketime's, and moves along. With HOSTs, only their packets.
 
 The exporter is set up to see each packet, and sends to 127.0.0.1:PORT.
 """
+import atexit
 import datetime
 import glob
 import json
@@ -36,14 +37,14 @@ SETTLE = 0.02  # seconds
 
 class Switch:
     def __init__(self, dir, clock):
-        self.dir, self.clock = dir, clock
+        self.dir, self.clock, self.processes = dir, clock, []
+        atexit.register(self.stop)
         self.now = traffic.START - 250_000
         self.set_clock()
         self.env = dict(os.environ, OVS_RUNDIR=dir, OVS_LOGDIR=dir, OVS_DBDIR=dir, OVS_SYSCONFDIR=dir)
         self.db = "unix:%s/db" % dir
         schema = "/usr/share/openvswitch/vswitch.ovsschema"
         self.run("ovsdb-tool", "create", dir + "/conf.db", schema)
-        self.processes = []
         self.start(self.env, "ovsdb-server", dir + "/conf.db", "--remote=p%s" % self.db, "--unixctl=%s/db.ctl" % dir,
                    wait="/db")
         self.run("ovs-vsctl", "--db=" + self.db, "--no-wait", "init")
@@ -117,6 +118,7 @@ class Switch:
         for p in reversed(self.processes):
             p.terminate()
             p.wait()
+        shutil.rmtree(self.dir)
 
 
 def main(kind, port, *rest):
@@ -124,15 +126,7 @@ def main(kind, port, *rest):
     clock = None
     if rest[:1] == ["--clock"]:
         clock, rest = rest[1], rest[2:]
-    dir = tempfile.mkdtemp()
-    switch = None
-    try:
-        switch = Switch(dir, clock)
-        feed(switch, kind, port, rest)
-    finally:
-        if switch:
-            switch.stop()
-        shutil.rmtree(dir)
+    feed(Switch(tempfile.mkdtemp(), clock), kind, port, rest)
 
 
 def feed(switch, kind, port, hosts):

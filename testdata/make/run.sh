@@ -13,7 +13,7 @@ if [ -z "${MAKE_INSIDE:-}" ]; then
 	MAKE_INSIDE=1 exec unshare --net --mount "$here/run.sh" "$out"
 fi
 build=$(mktemp -d)
-trap 'rm -rf "$build"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$build"' EXIT
 cd "$build"
 python3 "$here/traffic.py" traffic.pcap
 cp "$here"/{networks.lst,pretag.map} .
