@@ -38,5 +38,10 @@
 //
 // A [Finding] is about a Key during a window. Its id is computed from the
 // detector's name, the key and the window, by weir and not by the detector:
-// the same finding made twice is recognised.
+// the same finding made twice is recognised. [Finding.Validate] says what makes
+// no sense in one; a host refuses those, and counts them.
+//
+// Findings go out as JSON, as msgpack with the same keys and values
+// ([Finding.AppendMsgpack], [Finding.AppendEvent]), and as rows of a table
+// ([Finding.AppendRow]). Equal findings give equal octets.
 package detect

@@ -25,9 +25,10 @@ func TestID(t *testing.T) {
 	}
 }
 
-func TestFindingJSON(t *testing.T) {
-	f := Finding{
-		ID: "0f", Detector: "scan", Version: "1", Coverage: 0.5, Key: "k", Class: "scan.horizontal", Severity: High, Confidence: 0.9,
+// whole is a finding with every field filled.
+func whole() Finding {
+	return Finding{
+		ID: ID("scan", "k", 1_795_305_600e9, 1_795_305_900e9+1), Detector: "scan", Version: "1", Coverage: 0.5, Key: "k", Class: "scan.horizontal", Severity: High, Confidence: 0.9,
 		Start: 1_795_305_600e9, End: 1_795_305_900e9 + 1,
 		Entities: []Entity{{"source", "ip", "10.0.0.1"}},
 		Evidence: []FlowKey{{
@@ -36,6 +37,11 @@ func TestFindingJSON(t *testing.T) {
 		}},
 		Metrics: map[string]float64{"b": 2, "a": 1.5}, Explanation: "<so>", Technique: "T1046", Actions: []string{"look"},
 	}
+}
+
+func TestFindingJSON(t *testing.T) {
+	f := whole()
+	f.ID = "0f"
 	const want = `{"id":"0f","detector":"scan","version":"1","class":"scan.horizontal","severity":"high","confidence":0.9,` +
 		`"start":"2026-11-22T00:00:00Z","end":"2026-11-22T00:05:00.000000001Z","key":"k","explanation":"\u003cso\u003e",` +
 		`"entities":[{"role":"source","kind":"ip","value":"10.0.0.1"}],"metrics":{"a":1.5,"b":2},"technique":"T1046","actions":["look"],` +
@@ -51,6 +57,17 @@ func TestFindingJSON(t *testing.T) {
 	var back Finding
 	if err := json.Unmarshal(got, &back); err != nil || !reflect.DeepEqual(back, f) {
 		t.Errorf("back it is %+v, %v", back, err)
+	}
+}
+
+// A finding that says little has the same keys, and no null.
+func TestEmptyFindingJSON(t *testing.T) {
+	got, err := json.Marshal(Finding{Severity: Info, End: 1})
+	const want = `{"id":"","detector":"","version":"","class":"","severity":"info","confidence":0,` +
+		`"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:00.000000001Z","key":"","explanation":"",` +
+		`"entities":[],"metrics":{},"coverage":0,"evidence":[]}`
+	if err != nil || string(got) != want {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
 	}
 }
 

@@ -92,7 +92,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (*Detector, error) {
 
 // columns returns the columns that m asks for.
 func columns(m detect.Manifest) (fields []flow.Field, err error) {
-	if m.Name == "" || m.Version == "" || len(m.Name) > maxKey || len(m.Version) > maxKey {
+	if m.Name == "" || m.Version == "" || len(m.Name) > detect.MaxKey || len(m.Version) > detect.MaxKey {
 		return nil, errors.New("its manifest has no name or no version, or one that is too long")
 	}
 	var set flow.Set

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -242,36 +241,12 @@ func findingPrinter(out io.Writer, asJSON bool) func(*detect.Finding) error {
 		enc.SetEscapeHTML(false)
 		return func(f *detect.Finding) error { return enc.Encode(f) }
 	}
-	title := fmt.Sprintf("%-20s %-6s %-8s %-4s %-16s %s\n", "WINDOW (UTC)", "LENGTH", "SEVERITY", "CONF", "CLASS", "EXPLANATION")
+	line := detect.AppendTitle(nil)
 	return func(f *detect.Finding) error {
-		_, err := fmt.Fprintf(out, "%s%-20s %-6s %-8s %-4.2f %-16s %s\n", title,
-			time.Unix(0, f.Start).UTC().Format(time.RFC3339), short(time.Duration(f.End-f.Start)),
-			f.Severity, f.Confidence, printable(f.Class), printable(f.Explanation))
-		title = ""
+		_, err := out.Write(f.AppendRow(line))
+		line = line[:0]
 		return err
 	}
-}
-
-// short writes 5m0s as 5m.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
-// printable keeps a detector from writing to the terminal what is no text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
 }
 
 // A merged reads captures as one, ordered by the times of their datagrams;

@@ -92,14 +92,21 @@ func flags(state string) (fwd, rev uint16) {
 	return one(from), one(to)
 }
 
-// detectAll runs a detector over the whole capture.
+// detectAll runs a detector over the whole capture. All that it finds makes
+// sense to a host.
 func detectAll(t *testing.T, cfg Config, b *flow.Batch) []detect.Finding {
 	t.Helper()
 	d, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.Detect(nil, detect.Input{Flows: b, Watermark: detect.Forever})
+	found := d.Detect(nil, detect.Input{Flows: b, Watermark: detect.Forever})
+	for i := range found {
+		if err := found[i].Validate(); err != nil {
+			t.Errorf("%s: %v", found[i].Key, err)
+		}
+	}
+	return found
 }
 
 // The one capture with a horizontal scan, at the default.
