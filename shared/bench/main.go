@@ -57,8 +57,9 @@ func againstGoflow2(rounds int) {
 		flat := encoded(t, (*encode.Encoder).AppendMsgpack, encode.Flat)
 		ecs := encoded(t, (*encode.Encoder).AppendMsgpack, encode.ECS)
 		json := encoded(t, appendJSON, encode.Flat)
+		protobuf := encoded(t, appendProtobuf, encode.Flat)
 		peerProtobuf, peerJSON := goflow2(t, "bin"), goflow2(t, "json")
-		measure(rounds, read, dec, peer, flat, ecs, peerProtobuf, json, peerJSON)
+		measure(rounds, read, dec, peer, flat, ecs, protobuf, peerProtobuf, json, peerJSON)
 
 		took(t.name+" floor: reading the octets", read)
 		took(t.name+" decode", dec)
@@ -74,6 +75,7 @@ func againstGoflow2(rounds int) {
 			{"flat", flat, peerProtobuf, "protobuf", 50},
 			{"ecs", ecs, peerProtobuf, "protobuf", 35},
 			{"json", json, peerJSON, "json", 250},
+			{"protobuf", protobuf, peerProtobuf, "protobuf", 0},
 		} {
 			if t.name != "v9" {
 				e.goal = 0

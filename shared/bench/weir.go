@@ -76,3 +76,12 @@ func appendJSON(e *encode.Encoder, dst []byte, b *flow.Batch, fl []flow.Flow) []
 	}
 	return dst
 }
+
+// appendProtobuf ignores the encoder: protobuf has no profiles.
+func appendProtobuf(_ *encode.Encoder, dst []byte, b *flow.Batch, fl []flow.Flow) []byte {
+	for i := range fl {
+		from := len(dst)
+		dst = encode.Delimit(encode.AppendProtobuf(dst, b, &fl[i]), from)
+	}
+	return dst
+}

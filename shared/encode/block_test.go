@@ -54,7 +54,7 @@ func runs(rnd *rand.Rand, b *flow.Batch) {
 func TestBlocks(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var b flow.Batch
-	for range 6 {
+	for range 3 {
 		runs(rnd, &b)
 		for _, p := range allProfiles {
 			one, many := New(p), New(p)

@@ -1,5 +1,5 @@
-// Package encode writes flow records as bytes: JSON lines and msgpack, under
-// the names of a [Profile].
+// Package encode writes flow records as bytes: JSON lines and msgpack under the
+// names of a [Profile], and protobuf, whose message types are in flow.proto.
 //
 // An [Encoder] keeps a plan for each shape of records that it meets: the keys
 // encoded beforehand, and for msgpack a record with room for all values of fixed

@@ -205,15 +205,7 @@ func appendStr(dst, s []byte) []byte {
 
 // strLen returns how long s is as a msgpack string.
 func strLen(s []byte) int {
-	n := len(s)
-	if !utf8.Valid(s) {
-		n = 0
-		for i := 0; i < len(s); {
-			r, size := utf8.DecodeRune(s[i:])
-			n += utf8.RuneLen(r)
-			i += size
-		}
-	}
+	n := utf8Len(s)
 	switch {
 	case n < 32:
 		return 1 + n
@@ -243,6 +235,25 @@ func putStr(dst, s []byte) {
 		binary.BigEndian.PutUint32(dst[1:], uint32(n-5))
 		dst = dst[5:]
 	}
+	putUTF8(dst, s)
+}
+
+// utf8Len returns how long s is with U+FFFD for what isn't UTF-8.
+func utf8Len(s []byte) int {
+	if utf8.Valid(s) {
+		return len(s)
+	}
+	n := 0
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRune(s[i:])
+		n += utf8.RuneLen(r)
+		i += size
+	}
+	return n
+}
+
+// putUTF8 writes s to dst, which is as long as utf8Len says.
+func putUTF8(dst, s []byte) {
 	if len(dst) == len(s) { // else s isn't UTF-8: U+FFFD is longer than what it stands for
 		copy(dst, s)
 		return

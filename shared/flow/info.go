@@ -24,6 +24,7 @@ type Info struct {
 	Flat   string   // short name in snake case: the store's column
 	CIM    string   // name in Splunk's Common Information Model, or Flat
 	OTel   []Path   // attributes in OpenTelemetry, flat: the dots are part of them
+	Proto  uint16   // field number in shared/encode/flow.proto
 	Doc    string   // meaning, where the name doesn't say it
 }
 

@@ -67,7 +67,7 @@ and the exit status is 1.`,
 	}
 	out.add(cmd, "json")
 	filter.add(cmd)
-	cmd.Flags().BoolVar(&meta, "meta", false, "with json: add kind, version, packet, record, exporter, domain, start, end; without a filter, print options records too")
+	cmd.Flags().BoolVar(&meta, "meta", false, "without a filter, print options and counter records too; with json: add kind, version, packet, record, exporter, domain, start, end")
 	cmd.Flags().BoolVar(&inner, "inner", false, "of sampled packets in tunnels, enter the innermost instead of the outermost")
 	cmd.Flags().BoolVar(&stats, "stats", false, "print counts to the standard error at the end")
 	return cmd

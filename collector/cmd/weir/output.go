@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,10 +17,10 @@ type outputFlags struct {
 	format, profile string
 }
 
-var formats = []string{"json", "table", "msgpack"}
+var formats = []string{"json", "table", "msgpack", "protobuf"}
 
 func (o *outputFlags) add(cmd *cobra.Command, format string) {
-	cmd.Flags().StringVar(&o.format, "format", format, "`FORMAT` of the output: "+strings.Join(formats, ", "))
+	cmd.Flags().StringVar(&o.format, "format", format, "`FORMAT` of the output: "+strings.Join(formats, ", ")+" (shared/encode/flow.proto, length-delimited)")
 	cmd.Flags().StringVar(&o.profile, "profile", "ipfix", "`NAMES` of the fields: "+strings.Join(encode.Profiles(), ", "))
 	complete(cmd, "format", formats...)
 	complete(cmd, "profile", encode.Profiles()...)
@@ -50,13 +51,11 @@ func (o *outputFlags) writer(out io.Writer, meta bool) (*writer, error) {
 	if err != nil {
 		return nil, usagef("--profile: %w", err)
 	}
-	switch o.format {
-	case "json", "table", "msgpack":
-	default:
+	if !slices.Contains(formats, o.format) {
 		return nil, usagef("--format: no format %q: it is one of %s", o.format, strings.Join(formats, ", "))
 	}
-	if meta && o.format != "json" {
-		return nil, usagef("--meta goes with --format json only")
+	if meta && o.format != "json" && o.format != "protobuf" {
+		return nil, usagef("--meta goes with --format json or protobuf")
 	}
 	return &writer{out: out, format: o.format, profile: p, enc: encode.New(p), meta: meta, table: newTable()}, nil
 }
@@ -65,7 +64,14 @@ func (o *outputFlags) writer(out io.Writer, meta bool) (*writer, error) {
 // is where they came from, for the meta keys.
 func (w *writer) flows(b *flow.Batch, which []uint32, packet int) error {
 	dst := w.buf[:0]
-	if w.format == "msgpack" {
+	switch w.format {
+	case "protobuf":
+		for _, i := range which {
+			from := len(dst)
+			dst = encode.Delimit(encode.AppendProtobuf(dst, b, &b.Flows[i]), from)
+		}
+		return w.put(dst)
+	case "msgpack":
 		for len(which) > 0 {
 			n := 1
 			for n < len(which) && which[n] == which[0]+uint32(n) {
@@ -81,29 +87,30 @@ func (w *writer) flows(b *flow.Batch, which []uint32, packet int) error {
 	}
 	for _, i := range which {
 		f := &b.Flows[i]
-		switch w.format {
-		case "table":
+		switch {
+		case w.format == "table":
 			dst = w.table.appendRow(dst, f)
+		case w.meta:
+			w.object = w.enc.AppendJSON(w.object[:0], b, f)
+			dst = appendJoined(appendFlowMeta(dst, f, w.profile, packet, int(i)+1), w.object)
 		default:
-			if w.meta {
-				w.object = w.enc.AppendJSON(w.object[:0], b, f)
-				dst = appendJoined(appendFlowMeta(dst, f, w.profile, packet, int(i)+1), w.object)
-			} else {
-				dst = w.enc.AppendJSON(dst, b, f)
-			}
+			dst = w.enc.AppendJSON(dst, b, f)
 		}
 		dst = append(dst, '\n')
 	}
 	return w.put(dst)
 }
 
-// options writes the options and counters of b, which only the meta keys tell
-// from flows.
+// options writes the options and counters of b, if meta is on: in JSON only the
+// meta keys tell them from flows.
 func (w *writer) options(b *flow.Batch, packet int) error {
 	if !w.meta {
 		return nil
 	}
 	dst := w.buf[:0]
+	if w.format == "protobuf" {
+		return w.put(appendOthersProtobuf(dst, b))
+	}
 	for i := range b.Options {
 		o := &b.Options[i]
 		w.object = w.enc.AppendOptionJSON(w.object[:0], b, o)
@@ -117,6 +124,18 @@ func (w *writer) options(b *flow.Batch, packet int) error {
 		dst = append(dst, '\n')
 	}
 	return w.put(dst)
+}
+
+func appendOthersProtobuf(dst []byte, b *flow.Batch) []byte {
+	for i := range b.Options {
+		from := len(dst)
+		dst = encode.Delimit(encode.AppendOptionProtobuf(dst, b, &b.Options[i]), from)
+	}
+	for i := range b.Counters {
+		from := len(dst)
+		dst = encode.Delimit(encode.AppendCounterProtobuf(dst, b, &b.Counters[i]), from)
+	}
+	return dst
 }
 
 func (w *writer) put(dst []byte) error {

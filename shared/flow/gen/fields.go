@@ -46,7 +46,7 @@ func fields(cols []column) string {
 		paths("ECS", c.ECS)
 		p("Flat: %q, CIM: %q, ", c.Flat, c.CIM)
 		paths("OTel", c.OTel)
-		p("Doc: %q},\n", c.Doc)
+		p("Proto: %d, Doc: %q},\n", c.Proto, c.Doc)
 	}
 	p("}\n\n")
 
