@@ -50,7 +50,9 @@ and sFlow.
 		detectorCommand(),
 		explainCommand(),
 		filterTopic(),
+		genCommand(),
 		listenCommand(),
+		replayCommand(),
 		templatesCommand(),
 		versionCommand(),
 	)
