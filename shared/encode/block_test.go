@@ -54,7 +54,11 @@ func runs(rnd *rand.Rand, b *flow.Batch) {
 func TestBlocks(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var b flow.Batch
-	for range 3 {
+	rounds := 3
+	if testing.Short() {
+		rounds = 1
+	}
+	for range rounds {
 		runs(rnd, &b)
 		for _, p := range allProfiles {
 			one, many := New(p), New(p)

@@ -141,7 +141,7 @@ func TestProtobuf(t *testing.T) {
 	}
 	rnd := rand.New(rand.NewPCG(7, 8))
 	var b flow.Batch
-	for range 5 { // of all sizes: the length has 1 to 3 octets
+	for range 2 { // of all sizes: the length has 1 to 3 octets
 		runs(rnd, &b)
 		for i := range b.Flows {
 			b.Flows[i].Marks = flow.Mark(rnd.IntN(3))
