@@ -67,7 +67,8 @@ GOBENCH = $(GO) test -run '^$$' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -be
 bench-shared: ## the core beside goflow2: same bytes, same run
 	cd shared/bench && $(GO) run .
 
-bench-collector: ## the pipeline and the UDP reader
+bench-collector: build ## receive, decode and count beside nfcapd; the pipeline and the UDP reader
+	@$(GO) run ./collector/bench
 	@$(GOBENCH) . ./collector/... | .ci/figures collector
 
 bench-fluentbit: ## from a batch to the ring of msgpack

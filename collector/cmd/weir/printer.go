@@ -47,19 +47,27 @@ func (p *printer) Write(_ context.Context, b *flow.Batch) error {
 		p.stop()
 		return unlessClosed(err)
 	}
-	for _, i := range p.which {
-		a := b.Flows[i].Exporter
-		if _, ok := p.perSource[a]; ok || len(p.perSource) < maxPerExporter {
-			p.perSource[a]++
-		} else {
-			p.otherFlows++
+	for i := 0; i < len(p.which); { // neighbours are mostly of one exporter
+		a, from := b.Flows[p.which[i]].Exporter, i
+		for i < len(p.which) && b.Flows[p.which[i]].Exporter == a {
+			i++
 		}
+		p.countFlows(a, uint64(i-from))
 	}
 	p.taken += uint64(len(p.which))
 	if p.limit > 0 && p.taken >= p.limit {
 		p.stop()
 	}
 	return nil
+}
+
+// countFlows counts n flows of an exporter.
+func (p *printer) countFlows(a flow.Addr, n uint64) {
+	if _, ok := p.perSource[a]; ok || len(p.perSource) < maxPerExporter {
+		p.perSource[a] += n
+	} else {
+		p.otherFlows += n
+	}
 }
 
 func (p *printer) print(b *flow.Batch) error {
