@@ -67,7 +67,7 @@ func (d *Decoder) sflow(b *flow.Batch, data []byte) {
 	if d.agent.known {
 		m.Exporter = d.agent.addr
 	}
-	data = data[4+n:]
+	data = data[4+n : whole : whole]
 	d.header(flow.SFlow5, m.Received, binary.BigEndian.Uint32(data)) // the sub-agent's id
 	d.sequence(binary.BigEndian.Uint32(data[4:]), 1)
 	count := binary.BigEndian.Uint32(data[12:])
@@ -86,6 +86,7 @@ func (d *Decoder) sflow(b *flow.Batch, data []byte) {
 	}
 	from, flows := len(b.Flows), 0
 	rows := b.Grow(int(min(uint64(count), uint64(len(data)/sflowSample))))
+	clear(rows)
 	for ; count > 0; count-- {
 		d.at.Octet = whole - len(data)
 		d.at.Record++
@@ -98,12 +99,13 @@ func (d *Decoder) sflow(b *flow.Batch, data []byte) {
 			break
 		}
 		format, n := binary.BigEndian.Uint32(data), binary.BigEndian.Uint32(data[4:])
-		if uint64(n) > uint64(len(data)-sflowTag) {
+		end := uint64(n) + sflowTag
+		if end > uint64(len(data)) {
 			d.fail(ErrShort)
 			break
 		}
-		sample := data[sflowTag : sflowTag+int(n)]
-		data = data[sflowTag+int(n):]
+		sample := data[sflowTag:end:end]
+		data = data[end:]
 		ok := true
 		switch format {
 		case flowSample, flowSampleExpanded, discardedPacket:
@@ -112,6 +114,8 @@ func (d *Decoder) sflow(b *flow.Batch, data []byte) {
 				f := &rows[flows]
 				if ok = d.usual(b, f, sample, format) || d.sample(b, f, sample, format); ok {
 					flows++
+				} else {
+					*f = flow.Flow{}
 				}
 			}
 		case counterSample, counterSampleExpanded:

@@ -631,7 +631,7 @@ func randomSFlow(rnd *rand.Rand) []byte {
 				ases := rnd.IntN(4)
 				d = join(d, u32(2, uint32(ases+max(0, rnd.IntN(20)-12))), words(ases))
 			}
-			return tagged(1003, d, small(), words(2))
+			return tagged(1003, d, small(), words(rnd.IntN(3)))
 		case 9:
 			return tagged(1004, words(1), text(), words(1), text())
 		case 10:

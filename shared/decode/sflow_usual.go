@@ -27,9 +27,9 @@ func add(s *flow.Set, lo, hi uint64) {
 	s[1] |= hi
 }
 
-// usual enters a usual flow sample into f, which may hold anything. It returns
-// false if the sample is not usual: nothing has been counted then, and f and
-// extras of it that are in the arena are of no use.
+// usual enters a usual flow sample into f, which is all zeros. It returns false
+// if the sample is not usual: nothing has been counted then, and f and extras of
+// it that are in the arena are of no use.
 //
 // Slices have no more room than octets, and a record of a constant length needs
 // no look at its length to go on to the next: both save a good part of the time.
@@ -61,7 +61,6 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 		return false
 	}
 
-	*f = flow.Flow{}
 	p := &d.row[0] // copied word by word, as it was written
 	f.Set[0], f.Set[1] = p.Set[0], p.Set[1]
 	f.Start, f.End, f.Received = p.Received, p.Received, p.Received
@@ -140,9 +139,11 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 			r = r[size:]
 		}
 	}
-	if len(header) < 16 {
-		return false
-	}
+	return len(header) >= 16 && d.close(b, f, header, gateway)
+}
+
+// close enters the sampled header and the gateway's record, if there is one.
+func (d *Decoder) close(b *flow.Batch, f *flow.Flow, header, gateway []byte) bool {
 	h := (*[16]byte)(header)
 	header = header[16:]
 	frame, sampled := binary.BigEndian.Uint32(h[4:]), binary.BigEndian.Uint32(h[12:])
@@ -153,9 +154,15 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 		header = header[:sampled]
 	}
 	if gateway != nil {
-		if path := simplePath(gateway); path != 0 {
-			f.BGPNextHop.SetIPv4(gateway[4:])
-			f.SrcAS, f.DstAS = word(gateway, 12), word(gateway, path)
+		if len(gateway) < 32 {
+			return false
+		}
+		g := (*[32]byte)(gateway)
+		path := uint64(binary.BigEndian.Uint32(g[28:])) * 4
+		// Its next hop is of IPv4 and the way has one segment, as most have.
+		if binary.BigEndian.Uint32(g[:]) == 1 && binary.BigEndian.Uint32(g[20:]) == 1 && path != 0 && path <= uint64(len(gateway)-32) {
+			f.BGPNextHop.SetIPv4(g[4:])
+			f.SrcAS, f.DstAS = binary.BigEndian.Uint32(g[12:]), word(gateway, int(28+path))
 			add(&f.Set, gatewayColumns&low, gatewayColumns>>64)
 		} else if enterGateway(f, gateway) == broken {
 			return false
@@ -163,10 +170,12 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 		off, buf := b.Arena(flow.ExtraHeader + len(gateway))
 		flow.PutExtraHeader(buf, flow.Element{PEN: sflow.PEN, ID: extendedGateway}, uint16(len(gateway)))
 		copy(buf[flow.ExtraHeader:], gateway)
-		var k kept
-		k.off, k.n = f.ExtraAt()
-		k = k.and(off, len(buf))
-		f.SetExtra(k.off, k.n)
+		n := uint32(len(buf))
+		if f.HasExtra() { // an interface
+			at, before := f.ExtraAt()
+			off, n = at, before+n
+		}
+		f.SetExtra(off, n)
 	}
 	said := packet.Ethernet(f, header, d.SFlow.Packet)
 	if said.Bytes != 0 && frame != 0 {
@@ -188,18 +197,4 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 func word(d []byte, i int) uint32 {
 	_ = d[i+3]
 	return uint32(d[i])<<24 | uint32(d[i+1])<<16 | uint32(d[i+2])<<8 | uint32(d[i+3])
-}
-
-// simplePath returns where in a gateway's record the last AS on the way to the
-// destination is, if the next hop is IPv4's and the path has one segment; else 0.
-func simplePath(v []byte) (last int) {
-	if len(v) < 32 {
-		return 0
-	}
-	g := (*[32]byte)(v)
-	n := uint64(binary.BigEndian.Uint32(g[28:]))
-	if binary.BigEndian.Uint32(g[:]) != 1 || binary.BigEndian.Uint32(g[20:]) != 1 || n == 0 || n > uint64(len(v)-32)/4 {
-		return 0
-	}
-	return 28 + 4*int(n)
 }

@@ -56,11 +56,12 @@ func (b *Batch) Full() bool { return len(b.arena) > 1<<31 || len(b.Flows) > 1<<2
 // hold old values.
 func (b *Batch) Arena(n int) (off uint32, buf []byte) {
 	l := len(b.arena)
-	if l+n > cap(b.arena) {
+	if n > cap(b.arena)-l {
 		b.growArena(n)
 	}
-	b.arena = b.arena[:l+n]
-	return uint32(l), b.arena[l : l+n : l+n]
+	all := b.arena[:l+n]
+	b.arena = all
+	return uint32(l), all[l:len(all):len(all)]
 }
 
 //go:noinline
