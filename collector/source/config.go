@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -13,6 +14,11 @@ type Config struct {
 	Buffer  Size `yaml:"buffer"`  // octets that the kernel may hold for a socket (SO_RCVBUF); 0: its default
 	Unknown int  `yaml:"unknown"` // datagrams a second that a listener takes from all exporters together that have not delivered anything decodable yet; 0: no limit
 
+	Connections int           `yaml:"connections"`              // TCP, TLS and DTLS: of a listener, at once
+	PerExporter int           `yaml:"connections_per_exporter"` // of one address
+	Message     time.Duration `yaml:"message_timeout"`          // a message that has begun must be whole after this
+	Silence     time.Duration `yaml:"silence_timeout"`          // a connection on which nothing comes for so long is ended
+
 	Idle  time.Duration `yaml:"-"` // Read comes back after so long without a datagram; 0: 100 ms
 	Known Known         `yaml:"-"` // who has delivered; nil: Unknown is no limit
 	Log   *slog.Logger  `yaml:"-"` // nil: nothing is logged
@@ -21,7 +27,25 @@ type Config struct {
 // Default asks for 8 MiB, about half a second of 10 Gbit/s traffic's flows
 // while a program is busy elsewhere. To decode 20,000 spoofed datagrams costs a
 // few hundredths of a CPU.
-func Default() Config { return Config{Buffer: 8 << 20, Unknown: 20000} }
+func Default() Config {
+	return Config{
+		Buffer: 8 << 20, Unknown: 20000,
+		Connections: 1024, PerExporter: 16, Message: 30 * time.Second, Silence: 30 * time.Minute,
+	}
+}
+
+// complete puts defaults where c has none.
+func (c *Config) complete() {
+	d := Default()
+	c.Connections = cmp.Or(c.Connections, d.Connections)
+	c.PerExporter = cmp.Or(c.PerExporter, d.PerExporter)
+	c.Message = cmp.Or(c.Message, d.Message)
+	c.Silence = cmp.Or(c.Silence, d.Silence)
+	c.Idle = cmp.Or(c.Idle, 100*time.Millisecond)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
 
 // Validate says what is wrong with c.
 func (c Config) Validate() error {
@@ -30,6 +54,14 @@ func (c Config) Validate() error {
 		return fmt.Errorf("buffer is %d: write a size from 0 to 1GiB, as 8MiB", c.Buffer)
 	case c.Unknown < 0 || c.Unknown > 1e9:
 		return fmt.Errorf("unknown is %d: write a number of datagrams a second, or 0 for no limit", c.Unknown)
+	case c.Connections < 0 || c.Connections > 1<<20:
+		return fmt.Errorf("connections is %d: write a number from 1 to %d, or 0 for the default", c.Connections, 1<<20)
+	case c.PerExporter < 0:
+		return fmt.Errorf("connections_per_exporter is %d: write a number above 0, or 0 for the default", c.PerExporter)
+	case c.Message < 0:
+		return fmt.Errorf("message_timeout is %s: write a duration as 30s, or 0s for the default", c.Message)
+	case c.Silence < 0:
+		return fmt.Errorf("silence_timeout is %s: write a duration as 30m, or 0s for the default", c.Silence)
 	}
 	return nil
 }

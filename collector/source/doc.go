@@ -5,8 +5,10 @@
 // an address. On Linux a source takes many datagrams with one system call, and
 // lets them pile up for up to 10 ms before it does; elsewhere, one at a time. A
 // gate before the decoder says who may send, and how much as long as nobody
-// knows him. [OpenFile] opens a capture. All read into datagrams that the caller
-// owns, without allocating any.
+// knows him. IPFIX over TCP, TLS and DTLS comes from connections: bounded in
+// number and memory, each with its own templates, read no faster than they are
+// used. [OpenFile] opens a capture. All read into datagrams that the caller owns,
+// without allocating any; DTLS allocates.
 //
 // A [Capture] is the file underneath, one message at a time. [Replay] sends what
 // captures hold to listeners, if wanted as though it happened now.

@@ -246,8 +246,8 @@ func (l Listen) split() (scheme, hostport string, err error) {
 	if s, rest, ok := strings.Cut(l.Address, "://"); ok {
 		scheme, hostport = s, rest
 	}
-	if !slices.Contains([]string{"udp"}, scheme) {
-		return "", "", fmt.Errorf("listen address %q: %s is not supported: write udp://host:port", l.Address, scheme)
+	if !slices.Contains([]string{"udp", "tcp", "tls", "dtls"}, scheme) {
+		return "", "", fmt.Errorf("listen address %q: %s is not supported: write udp://host:port, tcp://, tls:// or dtls://", l.Address, scheme)
 	}
 	if hostport == "" && l.Socket != "" {
 		return scheme, "", nil

@@ -3,13 +3,11 @@ package source
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"runtime"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/weirflow/weir/shared/decode"
 )
@@ -30,18 +28,28 @@ type Source interface {
 type Listener struct {
 	listen  Listen
 	addr    netip.AddrPort
-	readers []reader
+	sources []Source
+	readers []reader // over UDP
+	streams *streams // else
 }
 
 // Stats counts what came to a listener. Nothing is in two of its counts.
 type Stats struct {
-	Datagrams  uint64 // handed on, to be decoded
+	Datagrams  uint64 // handed on, to be decoded; of a connection, messages
 	Octets     uint64 // of those
-	Denied     uint64 // from exporters that may not send here
+	Denied     uint64 // datagrams or connections of exporters that may not send here
 	Refused    uint64 // of another protocol than the listener's
 	OverBudget uint64 // from exporters that nobody knows, above Config.Unknown
 	Truncated  uint64 // longer than a datagram can be
 	Dropped    uint64 // by the kernel, because the receive buffer was full
+
+	Connections int    // at this moment
+	Accepted    uint64 // connections
+	TooMany     uint64 // connections that were refused or ended because there were too many
+	Handshakes  uint64 // of TLS and DTLS that failed
+	Malformed   uint64 // connections ended because what came was no IPFIX message
+	Late        uint64 // connections ended because a message took too long
+	Silent      uint64 // connections ended because nothing came any more
 }
 
 // Open opens what l says.
@@ -52,14 +60,13 @@ func Open(l Listen, cfg Config) (*Listener, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", l.Address, err)
 	}
-	if cfg.Idle <= 0 {
-		cfg.Idle = 100 * time.Millisecond
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.complete()
 	x := &Listener{listen: l}
-	if err := x.openUDP(&cfg); err != nil {
+	open := x.openStreams
+	if l.Scheme() == "udp" {
+		open = x.openUDP
+	}
+	if err := open(&cfg); err != nil {
 		x.Close()
 		return nil, err
 	}
@@ -100,6 +107,7 @@ func (x *Listener) openUDP(cfg *Config) error {
 			r.socket().member = member{group: g, index: i}
 		}
 		x.readers = append(x.readers, r)
+		x.sources = append(x.sources, r)
 	}
 	x.addr = x.readers[0].socket().addr
 	return nil
@@ -115,13 +123,9 @@ func bind(hostport string, n int) (conns []*net.UDPConn, err error) {
 			}
 		}
 	}()
-	network := "udp"
-	if strings.HasPrefix(hostport, "0.0.0.0:") {
-		network = "udp4"
-	}
 	lc := net.ListenConfig{}
 	for range n {
-		pc, err := lc.ListenPacket(context.Background(), network, hostport)
+		pc, err := lc.ListenPacket(context.Background(), family("udp", hostport), hostport)
 		if err != nil {
 			return conns, explain("udp", hostport, err)
 		}
@@ -139,6 +143,15 @@ func bind(hostport string, n int) (conns []*net.UDPConn, err error) {
 	return conns, nil
 }
 
+// family returns the network for an address: net takes 0.0.0.0 for all, IPv6
+// too.
+func family(network, hostport string) string {
+	if strings.HasPrefix(hostport, "0.0.0.0:") {
+		return network + "4"
+	}
+	return network
+}
+
 // A rawConn is a syscall.Conn that is not bound yet.
 type rawConn struct{ c syscall.RawConn }
 
@@ -152,13 +165,7 @@ func (x *Listener) Listen() Listen { return x.listen }
 func (x *Listener) Addr() netip.AddrPort { return x.addr }
 
 // Sources returns the sources. Each is to be read, by a goroutine of its own.
-func (x *Listener) Sources() []Source {
-	all := make([]Source, len(x.readers))
-	for i, r := range x.readers {
-		all[i] = r
-	}
-	return all
-}
+func (x *Listener) Sources() []Source { return x.sources }
 
 // Stats returns what has come so far. Any goroutine may call it, also after
 // Close.
@@ -167,13 +174,16 @@ func (x *Listener) Stats() (s Stats) {
 		r.socket().addTo(&s)
 		s.Dropped += r.Drops()
 	}
+	if x.streams != nil {
+		x.streams.addTo(&s)
+	}
 	return s
 }
 
 // Close closes all sources.
 func (x *Listener) Close() (err error) {
-	for _, r := range x.readers {
-		if e := r.Close(); err == nil {
+	for _, s := range x.sources {
+		if e := s.Close(); err == nil {
 			err = e
 		}
 	}

@@ -79,7 +79,7 @@ func openPortable(t testing.TB, l Listen, cfg Config) *Listener {
 	}
 	p := newPortable(conns[0], &gates(1, &l, &cfg)[0], max(cfg.Idle, time.Millisecond))
 	t.Cleanup(func() { p.Close() })
-	return &Listener{listen: l, addr: p.addr, readers: []reader{p}}
+	return &Listener{listen: l, addr: p.addr, readers: []reader{p}, sources: []Source{p}}
 }
 
 // eachReader runs f with the system's reader and the portable one.

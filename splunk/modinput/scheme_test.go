@@ -129,7 +129,7 @@ func TestParse(t *testing.T) {
 	f("", "")
 	f("index=net interval=0 host=$decideOnStartup python.version=python3 disabled=0", "")
 	f("listeners=127.0.0.1:9995,udp://:2055 format=json buffer=1MiB queue=10", "")
-	f("listeners=tcp://:2055", "tcp is not supported")
+	f("listeners=sctp://:2055", "sctp is not supported")
 	f("listeners=2055", `"2055"`)
 	f("listeners=,", "at least one")
 	f("listeners=:2055,:2055", "twice")
