@@ -686,6 +686,10 @@ var vxlan = join(frameTCP[:12], be(0x8100, 2), be(5, 2), be(0x8100, 2), be(6, 2)
 
 func TestSFlowAgainstSlow(t *testing.T) {
 	options := []SFlow{{}, {}, {Packet: packet.Options{Inner: true}}, {KeepHeaders: true}}
+	for n := range 13 { // gateways that end somewhere
+		gateway := u32(1, 1, 10, 20, 30, 1, 2, 1, 99, 0, 0, 0, 0)[:4*n]
+		sameAsSlowSFlow(t, Datagram{From: flowtest.From, Time: at, Data: sflowOf(compactOf(1, 2, headerTCP, tagged(1003, gateway)))}, SFlow{})
+	}
 	rnd := rand.New(rand.NewPCG(5, 5))
 	for i := range 20_000 {
 		data := randomSFlow(rnd)
