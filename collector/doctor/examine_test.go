@@ -61,7 +61,9 @@ func TestExamine(t *testing.T) {
 	f(func(p *Patient) { p.Now += 201 * second }, "")
 	f(func(p *Patient) { p.Now += 30 * 60 * second }, "silent warning", "for 30 min")
 
-	f(func(p *Patient) { p.Early, p.Templates, p.Options, p.Decoded, p.Announced, p.Looked = 500, 0, 0, 0, 0, 0 },
+	f(func(p *Patient) {
+		p.Early, p.Templates, p.Options, p.Decoded, p.Announced, p.Looked = 500, 0, 0, 0, 0, 0
+	},
 		"no-template error", "500 octets")
 	f(func(p *Patient) { p.Early, p.Recovered, p.Undecoded = 500, 200, 100 }, "undecoded error, data-first note", "100 octets were given up", "200 octets of data came before")
 	f(func(p *Patient) { p.Early, p.Recovered = 500, 200 }, "waiting warning, data-first note", "300 octets wait")
