@@ -117,6 +117,10 @@ func (b *Batch) DropExtra(f *Flow, at int) {
 	binary.BigEndian.PutUint16(d[4:], padding)
 }
 
+// DropLast removes from the extras of f the one that NextExtra has returned last
+// with c, whose value has n octets. Other flows that share it lose it too.
+func (b *Batch) DropLast(f *Flow, c *Cursor, n int) { b.DropExtra(f, int(c.at)-n-ExtraHeader) }
+
 // JoinExtra adds to the extras of f those of g, which belongs to a batch of its
 // own. One whose element f has already is counted behind it.
 func (b *Batch) JoinExtra(f *Flow, from *Batch, g *Flow) {
