@@ -112,6 +112,7 @@ func TestArrowsPointDown(t *testing.T) {
 		}, "shared imports the standard library and golang.org/x/sys, no more"},
 		{"collector/source", func(p string) bool { return ours(p) && !within(p, "shared", "collector/source") }, "a source knows shared"},
 		{"collector/pipeline", func(p string) bool { return ours(p) && !within(p, "shared", "collector/pipeline") }, "the pipeline knows shared"},
+		{"collector/enrich", func(p string) bool { return ours(p) && !within(p, "shared", "collector/enrich") }, "enrichment knows shared"},
 		{"collector/config", func(p string) bool {
 			return ours(p) && !within(p, "shared", "collector/config", "collector/source", "collector/pipeline", "collector/enrich")
 		}, "the configuration knows the components"},

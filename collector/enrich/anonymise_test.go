@@ -1,0 +1,89 @@
+package enrich
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+func TestAnonymise(t *testing.T) {
+	const hostile = "198.51.100.9"
+	record := func() (*flow.Batch, *flow.Flow) {
+		var b flow.Batch
+		f := add(&b, flow.Flow{
+			Exporter: exporter, SrcAddr: addr("10.1.2.3"), DstAddr: addr("2001:db8:1:2:3::4"), NATSrcAddr: addr("192.0.2.77"),
+			NextHop: addr(hostile), SrcMAC: 1, DstMAC: 2, User: b.Strings.Intern([]byte("me")),
+		}, flow.FieldSrcAddr, flow.FieldDstAddr, flow.FieldNATSrcAddr, flow.FieldNextHop, flow.FieldSrcMAC, flow.FieldDstMAC, flow.FieldUser)
+		return &b, f
+	}
+	f := func(anonymise, want string) {
+		t.Helper()
+		s := stage(t, parse(t, "home: [10.0.0.0/8]\nnetworks: [{prefix: 10.1.2.3, name: one}]\nanonymise: "+anonymise), nil)
+		b, f := record()
+		s.Apply(b)
+		got := fmt.Sprint(f.SrcAddr, f.DstAddr, f.NATSrcAddr, f.NATDstAddr, f.NextHop, f.SrcMAC, f.DstMAC, f.User != 0, f.Set.Has(flow.FieldUser), f.Set.Has(flow.FieldSrcMAC))
+		if got = strings.ReplaceAll(got, hostile, "hop"); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", anonymise, got, want)
+		}
+		if string(b.Strings.Get(flow.Str(f.SrcNet))) != "one" {
+			t.Error("names come after the address is hidden")
+		}
+		if f.Exporter != exporter {
+			t.Errorf("exporter is %s", f.Exporter)
+		}
+	}
+	key := hex.EncodeToString(sampleKey)
+	f("{mode: none}", "10.1.2.3 2001:db8:1:2:3::4 192.0.2.77 :: hop 1 2 true true true")
+	f("{mode: truncate}", "10.1.2.0 2001:db8:1:: 192.0.2.0 :: hop 1 2 true true true")
+	f("{mode: truncate, ipv4: 8, ipv6: 32, columns: [src]}", "10.0.0.0 2001:db8:1:2:3::4 192.0.2.77 :: hop 1 2 true true true")
+	f("{mode: truncate, columns: [dst, next_hop, mac, user]}", "10.1.2.3 2001:db8:1:: 192.0.2.77 :: 198.51.100.0 0 0 false false false")
+	f("{mode: truncate, home_only: true}", "10.1.2.0 2001:db8:1:2:3::4 192.0.2.77 :: hop 1 2 true true true")
+	src, dst := addr("10.1.2.3"), addr("2001:db8:1:2:3::4")
+	v := sampleVeil(t)
+	v.hide(&src)
+	v.hide(&dst)
+	f("{mode: cryptopan, columns: [src, dst], key: "+key+"}", fmt.Sprint(src, dst)+" 192.0.2.77 :: hop 1 2 true true true")
+	f("{mode: cryptopan, columns: [src], key_file: "+file(t, "key", strings.ToUpper(key)+"\n")+"}", fmt.Sprint(src)+" 2001:db8:1:2:3::4 192.0.2.77 :: hop 1 2 true true true")
+}
+
+// No address hides in what has no column.
+func TestAnonymiseExtras(t *testing.T) {
+	s := stage(t, parse(t, "anonymise: {mode: truncate}"), nil)
+	var b flow.Batch
+	f := add(&b, flow.Flow{Exporter: exporter})
+	var row []byte
+	for _, e := range []struct {
+		e flow.Element
+		v string
+	}{
+		{flow.Element{ID: 8, Ord: 1}, "\x0a\x01\x02\x03"},        // sourceIPv4Address, a second one
+		{flow.Element{ID: 3}, "\x00\x07"},                        // deltaFlowCount
+		{flow.Element{ID: 315}, "frame"},                         // dataLinkFrameSection
+		{flow.Element{ID: 291}, "list"},                          // basicList
+		{flow.Element{ID: 82}, "eth0"},                           // interfaceName
+		{flow.Element{PEN: 64999, ID: 1}, "\x0a\x01\x02\x03..."}, // nobody knows
+		{flow.Element{ID: 131}, "0123456789abcdef"},              // exporterIPv6Address
+	} {
+		head := make([]byte, flow.ExtraHeader)
+		flow.PutExtraHeader(head, e.e, uint16(len(e.v)))
+		row = append(append(row, head...), e.v...)
+	}
+	off, buf := b.Arena(len(row))
+	copy(buf, row)
+	f.SetExtra(off, uint32(len(row)))
+	twin := add(&b, flow.Flow{Exporter: exporter}) // the other half of a record shares them
+	twin.SetExtra(off, uint32(len(row)))
+	s.Apply(&b)
+	for _, f := range []*flow.Flow{&b.Flows[0], twin} {
+		var left []string
+		for e, v := range b.Extra(f) {
+			left = append(left, fmt.Sprintf("%d/%d=%q", e.PEN, e.ID, v))
+		}
+		if got := strings.Join(left, " "); got != `0/3="\x00\a" 0/82="eth0"` {
+			t.Errorf("left: %s", got)
+		}
+	}
+}
