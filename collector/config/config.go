@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weirflow/weir/collector/enrich"
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/template"
@@ -14,6 +15,7 @@ type Config struct {
 	Listen   source.Listens  `yaml:"listen"`   // addresses, as ":2055" or "udp://127.0.0.1:2055?protocol=sflow", or maps
 	Source   source.Config   `yaml:"source"`   //
 	Pipeline pipeline.Config `yaml:"pipeline"` //
+	Enrich   enrich.Config   `yaml:"enrich"`   // names, countries, directions; overrides; anonymisation
 	Limits   template.Limits `yaml:"limits"`   // what exporters can make us hold
 	Data     string          `yaml:"data"`     // directory of what survives a restart; "": nothing does
 	Elements []string        `yaml:"elements"` // CSV files of your own information elements, as 9-cisco.csv
@@ -26,6 +28,7 @@ func Default() Config {
 		Listen:   source.Listens{{Address: ":2055"}, {Address: ":4739"}, {Address: ":6343"}},
 		Source:   source.Default(),
 		Pipeline: pipeline.Default(),
+		Enrich:   enrich.Default(),
 		Limits:   template.DefaultLimits(),
 	}
 }
@@ -40,6 +43,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Pipeline.Validate(); err != nil {
 		return fmt.Errorf("pipeline: %w", err)
+	}
+	if err := c.Enrich.Validate(); err != nil {
+		return fmt.Errorf("enrich: %w", err)
 	}
 	for _, l := range []struct {
 		name  string

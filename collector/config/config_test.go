@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/collector/enrich"
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/flowtest"
 )
 
 func write(t *testing.T, text string) string {
@@ -73,6 +75,9 @@ func TestLoadErrors(t *testing.T) {
 	f("pipeline:\n  flush: soon", "line 2", "soon")
 	f("pipeline:\n  overflow: drop", `overflow is "drop": write drop-oldest, block or spill`)
 	f("pipeline:\n  batch: 0", "pipeline: batch is 0: write a number")
+	f("enrich:\n  polls: 5s", `line 2: unknown key "polls": did you mean "poll"?`)
+	f("enrich:\n  exporters:\n  - {addres: 192.0.2.1}", `line 3: unknown key "addres": the keys are address, name`)
+	f("enrich:\n  networks:\n  - {name: x}", "enrich: line 3: a network has no prefix")
 	f("limits:\n  templates: -1", "limits: templates is -1: write a number")
 	f("limits:\n  octets: -1", "limits: octets is -1: write a number")
 	f("limits:\n  template_timeout: 5s", "limits: template_timeout is 5s: write a duration of 1m or more")
@@ -179,6 +184,58 @@ func TestStart(t *testing.T) {
 		t.Errorf("sink closed: %t; %+v", sink.closed, s)
 	}
 }
+
+// What exporters tell of themselves is in the flows that come out.
+func TestStartEnriches(t *testing.T) {
+	c := Default()
+	c.Listen = source.Listens{{Address: "127.0.0.1:0"}}
+	c.Pipeline.Flush = 5 * time.Millisecond
+	var loopback enrich.Prefix
+	if err := loopback.UnmarshalText([]byte("127.0.0.0/8")); err != nil {
+		t.Fatal(err)
+	}
+	c.Enrich.Exporters = []enrich.Exporter{{Address: loopback, Name: "here"}}
+	got := make(chan string, 1)
+	r, err := c.Start(namesSink(got), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Stop(context.Background())
+	conn, err := net.Dial("udp", r.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fields := []flowtest.Field{flowtest.F(0, 10, 4)}
+	options := []flowtest.Field{flowtest.F(0, 10, 4), flowtest.F(0, 82, 4)}
+	if _, err := conn.Write(flowtest.Packet(10, 7, flowtest.Template(10, 300, fields), flowtest.Set(300, []byte{0, 0, 0, 3}),
+		flowtest.OptionsTemplate(10, 301, 1, options), flowtest.Set(301, []byte("\x00\x00\x00\x03eth3")))); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case s := <-got:
+		if s != "here eth3" {
+			t.Errorf("got %q, want here eth3", s)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("nothing came")
+	}
+	if n := r.Enrich().Stats().Flows; n != 1 {
+		t.Errorf("%d flows counted", n)
+	}
+}
+
+// namesSink tells the names of the exporter and the interface of each flow.
+type namesSink chan string
+
+func (s namesSink) Write(_ context.Context, b *flow.Batch) error {
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		s <- string(b.Strings.Get(flow.Str(f.ExporterName))) + " " + string(b.Strings.Get(flow.Str(f.InIfName)))
+	}
+	return nil
+}
+func (s namesSink) Close() error { return nil }
 
 // A listener that can't be opened leaves none open.
 func TestStartFails(t *testing.T) {

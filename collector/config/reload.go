@@ -13,7 +13,7 @@ import (
 // they have read is handed on, new ones are opened, and the others go on
 // untouched. It returns a line for each change, also for what takes effect with
 // a restart only. A listener that can't be opened is an error; the rest is as c
-// says then.
+// says then, and tables are read again.
 func (r *Running) Reload(c Config) (changes []string, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -26,6 +26,12 @@ func (r *Running) Reload(c Config) (changes []string, err error) {
 		}
 	}
 	changes = r.reloadListeners(c, &err)
+	if e := r.enrich.Configure(c.Enrich); e != nil {
+		err = errors.Join(err, fmt.Errorf("enrich: %w", e))
+	} else if !reflect.DeepEqual(r.cfg.Enrich, c.Enrich) {
+		r.cfg.Enrich = c.Enrich
+		changes = append(changes, "enrich has changed")
+	}
 	for _, x := range []struct {
 		name     string
 		now, new any

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/collector/enrich"
 	"github.com/weirflow/weir/shared/flowtest"
 )
 
@@ -101,5 +102,30 @@ func TestReload(t *testing.T) {
 	arrived()
 	if changes, err := r.Reload(Config{}); err == nil {
 		t.Errorf("an empty configuration was taken: %v", changes)
+	}
+}
+
+// A reload brings other tables; where they are wrong, the old ones stay.
+func TestReloadTables(t *testing.T) {
+	c := Default()
+	c.Listen = listens(t, "127.0.0.1:0")
+	r, err := c.Start(&counter{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Stop(t.Context())
+	edge := netip.MustParseAddr("192.0.2.1")
+	if r.Enrich().Named(edge) {
+		t.Error("it has a name already")
+	}
+	c.Enrich.Exporters = []enrich.Exporter{{Address: enrich.Prefix{Prefix: netip.PrefixFrom(edge, 32)}, Name: "edge"}}
+	changes, err := r.Reload(c)
+	if err != nil || !slices.Equal(changes, []string{"enrich has changed"}) || !r.Enrich().Named(edge) {
+		t.Errorf("changes %q, error %v, named %t", changes, err, r.Enrich().Named(edge))
+	}
+	c.Enrich.Exporters, c.Enrich.Files.Networks = nil, []string{"/no/such/file.csv"}
+	changes, err = r.Reload(c)
+	if err == nil || !strings.Contains(err.Error(), "enrich: ") || len(changes) > 0 || !r.Enrich().Named(edge) {
+		t.Errorf("changes %q, error %v, named %t", changes, err, r.Enrich().Named(edge))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirflow/weir/collector/enrich"
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/template"
@@ -20,6 +21,7 @@ type Running struct {
 	cfg       Config
 	log       *slog.Logger
 	pipe      *pipeline.Pipeline
+	enrich    *enrich.Stage
 	store     *template.Store
 	mu        sync.Mutex // guards listeners and cfg
 	listeners []*source.Listener
@@ -34,9 +36,9 @@ type Options struct {
 	Outputs []pipeline.Output
 	Taps    []pipeline.Tap
 	Stages  []pipeline.Stage
-	Log     *slog.Logger // nil: nothing is logged
-	Named   func(netip.Addr) bool
-	Stay    bool // Reload may leave it without a listener or a sink
+	Log     *slog.Logger          // nil: nothing is logged
+	Named   func(netip.Addr) bool // nil: who has a name in Config.Enrich
+	Stay    bool                  // Reload may leave it without a listener or a sink
 }
 
 // Start is StartWith for a host: one sink, and perhaps stages.
@@ -84,8 +86,15 @@ func (c Config) StartWith(o Options) (*Running, error) {
 		r.listeners = append(r.listeners, x)
 	}
 	var err error
+	if r.enrich, err = enrich.New(c.Enrich, enrich.Deps{Names: r.store, Log: o.Log}); err != nil {
+		r.closeListeners()
+		return nil, fmt.Errorf("enrich: %w", err)
+	}
+	if o.Named == nil {
+		o.Named = r.enrich.Named
+	}
 	r.pipe, err = pipeline.New(c.Pipeline, pipeline.Deps{
-		Store: r.store, Sources: sources, Taps: o.Taps, Stages: o.Stages, Sink: o.Sink, Outputs: o.Outputs,
+		Store: r.store, Sources: sources, Taps: o.Taps, Stages: append([]pipeline.Stage{r.enrich}, o.Stages...), Sink: o.Sink, Outputs: o.Outputs,
 		Log: o.Log, Named: o.Named, Stay: o.Stay,
 	})
 	if err != nil {
@@ -100,19 +109,20 @@ func (c Config) StartWith(o Options) (*Running, error) {
 // come, which is when there is a pipeline.
 func (r *Running) Known(a netip.Addr) bool { return r.pipe.Known(a) }
 
-// start lets the pipeline go, and the snapshots beside it.
+// start lets the pipeline go, and beside it the snapshots and the eye on tables.
 func (r *Running) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	var saving sync.WaitGroup
+	var beside sync.WaitGroup
+	beside.Go(func() { r.enrich.Run(ctx) })
 	if r.cfg.Data != "" {
-		saving.Go(func() {
+		beside.Go(func() {
 			keepSaving(ctx, r.cfg.Data, r.store, func() uint64 { return r.pipe.Stats().Templates }, r.log)
 		})
 	}
 	go func() {
 		defer close(r.done)
-		defer saving.Wait()
+		defer beside.Wait()
 		defer cancel()
 		r.err = r.pipe.Run(ctx)
 	}()
@@ -155,6 +165,9 @@ func (r *Running) Pipeline() *pipeline.Pipeline { return r.pipe }
 
 // Stats returns what has happened so far.
 func (r *Running) Stats() pipeline.Stats { return r.pipe.Stats() }
+
+// Enrich returns the stage that fills columns, the first of all.
+func (r *Running) Enrich() *enrich.Stage { return r.enrich }
 
 // Store returns what is known of the exporters.
 func (r *Running) Store() *template.Store { return r.store }
