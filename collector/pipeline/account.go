@@ -166,7 +166,7 @@ func (a *Account) note(t *tally, after *decode.Stats) (first bool) {
 	for i := range looked {
 		x.flow(&looked[i], t.head.Export)
 	}
-	if t.head.HasSequence {
+	if t.head.HasSequence && a.From.IsValid() { // the others' numbers are of many
 		a.seq.note(&t.head, t.arrival)
 	}
 	return first

@@ -79,7 +79,6 @@ type Pipeline struct {
 	workers      []*worker
 	past         decode.Stats // of workers that have ended
 	filtered     uint64       // flows
-	slots        int          // outputs that there were at once
 	sourceErrors uint64
 	panics       uint64
 
