@@ -3,10 +3,12 @@ package enrich
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/template"
 )
 
 func TestAnonymise(t *testing.T) {
@@ -86,4 +88,26 @@ func TestAnonymiseExtras(t *testing.T) {
 			t.Errorf("left: %s", got)
 		}
 	}
+}
+
+type broken struct{}
+
+func (broken) Names(netip.Addr, uint8, uint32) template.Names { panic("broken") }
+
+// Where something goes wrong, no address gets out.
+func TestAnonymisePanic(t *testing.T) {
+	f := func(mode string, want int) {
+		t.Helper()
+		s := stage(t, parse(t, "anonymise: {mode: "+mode+"}"), broken{})
+		var b flow.Batch
+		add(&b, flow.Flow{Exporter: exporter, SrcAddr: addr("10.1.2.3")}, flow.FieldSrcAddr)
+		defer func() {
+			if recover() == nil || len(b.Flows) != want {
+				t.Errorf("%s: %d flows are left, want %d and a panic", mode, len(b.Flows), want)
+			}
+		}()
+		s.Apply(&b)
+	}
+	f("none", 1)
+	f("truncate", 0)
 }

@@ -84,8 +84,15 @@ func (s *Stage) done(w *worker) {
 	s.idle = append(s.idle, w)
 }
 
-// Apply fills the columns of b's flows.
+// Apply fills the columns of b's flows. Should it panic where addresses are to be
+// hidden, no flow is left in b: the pipeline hands on what is there.
 func (s *Stage) Apply(b *flow.Batch) {
+	finished := false
+	defer func() {
+		if !finished && s.tables.Load().hide != 0 {
+			b.Flows = b.Flows[:0]
+		}
+	}()
 	s.speeds.learn(b.Counters)
 	if len(b.Options) > 0 {
 		s.said.Add(1)
@@ -108,6 +115,7 @@ func (s *Stage) Apply(b *flow.Batch) {
 		}
 	}
 	s.done(w)
+	finished = true
 }
 
 // begin makes w ready for a batch.
