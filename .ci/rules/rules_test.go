@@ -117,6 +117,9 @@ func TestArrowsPointDown(t *testing.T) {
 			return ours(p) && !within(p, "shared", "collector/config", "collector/source", "collector/pipeline", "collector/enrich")
 		}, "the configuration knows the components"},
 		{"collector/doctor", func(p string) bool { return ours(p) && !within(p, "shared", "collector/pipeline", "collector/doctor") }, "the doctor knows the ledger"},
+		{"collector/api", func(p string) bool {
+			return ours(p) && !within(p, "shared", "collector/source", "collector/pipeline", "collector/enrich", "collector/config", "collector/doctor", "collector/api")
+		}, "the API knows what it shows"},
 		{"plugins", func(p string) bool { return ours(p) && !within(p, "shared", "plugins") }, "plugins know shared"},
 	}
 	hosts := []string{"fluentbit", "grafana", "splunk"}

@@ -1,0 +1,279 @@
+package api
+
+import (
+	"cmp"
+	"math"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/weirflow/weir/collector/doctor"
+	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
+	"github.com/weirflow/weir/shared/template"
+)
+
+func (s *Server) exporters(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, s.look(netip.Addr{}))
+}
+
+func (s *Server) exporter(w http.ResponseWriter, r *http.Request) {
+	text := r.PathValue("address")
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		problem(w, http.StatusBadRequest, "%q is no address", text)
+		return
+	}
+	all := s.look(a.Unmap()).Exporters
+	if len(all) == 0 {
+		problem(w, http.StatusNotFound, "nothing has come from exporter %s: see /api/v1/exporters", a)
+		return
+	}
+	answer(w, http.StatusOK, all[0])
+}
+
+// look returns all exporters, or only one, that with its templates.
+func (s *Server) look(only netip.Addr) Exporters {
+	out := Exporters{Exporters: []Exporter{}}
+	sessions := s.sessions()
+	now := s.deps.Now().UnixNano()
+	dropped := s.kernelDropped()
+	for _, l := range s.deps.Pipeline.Ledgers() {
+		a := l.Exporter.Unmap()
+		switch {
+		case !a.IsValid():
+			if others := ledgerView(&l); !only.IsValid() {
+				out.Others = &others
+			}
+			continue
+		case only.IsValid() && a != only:
+			continue
+		}
+		n := len(out.Exporters)
+		if n == 0 || out.Exporters[n-1].Address != a { // ledgers come by exporter
+			out.Exporters = append(out.Exporters, Exporter{Address: a, Name: s.deps.Known(a).Name, State: Silent})
+			n++
+		}
+		e := &out.Exporters[n-1]
+		d := s.domain(&l, sessions.of(&l.Key), now, dropped, only.IsValid())
+		if order(d.State) < order(e.State) {
+			e.State = d.State
+		}
+		if d.LastSeen.After(e.LastSeen) {
+			e.LastSeen = d.LastSeen
+		}
+		e.Domains = append(e.Domains, d)
+	}
+	return out
+}
+
+func order(s State) int { return slices.Index([]State{Up, Unreadable, Silent}, s) }
+
+// kernelDropped is how many datagrams the kernel has dropped at all listeners.
+func (s *Server) kernelDropped() (n uint64) {
+	for _, l := range s.deps.Listeners() {
+		n += l.Dropped
+	}
+	return n
+}
+
+// domain shows a ledger, with what its sessions have announced.
+func (s *Server) domain(l *pipeline.Ledger, sessions []*template.Session, now int64, dropped uint64, whole bool) Domain {
+	d := Domain{
+		Source: l.From, Domain: l.Domain, Protocol: protocol(l.Version), Transport: l.Over.String(),
+		State: state(l, now), FirstSeen: at(l.First), LastSeen: at(l.Last), LastDecoded: maybe(l.Decoded),
+		ClockSkew: seconds(l.Skew), Ledger: ledgerView(l),
+		Templates: Templates{Changes: l.Traits.Templates, Redefined: l.Redefined, LastAnnounced: maybe(l.Announced), Refresh: seconds(l.Refresh)},
+		Samplers:  []Sampler{},
+	}
+	var enterprises []uint32
+	for _, x := range sessions {
+		x.Announced(func(domain uint32, t *template.Template, last int64) {
+			if domain != l.Domain {
+				return
+			}
+			if t.Options {
+				d.Templates.Options++
+			} else {
+				d.Templates.Known++
+			}
+			for _, f := range t.Fields {
+				if f.PEN != 0 && !slices.Contains(enterprises, f.PEN) {
+					enterprises = append(enterprises, f.PEN)
+				}
+			}
+			if whole {
+				d.Templates.Announced = append(d.Templates.Announced, templateView(t, last))
+			}
+		})
+		names := x.Names(l.Domain)
+		x.EachRate(func(domain uint32, of template.RateOf, id uint64, rate uint32) {
+			if domain == l.Domain {
+				d.Samplers = append(d.Samplers, sampler(names, of, id, rate))
+			}
+		})
+	}
+	slices.SortFunc(d.Templates.Announced, func(a, b Template) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(d.Samplers, func(a, b Sampler) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.ID, b.ID)) })
+	d.Platform = doctor.Platform(enterprises, l.Inclusive)
+	p := doctor.Patient{
+		Ledger: *l, Now: now, Templates: d.Templates.Known, Options: d.Templates.Options,
+		RateSet: s.deps.Known(l.Exporter).RateSet, Platform: d.Platform, Dropped: dropped,
+	}
+	p.Outputs = slices.DeleteFunc(slices.Clone(p.Outputs), func(o pipeline.OutputLedger) bool { return o.Name == TailOutput })
+	if d.Advice = doctor.Examine(&p); d.Advice == nil {
+		d.Advice = []doctor.Finding{}
+	}
+	return d
+}
+
+func templateView(t *template.Template, last int64) Template {
+	out := Template{ID: t.ID, Options: t.Options, Scopes: t.Scopes, Announced: at(last), Fields: []Field{}}
+	for _, f := range t.Fields {
+		out.Fields = append(out.Fields, Field{string(ie.AppendName(nil, f.PEN, f.ID)), f.PEN, f.ID, f.Len})
+	}
+	return out
+}
+
+func sampler(names template.Names, of template.RateOf, id uint64, rate uint32) Sampler {
+	switch of {
+	case template.OfSampler:
+		return Sampler{"sampler", id, names.Sampler(id).Name, rate}
+	case template.OfInterface:
+		name := ""
+		if id <= math.MaxUint32 {
+			name = names.Interface(uint32(id)).Name
+		}
+		return Sampler{"interface", id, name, rate}
+	}
+	return Sampler{Of: "domain", Rate: rate}
+}
+
+// sessions are those of the template store, by address.
+type sessions map[netip.Addr][]*template.Session
+
+func (s *Server) sessions() sessions {
+	all := sessions{}
+	for _, x := range s.deps.Sessions() {
+		a := x.From.Addr().Unmap()
+		all[a] = append(all[a], x)
+	}
+	return all
+}
+
+// of returns the sessions that speak for k: its own or, as templates may come
+// from another port than data, those of its address.
+func (s sessions) of(k *pipeline.Key) (out []*template.Session) {
+	for _, x := range s[k.From.Addr().Unmap()] {
+		if x.Version != k.Version || x.Over != k.Over {
+			continue
+		}
+		if x.From == k.From {
+			return []*template.Session{x}
+		}
+		if !k.Over.Connected() {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func ledgerView(l *pipeline.Ledger) Ledger {
+	v := Ledger{
+		Traffic: Traffic{l.Datagrams, l.Octets, l.Flows, l.Options, l.Counters},
+		Transit: Transit{unit(l.Version), l.Inclusive, l.Transit},
+		Inside: Inside{
+			Records: l.Records, Held: l.Held, Filtered: l.Filtered,
+			Waiting: l.Early - min(l.Early, l.Recovered+l.Undecoded), Undecoded: l.Undecoded, Outputs: []Output{},
+		},
+		Faults: faults(&l.Faults),
+	}
+	for _, o := range l.Outputs {
+		if o.Name != TailOutput {
+			v.Inside.Outputs = append(v.Inside.Outputs, Output{o.Name, o.Skipped, o.Queued, o.Written, o.Dropped, o.Failed})
+		}
+	}
+	return v
+}
+
+func faults(counts *[decode.NumFaults]uint64) map[string]uint64 {
+	all := map[string]uint64{}
+	for f, n := range counts {
+		if n > 0 {
+			all[decode.Fault(f).Label()] = n
+		}
+	}
+	return all
+}
+
+func state(l *pipeline.Ledger, now int64) State {
+	switch {
+	case now-l.Last > int64(doctor.Silent):
+		return Silent
+	case l.Decoded == 0:
+		return Unreadable
+	}
+	return Up
+}
+
+// protocol names a Flow's Version.
+func protocol(version uint8) string {
+	switch version {
+	case 10:
+		return "ipfix"
+	case flow.SFlow5:
+		return "sflow5"
+	}
+	return "netflow" + string(rune('0'+version%10))
+}
+
+// noUnit is that of NetFlow v1, which has no sequence numbers.
+const noUnit = "none"
+
+// unit is what a protocol's sequence numbers count.
+func unit(version uint8) string {
+	switch version {
+	case 0, 1:
+		return noUnit
+	case 9:
+		return "export packets"
+	case 10:
+		return "data records"
+	case flow.SFlow5:
+		return "datagrams"
+	}
+	return "flows"
+}
+
+func at(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+func maybe(ns int64) *time.Time {
+	if ns == 0 {
+		return nil
+	}
+	t := at(ns)
+	return &t
+}
+
+func seconds(ns int64) float64 { return float64(ns) / 1e9 }
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	x := s.deps.Pipeline.Stats()
+	out := Status{
+		Version: s.deps.Version, Started: s.started.UTC(), Listeners: []ListenerStatus{},
+		Traffic: Traffic{x.Datagrams, x.Octets, x.Flows, x.Options, x.Counters}, Filtered: x.Filtered,
+		Outputs: []pipeline.OutputStats{}, Faults: faults(&x.Faults), Errors: Errors{x.SourceErrors, x.SinkErrors, x.Panics},
+	}
+	for _, l := range s.deps.Listeners() {
+		out.Listeners = append(out.Listeners, listenerStatus(l.Address, &l.Stats))
+	}
+	for _, o := range x.Outputs {
+		if o.Name != TailOutput {
+			out.Outputs = append(out.Outputs, o)
+		}
+	}
+	answer(w, http.StatusOK, out)
+}

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/weirflow/weir/collector/doctor"
+	"github.com/weirflow/weir/shared/decode"
+)
+
+// metric describes one.
+func metric(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("weir_"+name, help, labels, nil)
+}
+
+// The metrics. Those of exporters are of all domains of the same number and
+// protocol at an address.
+var (
+	mInfo      = metric("build_info", "1, by the version of weir.", "version")
+	mDatagrams = metric("datagrams_total", "Datagrams that were decoded.")
+	mOctets    = metric("datagram_octets_total", "Octets of these datagrams.")
+	mRecords   = metric("records_total", "Data records, of flows and options, and counter samples.")
+	mFlows     = metric("flows_total", "Flows; a record that tells of both directions makes two.")
+	mOptions   = metric("options_total", "Records of options.")
+	mCounters  = metric("counter_samples_total", "Counter samples of sFlow.")
+	mTemplates = metric("templates_total", "Templates that were new or changed.")
+	mReplaced  = metric("replaced_times_total", "Records whose time was impossible or unknown.")
+	mFaults    = metric("faults_total", "Faults in datagrams, by kind.", "fault")
+	mEarly     = metric("early_octets_total", "Octets of data that came before its template, by what became of them: recovered, undecoded (given up).", "fate")
+	mWaiting   = metric("waiting_octets", "Octets of data that wait for their template.")
+	mFiltered  = metric("filtered_flows_total", "Flows that stages took out.")
+	mFates     = metric("output_flows_total", "Flows at an output, by what became of them: written, dropped (from the queue), failed, skipped (came before the output was there).", "output", "fate")
+	mQueued    = metric("output_queued_flows", "Flows that wait for an output.", "output")
+	mErrors    = metric("errors_total", "Reads of sources and writes of sinks that failed, and panics, all contained.", "kind")
+	mMissed    = metric("tail_missed_flows_total", "Flows that those who watch were too slow for.")
+	mListener  = metric("listener_datagrams_total", "Datagrams at a listener, by what became of them: taken, denied, refused, over_budget, truncated, kernel_dropped.", "listener", "fate")
+	mExporters = metric("exporters", "Exporters' domains, by state.", "state")
+	mHeard     = metric("exporter_datagrams_total", "Datagrams of an exporter.", "exporter", "domain", "protocol")
+	mData      = metric("exporter_records_total", "Data records of an exporter that were decoded.", "exporter", "domain", "protocol")
+	mTransit   = metric("exporter_transit_total", "What an exporter sent, in the unit of its sequence numbers, by what became of it: received, missing, duplicate.", "exporter", "domain", "protocol", "fate")
+	mSkew      = metric("exporter_clock_skew_seconds", "How far an exporter's clock is behind ours.", "exporter", "domain", "protocol")
+	mSeen      = metric("exporter_last_seen_timestamp_seconds", "When an exporter last sent anything.", "exporter", "domain", "protocol")
+	mFindings  = metric("exporter_findings", "What the doctor finds about an exporter, by severity.", "exporter", "severity")
+
+	allMetrics = []*prometheus.Desc{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}
+)
+
+// newMetrics makes the handler of /metrics: it asks when it is asked.
+func newMetrics(s *Server) http.Handler {
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), gatherer{s})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: 4})
+}
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) { s.prometheus.ServeHTTP(w, r) }
+
+// A gatherer turns what is known into metrics.
+type gatherer struct{ s *Server }
+
+func (g gatherer) Describe(out chan<- *prometheus.Desc) {
+	for _, m := range allMetrics {
+		out <- m
+	}
+}
+
+func (g gatherer) Collect(out chan<- prometheus.Metric) {
+	count := func(m *prometheus.Desc, n uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(m, prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(m *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(m, prometheus.GaugeValue, v, labels...)
+	}
+	x := g.s.deps.Pipeline.Stats()
+	gauge(mInfo, 1, g.s.deps.Version)
+	count(mDatagrams, x.Datagrams)
+	count(mOctets, x.Octets)
+	count(mRecords, x.Records)
+	count(mFlows, x.Flows)
+	count(mOptions, x.Options)
+	count(mCounters, x.Counters)
+	count(mTemplates, x.Templates)
+	count(mReplaced, x.Replaced)
+	for f := decode.Fault(1); f < decode.NumFaults; f++ {
+		count(mFaults, x.Faults[f], f.Label())
+	}
+	count(mEarly, x.Recovered, "recovered")
+	count(mEarly, x.Undecoded, "undecoded")
+	gauge(mWaiting, float64(x.Waiting-min(x.Waiting, x.Recovered+x.Undecoded)))
+	count(mFiltered, x.Filtered)
+	for _, o := range x.Outputs {
+		if o.Name == TailOutput {
+			count(mMissed, o.Dropped+g.s.deps.Tail.missed.Load())
+			continue
+		}
+		count(mFates, o.Written, o.Name, "written")
+		count(mFates, o.Dropped, o.Name, "dropped")
+		count(mFates, o.Failed, o.Name, "failed")
+		count(mFates, o.Skipped, o.Name, "skipped")
+		gauge(mQueued, float64(o.Queued), o.Name)
+	}
+	count(mErrors, x.SourceErrors, "source")
+	count(mErrors, x.SinkErrors, "sink")
+	count(mErrors, x.Panics, "panic")
+	for _, l := range g.s.deps.Listeners() {
+		count(mListener, l.Datagrams, l.Address, "taken")
+		count(mListener, l.Denied, l.Address, "denied")
+		count(mListener, l.Refused, l.Address, "refused")
+		count(mListener, l.OverBudget, l.Address, "over_budget")
+		count(mListener, l.Truncated, l.Address, "truncated")
+		count(mListener, l.Dropped, l.Address, "kernel_dropped")
+	}
+	g.exporters(count, gauge)
+}
+
+// exporters gives the metrics of exporters, those of several ports together.
+func (g gatherer) exporters(count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64, ...string)) {
+	type id struct{ domain, protocol string }
+	states := map[State]int{Up: 0, Unreadable: 0, Silent: 0}
+	for _, e := range g.s.look(netip.Addr{}).Exporters {
+		address := e.Address.String()
+		sums := map[id]*Domain{}
+		found := map[doctor.Severity]int{doctor.Warning: 0, doctor.Error: 0}
+		for _, d := range e.Domains {
+			states[d.State]++
+			for _, f := range d.Advice {
+				if f.Severity > doctor.Note {
+					found[f.Severity]++
+				}
+			}
+			k := id{strconv.FormatUint(uint64(d.Domain), 10), d.Protocol}
+			sum := sums[k]
+			if sum == nil {
+				sums[k] = &d
+				continue
+			}
+			sum.Traffic.Datagrams += d.Traffic.Datagrams
+			sum.Inside.Records += d.Inside.Records
+			sum.Transit.Received += d.Transit.Received
+			sum.Transit.Missing += d.Transit.Missing
+			sum.Transit.Duplicates += d.Transit.Duplicates
+			if d.LastSeen.After(sum.LastSeen) {
+				sum.LastSeen, sum.ClockSkew = d.LastSeen, d.ClockSkew
+			}
+		}
+		for k, d := range sums {
+			count(mHeard, d.Traffic.Datagrams, address, k.domain, k.protocol)
+			count(mData, d.Inside.Records, address, k.domain, k.protocol)
+			if d.Transit.Unit != noUnit {
+				count(mTransit, d.Transit.Received, address, k.domain, k.protocol, "received")
+				count(mTransit, d.Transit.Missing, address, k.domain, k.protocol, "missing")
+				count(mTransit, d.Transit.Duplicates, address, k.domain, k.protocol, "duplicate")
+			}
+			gauge(mSkew, d.ClockSkew, address, k.domain, k.protocol)
+			gauge(mSeen, float64(d.LastSeen.UnixNano())/1e9, address, k.domain, k.protocol)
+		}
+		for severity, n := range found {
+			gauge(mFindings, float64(n), address, severity.String())
+		}
+	}
+	for state, n := range states {
+		gauge(mExporters, float64(n), string(state))
+	}
+}
