@@ -1,12 +1,15 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/flowtest"
 )
@@ -135,7 +138,6 @@ func TestBothFamilies(t *testing.T) {
 	}
 }
 
-// Others refuse the whole template (logstash-codec-netflow 208, 124, 12).
 // An element for IPv6 of 4 octets, beside the one for IPv4, once was a panic.
 func TestShortIPv6(t *testing.T) {
 	var b flow.Batch
@@ -151,6 +153,7 @@ func TestShortIPv6(t *testing.T) {
 	}
 }
 
+// Others refuse the whole template (logstash-codec-netflow 208, 124, 12).
 func TestRepeatedElements(t *testing.T) {
 	fields := []flowtest.Field{
 		flowtest.F(0, 10, 4), flowtest.F(0, 10, 4), flowtest.F(0, 10, 4), flowtest.F(0, 210, 1), flowtest.F(0, 210, 2),
@@ -166,6 +169,49 @@ func TestRepeatedElements(t *testing.T) {
 	want := []flow.Element{{ID: 10, Ord: 1}, {ID: 10, Ord: 2}, {PEN: 9, ID: 5}, {PEN: 9, ID: 5, Ord: 1}, {ID: 59, Ord: 1}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// No two members of a record have one name: not a mediator's collection time,
+// which is not ours, nor elements that enterprises named alike, nor what is too
+// odd for its column where something else fills that.
+func TestNamesOnce(t *testing.T) {
+	for name, fields := range map[string][]flowtest.Field{
+		"collection time":   {flowtest.F(0, 258, 8), flowtest.F(0, 258, 8)},
+		"exporter":          {flowtest.F(0, 130, 3), flowtest.F(0, 149, 16)},
+		"enterprises":       {flowtest.F(5951, 152, 4), flowtest.F(16982, 201, 4), flowtest.F(0, 96, 4)},
+		"odd one first":     {flowtest.F(0, 56, 4), flowtest.F(0, 56, 6), flowtest.F(0, 8, 2), flowtest.F(0, 8, 4)},
+		"odd family":        {flowtest.F(0, 8, 16), flowtest.F(0, 27, 16), flowtest.F(0, 27, 4)},
+		"long application":  {flowtest.F(0, 95, 0xffff)},
+		"packet's, no ours": {flowtest.F(0, 2, 16), flowtest.F(0, 315, 4)},
+	} {
+		record := make([]byte, 0, 64)
+		for _, f := range fields {
+			if f.Len == 0xffff {
+				record = append(record, 10)
+				f.Len = 10
+			}
+			record = append(record, bytes.Repeat([]byte{1}, int(f.Len))...)
+		}
+		var b flow.Batch
+		decodeAll(t, newDecoder(), &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, fields), flowtest.Set(300, record)))
+		for _, p := range []encode.Profile{encode.IPFIX, encode.Flat, encode.CIM, encode.OTel} {
+			text := encode.New(p).AppendJSON(nil, &b, &b.Flows[0])
+			seen := map[string]bool{}
+			d := json.NewDecoder(bytes.NewReader(text))
+			d.Token()
+			for d.More() {
+				key, _ := d.Token()
+				d.Token()
+				if seen[key.(string)] {
+					t.Errorf("%s: %v is twice in %s", name, key, text)
+				}
+				seen[key.(string)] = true
+			}
+			if len(seen) < len(fields) {
+				t.Errorf("%s: lost something in %s", name, text)
+			}
+		}
 	}
 }
 

@@ -167,14 +167,20 @@ func TestElementsDescribed(t *testing.T) {
 	d := newDecoder()
 	decodeAll(t, d, &b, flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 301, 2, fields), flowtest.Set(301, join(
 		describe(pen, 7, 4, "weirTestCounter"), describe(pen, 8, 13, "bad name"), describe(0, 1, 13, "mine"), describe(0, 8, 13, "alsoMine"),
-		describe(9, 8232, 4, "notCiscos"), describe(pen, 9, 200, "noType"), describe(pen, 7, 13, "another"), describe(pen, 10, 4, "weirTestCounter")))))
+		describe(9, 8232, 4, "notCiscos"), describe(pen, 9, 200, "noType"), describe(pen, 7, 13, "another"), describe(pen, 10, 4, "weirTestCounter"),
+		// Names that some profile writes as another's, or that were an element's second.
+		describe(pen, 11, 4, "weir_test_counter"), describe(pen+2, 12, 4, "WeirTestCounter"), describe(pen, 13, 1, "sourceIPv4Address"),
+		describe(pen, 14, 1, "reverseOctetDeltaCount"), describe(pen, 15, 13, "src_addr"), describe(pen, 16, 13, "version"),
+		describe(pen, 17, 4, "weirTest_2"), describe(pen, 18, 13, "DNS_qname")))))
 	e, ok := ie.Lookup(pen, 7)
 	if !ok || e.Name != "weirTestCounter" || e.Type != ie.Unsigned64 || e.Semantics != ie.DeltaCounter || e.Units != "octets" {
 		t.Errorf("%+v, %v", e, ok)
 	}
-	for _, id := range []uint16{8, 9, 10} {
-		if e, ok := ie.Lookup(pen, id); ok {
-			t.Errorf("%+v was learned", e)
+	for id := uint16(8); id <= 18; id++ {
+		for pen := range uint32(3) {
+			if e, ok := ie.Lookup(55555+pen, id); ok {
+				t.Errorf("%+v was learned", e)
+			}
 		}
 	}
 	if e, _ := ie.Lookup(0, 1); e.Name != "octetDeltaCount" {

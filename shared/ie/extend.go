@@ -15,6 +15,7 @@ var extension atomic.Pointer[overlay]
 type overlay struct {
 	elements []Element // by enterprise and number, with the reverse of those of enterprise 0
 	byName   []uint32  // indexes into elements by name, then enterprise
+	folded   foldedNames
 }
 
 // maxExtension bounds what Extend takes, far above any real registry.
@@ -70,8 +71,15 @@ func newOverlay(elements []Element) (*overlay, error) {
 		a, b := &x.elements[i], &x.elements[j]
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.PEN, b.PEN), cmp.Compare(a.ID, b.ID))
 	})
+	for i := range x.elements {
+		x.folded = append(x.folded, foldHash(x.elements[i].Name))
+	}
+	slices.Sort(x.folded)
 	return x, x.checkNames()
 }
+
+// hasFolded tells whether x has a name that folds alike. x may be nil.
+func (x *overlay) hasFolded(name string) bool { return x != nil && x.folded.has(name) }
 
 // checkNames reports a name that two elements of an enterprise would have.
 func (x *overlay) checkNames() error {

@@ -101,7 +101,7 @@ func (c *common) give(b *flow.Batch, f *flow.Flow) {
 		set[i] &^= f.Set[i] | ofMessage[i]
 	}
 	f.Take(from, set)
-	for _, x := range strings {
+	for _, x := range texts {
 		if set.Has(x) {
 			f.SetUint(x, uint64(b.Strings.Intern(c.batch.Strings.Get(flow.Str(from.Uint(x))))))
 		}
@@ -111,8 +111,8 @@ func (c *common) give(b *flow.Batch, f *flow.Flow) {
 	}
 }
 
-// strings are the columns of strings.
-var strings = func() (all []flow.Field) {
+// texts are the columns of strings.
+var texts = func() (all []flow.Field) {
 	for x := range flow.Fields {
 		if flow.Fields[x].Kind == flow.KindStr {
 			all = append(all, flow.Field(x))

@@ -184,10 +184,14 @@ func (a *announced) describe(e flow.Element, v []byte) {
 	}
 }
 
-// learn makes the element known. What is refused stays a number.
+// learn makes the element known, but not by the name of a column. What is
+// refused stays a number.
 func (a *announced) learn(most int) {
-	if _, known := ie.Lookup(a.element.PEN, a.element.ID); !known {
-		a.element.Name = string(a.elementName)
+	if _, known := ie.Lookup(a.element.PEN, a.element.ID); known {
+		return
+	}
+	a.element.Name = string(a.elementName)
+	if !columnNames()[ie.Fold(a.element.Name)] {
 		ie.Learn(a.element, most)
 	}
 }

@@ -103,6 +103,15 @@ type source struct {
 	off   int
 	col   flow.Field
 	taken bool // fills col; otherwise it is an extra
+
+	family bool // is for IPv6 what col's field is for IPv4
+}
+
+// isExtra tells whether f becomes an extra. Totals do beside their column, which
+// has what is new of them.
+func (f *source) isExtra() bool {
+	total := f.PEN == 0 && (f.ID == 85 || f.ID == 86)
+	return f.Len > 0 && (!f.taken || total)
 }
 
 // Compile makes a Plan of t, of which it keeps a copy. It refuses what could
@@ -145,14 +154,12 @@ func compileAs(t *Template, fields []Field, adrift bool) *Plan {
 	p.Template.Fields = slices.Clone(t.Fields)
 	off := 0
 	var fixed []source
-	seen := map[flow.Element]uint16{}
+	o := ordinals{}
 	for _, f := range fields {
 		e := f.Element
-		e.Ord = seen[e]
-		seen[f.Element]++
 		if t.Options {
-			p.ords = append(p.ords, e.Ord)
-			p.listTypes = append(p.listTypes, listType(f.Element))
+			p.ords = append(p.ords, o.next(e))
+			p.listTypes = append(p.listTypes, listType(e))
 		}
 		if f.Len == Variable && t.Version != 9 {
 			p.vars = append(p.vars, variable{before: off, Element: e})
@@ -175,7 +182,7 @@ func compileAs(t *Template, fields []Field, adrift bool) *Plan {
 
 	taker := p.columns(fixed, adrift)
 	p.variables(taker)
-	p.leftOver(fixed, taker)
+	p.leftOver(fields, fixed)
 
 	at := p.spots(fixed)
 	p.sampled = newSampled(at)
@@ -264,22 +271,14 @@ func (p *Plan) variables(taker map[flow.Field]uint16) {
 }
 
 // leftOver makes extras of the fields that fill no column.
-func (p *Plan) leftOver(fixed []source, taker map[flow.Field]uint16) {
-	// A column goes by the name of its first element: where another element
-	// fills it, an extra of the first is the second of that name.
-	shift := func(e *flow.Element) {
-		if x, rank, ok := column(e.ID); ok && e.PEN == 0 && rank == 0 && p.proto.Set.Has(x) && taker[x] != e.ID {
-			e.Ord++
-		}
-	}
-	double := map[flow.Field]bool{}
+func (p *Plan) leftOver(fields []Field, fixed []source) {
+	p.secondFamilies(fixed)
+	p.count(fields, fixed)
 	for i := range fixed {
 		f := &fixed[i]
-		total := f.PEN == 0 && (f.ID == 85 || f.ID == 86) // the column has what is new of it
-		if f.taken && !total || f.Len == 0 {
+		if !f.isExtra() {
 			continue
 		}
-		shift(&f.Element)
 		if t := listType(f.Element); t != 0 {
 			p.lists = append(p.lists, list{f.Element, f.off, int(f.Len), t})
 			continue
@@ -288,11 +287,8 @@ func (p *Plan) leftOver(fixed []source, taker map[flow.Field]uint16) {
 		p.extraRow = append(p.extraRow, make([]byte, flow.ExtraHeader+int(f.Len))...)
 		flow.PutExtraHeader(p.extraRow[at:], f.Element, f.Len)
 		p.extras = append(p.extras, extra{off: uint32(f.off), n: uint32(f.Len), at: uint32(at + flow.ExtraHeader)})
-
-		x, rank, ok := column(f.ID)
-		wide := flow.Fields[x].Kind != flow.KindAddr || f.Len == 16
-		if f.PEN == 0 && ok && rank == 1 && flow.Fields[x].IPFIX6 != "" && p.proto.Set.Has(x) && !double[x] && wide && fits(x, f.ID, int(f.Len)) {
-			double[x] = true
+		if f.family {
+			x, _, _ := column(f.ID)
 			p.families = append(p.families, family{field: x, off: f.off, n: int(f.Len), at: at})
 		}
 	}
@@ -300,10 +296,21 @@ func (p *Plan) leftOver(fixed []source, taker map[flow.Field]uint16) {
 	slices.SortStableFunc(p.families, func(a, b family) int {
 		return int(flow.Fields[b.field].Kind) - int(flow.Fields[a.field].Kind)
 	})
-	for i := range p.vars {
-		if v := &p.vars[i]; v.kind == varExtra {
-			shift(&v.Element)
+}
+
+// secondFamilies finds the fields for IPv6 of columns that fields for IPv4 fill.
+func (p *Plan) secondFamilies(fixed []source) {
+	double := map[flow.Field]bool{}
+	for i := range fixed {
+		f := &fixed[i]
+		x, rank, ok := column(f.ID)
+		if !ok || f.PEN != 0 || rank != 1 || !f.isExtra() || flow.Fields[x].IPFIX6 == "" || !p.proto.Set.Has(x) || double[x] || !fits(x, f.ID, int(f.Len)) {
+			continue
 		}
+		if a := p.proto.Addr(x); a != nil && (f.Len != 16 || !a.Is4()) {
+			continue
+		}
+		f.family, double[x] = true, true
 	}
 }
 
