@@ -309,7 +309,7 @@ func TestInitRefused(t *testing.T) {
 		}
 	}
 	f("listeners="+taken.LocalAddr().String(), taken.LocalAddr().String())
-	f("listeners=tcp://:2055", "tcp")
+	f("listeners=sctp://:2055", "tcp")
 	f("schema=ces", "schema", "ces", "ecs")
 	f("listenrs=:2055", "listenrs", "listeners")
 }

@@ -80,7 +80,7 @@ func TestReadErrors(t *testing.T) {
 	f("buffer_limit", "10k", `"buffer_limit"`, "1m")
 	f("max_batch", "-1", `"max_batch"`)
 	f("max_batch", "99999999999g", `"max_batch"`)
-	f("listeners", "tcp://:2055", "tcp")
+	f("listeners", "sctp://:2055", "sctp")
 	f("listeners", "udp://:port", "port")
 	f("config_file", filepath.Join(dir, "none.yaml"), `"config_file"`, "none.yaml")
 	f("config_file", bad, `"config_file"`, "lissen", "line 1")
