@@ -22,6 +22,8 @@ type Config struct {
 	Idle  time.Duration `yaml:"-"` // Read comes back after so long without a datagram; 0: 100 ms
 	Known Known         `yaml:"-"` // who has delivered; nil: Unknown is no limit
 	Log   *slog.Logger  `yaml:"-"` // nil: nothing is logged
+
+	Sockets *Sockets `yaml:"-"` // what systemd has opened; nil: nothing
 }
 
 // Default asks for 8 MiB, about half a second of 10 Gbit/s traffic's flows

@@ -82,7 +82,7 @@ func (x *Listener) openUDP(cfg *Config) error {
 	if !canSpread {
 		workers = 1
 	}
-	conns, err := bind(x.listen.HostPort(), workers)
+	conns, err := sockets(&x.listen, cfg, workers)
 	if err != nil {
 		return err
 	}
@@ -111,6 +111,22 @@ func (x *Listener) openUDP(cfg *Config) error {
 	}
 	x.addr = x.readers[0].socket().addr
 	return nil
+}
+
+// sockets returns systemd's socket for l, or opens n.
+func sockets(l *Listen, cfg *Config, n int) ([]*net.UDPConn, error) {
+	s, err := cfg.Sockets.find(l)
+	switch {
+	case err != nil:
+		return nil, err
+	case s == nil:
+		return bind(l.HostPort(), n)
+	}
+	c, err := s.udp()
+	if err != nil {
+		return nil, fmt.Errorf("listen on systemd's socket %s: %w", s.name, err)
+	}
+	return []*net.UDPConn{c}, nil
 }
 
 // bind opens n sockets with one address. The first is alone until it has the

@@ -73,6 +73,13 @@ func (s *streams) listen(l *Listen, cfg *Config) error {
 		}
 	}
 	tcp := func() (net.Listener, error) {
+		inherited, err := cfg.Sockets.find(l)
+		switch {
+		case err != nil:
+			return nil, err
+		case inherited != nil:
+			return inherited.tcp()
+		}
 		hostport := l.HostPort()
 		a, err := new(net.ListenConfig).Listen(context.Background(), family("tcp", hostport), hostport)
 		if err != nil {
@@ -94,7 +101,7 @@ func (s *streams) listen(l *Listen, cfg *Config) error {
 		}
 		s.over, s.acceptor = template.TLS, tls.NewListener(a, id.tls())
 	case "dtls":
-		conns, err := bind(l.HostPort(), 1)
+		conns, err := sockets(l, cfg, 1)
 		if err != nil {
 			return err
 		}

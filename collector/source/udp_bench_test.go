@@ -19,17 +19,6 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 )
 
-// senderRate in the environment makes the test binary a sender.
-const senderRate = "WEIR_TEST_SENDER"
-
-func TestMain(m *testing.M) {
-	if rate := os.Getenv(senderRate); rate != "" {
-		blast(os.Args[len(os.Args)-1], rate)
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // blast sends datagrams of 1439 octets at a rate, 16 at a time, until its
 // standard input ends.
 func blast(to, rate string) {
