@@ -24,13 +24,20 @@ func Replay(ctx context.Context, to func(version uint16) netip.AddrPort, opts Re
 			return r.sent, err
 		}
 	}
+	if r.large > 0 {
+		return r.sent, fmt.Errorf("replay: %d messages were left out: they are longer than a datagram can be", r.large)
+	}
 	return r.sent, nil
 }
+
+// maxPayload is what a datagram holds over IPv4.
+const maxPayload = maxDatagram - 20 - 8
 
 type exporter struct {
 	capture int
 	from    netip.AddrPort
 	v6      bool // the socket's family
+	local   bool // it sends to this machine only
 }
 
 type replay struct {
@@ -38,6 +45,7 @@ type replay struct {
 	opts    ReplayOptions
 	sockets map[exporter]*net.UDPConn
 	sent    int
+	large   int // messages that no datagram holds
 }
 
 func (r *replay) play(ctx context.Context, number int, in io.Reader) error {
@@ -65,14 +73,19 @@ func (r *replay) play(ctx context.Context, number int, in io.Reader) error {
 		if r.opts.Now {
 			shift.to(time.Now(), m.From, m.Data)
 		}
-		conn, err := r.socket(exporter{number, m.From, to.Addr().Unmap().Is6()})
+		a := to.Addr().Unmap()
+		conn, err := r.socket(exporter{number, m.From, a.Is6(), a.IsLoopback()})
 		if err != nil {
 			return fmt.Errorf("replay: %w", err)
 		}
-		if _, err := conn.WriteToUDPAddrPort(m.Data, to); err != nil {
+		switch _, err := conn.WriteToUDPAddrPort(m.Data, to); {
+		case err == nil:
+			r.sent++
+		case len(m.Data) > maxPayload: // of a connection
+			r.large++
+		default:
 			return fmt.Errorf("replay to %s: %w", to, err)
 		}
-		r.sent++
 	}
 }
 
@@ -93,9 +106,16 @@ func (r *replay) socket(e exporter) (*net.UDPConn, error) {
 	if len(r.sockets) >= maxExporters {
 		return nil, fmt.Errorf("captures have more than %d exporters", maxExporters)
 	}
-	network, local := "udp4", net.IPv4(127, 0, 0, 1)
+	network := "udp4"
 	if e.v6 {
-		network, local = "udp6", net.IPv6loopback
+		network = "udp6"
+	}
+	var local net.IP // as the way there needs it
+	switch {
+	case e.local && e.v6:
+		local = net.IPv6loopback
+	case e.local:
+		local = net.IPv4(127, 0, 0, 1)
 	}
 	c, err := net.ListenUDP(network, &net.UDPAddr{IP: local})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -226,5 +227,30 @@ func TestReplayPace(t *testing.T) {
 	p.wait(ctx, 0)
 	if err := p.wait(ctx, 3600e9); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v when the context ended", err)
+	}
+}
+
+// What goes to another machine doesn't come from 127.0.0.1, and a message that is
+// too long for a datagram is left out, and said.
+func TestReplayElsewhere(t *testing.T) {
+	r := replay{sockets: map[exporter]*net.UDPConn{}}
+	defer r.close()
+	for _, local := range []bool{true, false} {
+		c, err := r.socket(exporter{from: rawExporter, local: local})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := portOf(c.LocalAddr()).Addr(); a.IsLoopback() != local {
+			t.Errorf("to this machine: %t, from %s", local, a)
+		}
+	}
+	u := listen(t, "127.0.0.1:0", Default())
+	file := append(ipfixMessage(65535, 1), ipfixMessage(100, 2)...)
+	sent, err := Replay(t.Context(), func(uint16) netip.AddrPort { return u.Addr() }, ReplayOptions{}, bytes.NewReader(file))
+	if sent != 1 || err == nil || !strings.Contains(err.Error(), "1 messages were left out") {
+		t.Errorf("sent %d, %v", sent, err)
+	}
+	if d := read(t, u); len(d.Data) != 100 {
+		t.Errorf("%d octets came", len(d.Data))
 	}
 }
