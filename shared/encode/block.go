@@ -56,20 +56,25 @@ type stamps [blockLen]stamp
 // AppendMsgpack appends each of the flows fl of b as one msgpack map. Many at
 // once cost less than one by one.
 func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, fl []flow.Flow) []byte {
-	return e.appendMsgpack(dst, b, fl, false)
+	return e.appendMsgpack(dst, b, fl, 0)
 }
 
-// AppendEvents appends each of the flows fl of b as an event of Fluent Bit and
-// of the Forward protocol, [[time, {}], {record}], with the flow's end (else its
-// start, else its arrival) as EventTime: extension type 0, seconds and
-// nanoseconds.
+// AppendEvents appends each of the flows fl of b as an event of Fluent Bit,
+// [[time, {}], {record}], with the flow's end (else its start, else its arrival)
+// as EventTime: extension type 0, seconds and nanoseconds.
 func (e *Encoder) AppendEvents(dst []byte, b *flow.Batch, fl []flow.Flow) []byte {
-	return e.appendMsgpack(dst, b, fl, true)
+	return e.appendMsgpack(dst, b, fl, isEvent)
 }
 
-func (e *Encoder) appendMsgpack(dst []byte, b *flow.Batch, fl []flow.Flow, event bool) []byte {
+// AppendEntries appends each of the flows fl of b as an Entry of the Forward
+// protocol, [time, {record}], with the time of AppendEvents.
+func (e *Encoder) AppendEntries(dst []byte, b *flow.Batch, fl []flow.Flow) []byte {
+	return e.appendMsgpack(dst, b, fl, isEntry)
+}
+
+func (e *Encoder) appendMsgpack(dst []byte, b *flow.Batch, fl []flow.Flow, head uint64) []byte {
 	for len(fl) > 0 {
-		n := e.take(b, fl, event)
+		n := e.take(b, fl, head)
 		dst = e.appendBlock(dst, b)
 		fl = fl[n:]
 	}
@@ -78,15 +83,15 @@ func (e *Encoder) appendMsgpack(dst []byte, b *flow.Batch, fl []flow.Flow, event
 
 // take makes a block of the first records of fl, and returns how many: those
 // that have the shape of the first, or if these are few, a mixture in groups.
-func (e *Encoder) take(b *flow.Batch, fl []flow.Flow, event bool) int {
+func (e *Encoder) take(b *flow.Batch, fl []flow.Flow, head uint64) int {
 	k := &e.block
 	k.text, k.groups = k.text[:0], k.groups[:0]
 	var n int
 	if k.mixed {
-		n = e.takeMixed(b, fl, event)
+		n = e.takeMixed(b, fl, head)
 		k.mixed = len(k.groups) > 1
 	} else {
-		n = e.takeRun(b, fl, event)
+		n = e.takeRun(b, fl, head)
 		k.mixed = n < len(fl) && n < blockLen/4
 	}
 	for i := range k.groups {
@@ -105,9 +110,9 @@ func extraLen(f *flow.Flow) int {
 }
 
 // takeRun takes the first records of fl, as long as they have one shape.
-func (e *Encoder) takeRun(b *flow.Batch, fl []flow.Flow, event bool) int {
+func (e *Encoder) takeRun(b *flow.Batch, fl []flow.Flow, head uint64) int {
 	k := &e.block
-	p := e.planMsgpack(e.profile.shape(&fl[0], event))
+	p := e.planMsgpack(e.profile.shape(&fl[0], head))
 	fl = fl[:min(len(fl), p.block)]
 	set, extras := p.shape.set(), extraLen(&fl[0])
 	for i := 1; i < len(fl); i++ {
@@ -128,20 +133,20 @@ func (e *Encoder) takeRun(b *flow.Batch, fl []flow.Flow, event bool) int {
 }
 
 // takeMixed takes the first records of fl and puts them in groups.
-func (e *Encoder) takeMixed(b *flow.Batch, fl []flow.Flow, event bool) int {
+func (e *Encoder) takeMixed(b *flow.Batch, fl []flow.Flow, head uint64) int {
 	k := &e.block
 	fl = fl[:min(len(fl), blockLen)]
 	var in [blockLen]uint8 // which group a record is in
 	g, extras := 0, 0
 	for i := range fl {
 		f := &fl[i]
-		g = e.group(e.profile.shape(f, event), f, g)
+		g = e.group(e.profile.shape(f, head), f, g)
 		if k.groups[g].plan.block == 1 || extras > maxExtras {
 			if k.groups[g].to == 0 {
 				k.groups = k.groups[:g]
 			}
 			if i == 0 {
-				return e.takeRun(b, fl[:1], event)
+				return e.takeRun(b, fl[:1], head)
 			}
 			fl = fl[:i]
 			break
@@ -307,10 +312,10 @@ func (e *Encoder) appendBlock(dst []byte, b *flow.Batch) []byte {
 		for i := range g.plan.windows {
 			e.patch(buf, g, &g.plan.windows[i])
 		}
-		if g.plan.shape.has(isEvent) {
+		if at := g.plan.time; at > 0 {
 			for j, o := range k.lanes[0].at[g.from:g.to] {
 				t := uint64(eventTime(&k.rows[g.from+j]))
-				binary.BigEndian.PutUint64(buf[o+4:], t/1e9<<32|t%1e9)
+				binary.BigEndian.PutUint64(buf[o+at:], t/1e9<<32|t%1e9)
 			}
 		}
 		if g.plan.shape.has(hasExtras) {

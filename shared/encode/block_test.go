@@ -62,7 +62,7 @@ func TestBlocks(t *testing.T) {
 		runs(rnd, &b)
 		for _, p := range allProfiles {
 			one, many := New(p), New(p)
-			for _, app := range []func(*Encoder, []byte, *flow.Batch, []flow.Flow) []byte{(*Encoder).AppendMsgpack, (*Encoder).AppendEvents} {
+			for _, app := range []func(*Encoder, []byte, *flow.Batch, []flow.Flow) []byte{(*Encoder).AppendMsgpack, (*Encoder).AppendEvents, (*Encoder).AppendEntries} {
 				want := []byte("before")
 				for i := range b.Flows {
 					want = app(one, want, &b, b.Flows[i:i+1])
@@ -105,7 +105,7 @@ func TestMixedNoAllocations(t *testing.T) {
 func TestBlockLength(t *testing.T) {
 	b := batch(t, 9, 24, flowtest.Twenty)
 	for _, p := range allProfiles {
-		if n := New(p).take(b, b.Flows, false); n != 24 {
+		if n := New(p).take(b, b.Flows, 0); n != 24 {
 			t.Errorf("%s: %d flows at once, want 24", p, n)
 		}
 	}
@@ -114,7 +114,7 @@ func TestBlockLength(t *testing.T) {
 		b.Flows[i].Received += 123_456
 	}
 	for _, p := range allProfiles {
-		if n := New(p).take(b, b.Flows, false); n != 24 {
+		if n := New(p).take(b, b.Flows, 0); n != 24 {
 			t.Errorf("%s: %d flows at once, want 24", p, n)
 		}
 	}

@@ -301,6 +301,13 @@ func TestEvent(t *testing.T) {
 		t.Errorf("event begins with %x, want %x", d[:13], head)
 	}
 	readMsgpack(t, d[13:])
+	// The Forward protocol's specification, version 1, "Entry" and "EventTime
+	// Ext Format".
+	d2 := New(ECS).AppendEntries(nil, b, b.Flows)
+	head = []byte{0x92, 0xd7, 0, 0x6b, 0x02, 0x30, 0x80, 0x07, 0x5b, 0xcd, 0x15}
+	if !bytes.Equal(d2[:11], head) || !bytes.Equal(d2[11:], d[13:]) {
+		t.Errorf("entry begins with %x, want %x", d2[:11], head)
+	}
 }
 
 // Within a profile a name means one thing, but for what a record has in its
@@ -370,6 +377,7 @@ func TestNoAllocations(t *testing.T) {
 				dst = e.AppendJSON(dst, b, &b.Flows[i])
 			}
 			dst = e.AppendEvents(dst, b, b.Flows)
+			dst = e.AppendEntries(dst, b, b.Flows)
 			dst = e.AppendMsgpack(dst, b, b.Flows)
 		}
 		run()

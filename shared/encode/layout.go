@@ -19,8 +19,13 @@ type layout struct {
 func (e *Encoder) compileMsgpack(s shape) *msgpackPlan {
 	p := &msgpackPlan{shape: s, block: 1, exporter: spot{piece: -1}}
 	l := layout{e: e, plan: p}
-	if s.has(isEvent) {
+	switch {
+	case s.has(isEvent):
 		l.fixed = append(l.fixed, mpArray2, mpArray2, mpExt8, 0, 0, 0, 0, 0, 0, 0, 0, 0, mpFixMap)
+		p.time = 4
+	case s.has(isEntry):
+		l.fixed = append(l.fixed, mpArray2, mpExt8, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+		p.time = 3
 	}
 	l.node(e.profile.tree(s.set(), s.has(namedIPv6)))
 	if len(l.fixed) >= overshoot {

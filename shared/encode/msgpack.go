@@ -16,6 +16,8 @@ type msgpackPlan struct {
 	stamps  int // columns of times
 	block   int // how many records can be written at once
 
+	time uint32 // where the event's time stands; 0: it has none
+
 	count   spot   // the number of entries of the map that takes the extras
 	entries uint16 // how many it has without them
 
@@ -128,17 +130,15 @@ func (e *Encoder) planMsgpack(s shape) *msgpackPlan {
 const (
 	hasExtras = 1 << (lastTrait + iota)
 	isEvent   // with what Fluent Bit wants before it
+	isEntry   // with what the Forward protocol wants
 	namedIPv6 // columns go by the names for IPv6
 )
 
-// shape returns the shape of f.
-func (p Profile) shape(f *flow.Flow, event bool) shape {
-	s := shape{f.Set[0], f.Set[1], traits(f, !p.numericTimes())}
+// shape returns the shape of f with head before it: isEvent, isEntry or 0.
+func (p Profile) shape(f *flow.Flow, head uint64) shape {
+	s := shape{f.Set[0], f.Set[1], traits(f, !p.numericTimes()) | head}
 	if f.HasExtra() {
 		s.traits |= hasExtras
-	}
-	if event {
-		s.traits |= isEvent
 	}
 	if f.IsIPv6() {
 		s.traits |= namedIPv6
