@@ -113,8 +113,11 @@ func TestArrowsPointDown(t *testing.T) {
 		{"collector/source", func(p string) bool { return ours(p) && !within(p, "shared", "collector/source") }, "a source knows shared"},
 		{"collector/pipeline", func(p string) bool { return ours(p) && !within(p, "shared", "collector/pipeline") }, "the pipeline knows shared"},
 		{"collector/enrich", func(p string) bool { return ours(p) && !within(p, "shared", "collector/enrich") }, "enrichment knows shared"},
+		{"collector/sink", func(p string) bool {
+			return ours(p) && !within(p, "shared", "collector/sink", "collector/pipeline", "collector/source")
+		}, "a sink knows the pipeline, and a source's address and size"},
 		{"collector/config", func(p string) bool {
-			return ours(p) && !within(p, "shared", "collector/config", "collector/source", "collector/pipeline", "collector/enrich")
+			return ours(p) && !within(p, "shared", "collector/config", "collector/source", "collector/pipeline", "collector/enrich", "collector/sink")
 		}, "the configuration knows the components"},
 		{"collector/doctor", func(p string) bool { return ours(p) && !within(p, "shared", "collector/pipeline", "collector/doctor") }, "the doctor knows the ledger"},
 		{"collector/api", func(p string) bool {

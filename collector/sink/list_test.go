@@ -1,0 +1,149 @@
+package sink
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/weirflow/weir/collector/pipeline"
+)
+
+// read decodes text as the key sinks of a file, whose unknown keys are errors.
+func read(text string) (List, error) {
+	var file struct {
+		Sinks List `yaml:"sinks"`
+	}
+	d := yaml.NewDecoder(strings.NewReader(text))
+	d.KnownFields(true)
+	err := d.Decode(&file)
+	return file.Sinks, err
+}
+
+func TestList(t *testing.T) {
+	l, err := read(`sinks:
+- type: file
+  path: /tmp/%Y.jsonl
+  every: 8760h
+  size: 1GiB
+  filter: proto tcp
+  queue: {size: 16, overflow: spill, disk: 4GiB}
+- type: stdout
+  profile: flat
+- name: logs
+  type: forward
+  servers: [tls://a, 'unix:///run/b']
+  tls: {name: a.example.net}
+  timeout: 5s
+- type: file
+  path: /tmp/all
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, out, fwd, all := DefaultFile(), DefaultFile(), DefaultForward(), DefaultFile()
+	file.Path, file.Every, file.Size = "/tmp/%Y.jsonl", 8760*time.Hour, 1<<30
+	out.Path, out.Profile = "-", "flat"
+	fwd.Servers, fwd.TLS.Name, fwd.Timeout = []string{"tls://a", "unix:///run/b"}, "a.example.net", 5*time.Second
+	all.Path = "/tmp/all"
+	want := List{
+		{Name: "file", Type: "file", Filter: "proto tcp", Queue: Queue{16, pipeline.Spill, 4 << 30}, Config: &file},
+		{Name: "stdout", Type: "stdout", Config: &out},
+		{Name: "logs", Type: "forward", Config: &fwd},
+		{Name: "file-2", Type: "file", Config: &all},
+	}
+	if !reflect.DeepEqual(l, want) {
+		t.Errorf("got  %+v\nwant %+v", l, want)
+	}
+	if err := l.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Errors name the line, and what is wrong there.
+func TestListErrors(t *testing.T) {
+	bad := func(text string, want ...string) {
+		t.Helper()
+		_, err := read(text)
+		for _, w := range want {
+			if err == nil || !strings.Contains(err.Error(), w) {
+				t.Errorf("error %v, want %q", err, w)
+			}
+		}
+	}
+	bad("sinks: file", "line 1: sinks is a list")
+	bad("sinks:\n- file", "line 2: a sink is a map")
+	bad("sinks:\n- path: x", `line 2: type of a sink is ""`, "file, forward, stdout")
+	bad("sinks:\n- type: fil", `line 2: type of a sink is "fil"`)
+	bad("sinks:\n- type: file\n  pth: x", `line 3: file has no key "pth"`, "path")
+	bad("sinks:\n- type: file\n  servers: [a]", `line 3: file has no key "servers"`)
+	bad("sinks:\n- type: file\n  path: x\n  queue:\n    length: 5", `line 5: queue has no key "length": the keys are disk, overflow, size`)
+	bad("sinks:\n- type: forward\n  servers: [a]\n  tls: {cat: x}", `line 4: tls has no key "cat"`)
+	bad("sinks:\n- type: file\n  path: x\n  every: soon", "line 4", "soon")
+	bad("sinks:\n- type: file\n  path: x\n  size: lots", "size \"lots\" is not understood")
+	bad("sinks:\n- type: file", "line 2: file: path is empty")
+	bad("sinks:\n- type: file\n  path: x\n  filter: prot tcp", "line 2: filter: column 1", "^^^^")
+	bad("sinks:\n- type: file\n  path: x\n  queue: {overflow: spill}", "write disk too")
+	bad("sinks:\n- type: file\n  path: x\n  queue: {size: -1}", "queue: size is -1")
+}
+
+func TestListValidate(t *testing.T) {
+	l, err := read("sinks:\n- {type: file, path: a, name: x}\n- {type: file, path: b, name: x}")
+	if err == nil {
+		err = l.Validate()
+	}
+	if err == nil || !strings.Contains(err.Error(), `two sinks are named "x"`) {
+		t.Errorf("error %v", err)
+	}
+	l, err = read("sinks:\n- {type: file, path: a}\n- {type: file, path: a}")
+	if err == nil {
+		err = l.Validate()
+	}
+	if err == nil || !strings.Contains(err.Error(), `sinks file and file-2 have one path, "a"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	l, err := read("sinks:\n- {type: file, path: " + filepath.Join(dir, "f") + ", profile: flat, filter: src port 2, queue: {size: 3, overflow: block}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Open(l[0], Deps{Queue: pipeline.Queue{Size: 9, Overflow: pipeline.DropOldest, Dir: "/d", Disk: 7}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (pipeline.Queue{Size: 3, Overflow: pipeline.Block, Dir: "/d", Disk: 7}); o.Name != "file" || o.Queue != want {
+		t.Errorf("output %q with queue %+v", o.Name, o.Queue)
+	}
+	if err := o.Sink.Write(context.Background(), flows(1, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Sink.Close(); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, dir, map[string][]int{"f": {2}})
+
+	o, err = Open(Spec{Name: "f", Type: "forward", Config: &Forward{}}, Deps{})
+	if err == nil || !strings.Contains(err.Error(), "sink f: servers is empty") || o.Sink != nil {
+		t.Errorf("error %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := DefaultFile()
+	c.Path = filepath.Join(dir, "d")
+	if _, err = Open(Spec{Name: "g", Type: "file", Config: &c}, Deps{}); err == nil || !strings.Contains(err.Error(), "sink g: open "+c.Path) {
+		t.Errorf("error %v", err)
+	}
+	c.Path = filepath.Join(dir, "h")
+	if _, err = Open(Spec{Name: "h", Type: "file", Config: &c, Queue: Queue{Overflow: pipeline.Spill, Disk: 1}}, Deps{}); err == nil || !strings.Contains(err.Error(), "no data directory") {
+		t.Errorf("error %v", err)
+	}
+}
