@@ -84,6 +84,22 @@ func TestInitiatorAndResponder(t *testing.T) {
 	}
 }
 
+// Elements of the other direction without a counter make no flow of it, and are
+// not lost with it.
+func TestReverseWithoutCounters(t *testing.T) {
+	fields := []flowtest.Field{flowtest.F(0, 8, 4), flowtest.F(0, 12, 4), flowtest.F(0, 1, 4), flowtest.F(ie.ReversePEN, 6, 1), flowtest.F(ie.ReversePEN, 56, 6)}
+	var b flow.Batch
+	decodeAll(t, newDecoder(), &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, fields),
+		flowtest.Set(300, join([]byte{10, 0, 0, 1, 10, 0, 0, 2}, be(500, 4), []byte{18, 0, 0, 0x5e, 0, 0x53, 1}))))
+	var extras []string
+	for e, v := range b.Extra(&b.Flows[0]) {
+		extras = append(extras, fmt.Sprintf("%d/%d=%x", e.PEN, e.ID, v))
+	}
+	if got := fmt.Sprint(len(b.Flows), b.Flows[0].Marks, extras); got != "1 0 [29305/6=12 29305/56=00005e005301]" {
+		t.Error(got)
+	}
+}
+
 // A record whose times are impossible counts once, though it makes two flows.
 func TestBiflowReplacedOnce(t *testing.T) {
 	fields := []flowtest.Field{flowtest.F(0, 152, 8), flowtest.F(0, 231, 4), flowtest.F(0, 232, 4)}

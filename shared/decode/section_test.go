@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,6 +94,28 @@ func TestSectionsInner(t *testing.T) {
 	decodeAll(t, d, &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, fields), flowtest.Set(300, sized(outer))))
 	if f := &b.Flows[0]; f.SrcAddr.String() != "10.0.0.1" || f.Bytes != 60 {
 		t.Errorf("%s", sampledText(f))
+	}
+}
+
+// A record of one octet that names 60,000 octets of properties must not become
+// as long.
+func TestCommonPropertiesAreShort(t *testing.T) {
+	var b flow.Batch
+	decodeAll(t, newDecoder(), &b,
+		flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 301, 1, []flowtest.Field{flowtest.F(0, 137, 1), flowtest.F(0, 8, 4), flowtest.F(9, 77, 60000)}),
+			flowtest.Set(301, join([]byte{1, 10, 0, 0, 1}, make([]byte, 60000)))),
+		flowtest.Packet(10, 1, flowtest.Template(10, 300, []flowtest.Field{flowtest.F(0, 137, 1)}), flowtest.Set(300, bytes.Repeat([]byte{1}, 1000))))
+	for i := range b.Flows {
+		n := 0
+		for _, v := range b.Extra(&b.Flows[i]) {
+			n += len(v)
+		}
+		if n > 1 || b.Flows[i].SrcAddr.String() != "10.0.0.1" {
+			t.Fatalf("record %d has %d octets beside its columns, and comes from %v", i, n, b.Flows[i].SrcAddr)
+		}
+	}
+	if len(b.Flows) != 1000 || len(b.Options) != 1 {
+		t.Errorf("%d flows, %d options", len(b.Flows), len(b.Options))
 	}
 }
 

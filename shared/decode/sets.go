@@ -207,10 +207,12 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 	if p == nil {
 		if owner, agreed := d.store.Agreed(d.key, m.Domain, id, len(set), m.Received); agreed != nil {
 			s, p = owner, agreed
-			d.recall(s)
 		}
 	}
-	m.Session, m.Packet = s, d.SFlow.Packet
+	if m.Session != s { // rates and boot time are of who announced the template
+		d.recall(s)
+	}
+	m.Packet = d.SFlow.Packet
 	switch {
 	case p == nil:
 		d.Stats.Waiting += uint64(len(set))

@@ -30,6 +30,23 @@ func volumes(b *flow.Batch) (all string) {
 	return all
 }
 
+// Flows that only layer 2, an interface or a VRF tells apart have totals of
+// their own.
+func TestTotalsKey(t *testing.T) {
+	for _, key := range []flowtest.Field{
+		flowtest.F(0, 56, 6), flowtest.F(0, 80, 6), flowtest.F(0, 14, 4), flowtest.F(0, 10, 4), flowtest.F(0, 234, 4), flowtest.F(0, 235, 4),
+		flowtest.F(0, 58, 2), flowtest.F(0, 32, 2), flowtest.F(0, 256, 2), flowtest.F(0, 8, 4), flowtest.F(0, 28, 16), flowtest.F(0, 61, 1), flowtest.F(0, 148, 8),
+	} {
+		record := func(k, octets uint64) []byte { return join(make([]byte, key.Len-1), be(k, 1), be(octets, 8)) }
+		var b flow.Batch
+		decodeAll(t, newDecoder(), &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, []flowtest.Field{key, flowtest.F(0, 85, 8)}),
+			flowtest.Set(300, join(record(1, 1000), record(2, 5000), record(1, 1100), record(2, 5500)))))
+		if got := volumes(&b); got != "1000/0 5000/0 100/0 500/0 " {
+			t.Errorf("by element %d: %s", key.ID, got)
+		}
+	}
+}
+
 func TestTotals(t *testing.T) {
 	f := func(name string, flows int, want string, records ...[]byte) {
 		t.Helper()
@@ -51,6 +68,7 @@ func TestTotals(t *testing.T) {
 	f("the next flow with this key", 0, "100/1 300/4 ", total(1, 100, 1, 60, 2), total(1, 300, 4, 30, 2))
 	f("after its end", 0, "100/1 100/1 ", total(1, 100, 1, 60, 3), total(1, 100, 1, 60, 3))
 	f("overtaken", 0, "250/3 0/0 50/1 ", total(1, 250, 3, 60, 2), total(1, 100, 1, 60, 2), total(1, 300, 4, 60, 3))
+	f("overtaken by its end", 0, "100/1 200/3 0/0 ", total(1, 100, 1, 60, 2), total(1, 300, 4, 60, 3), total(1, 250, 3, 60, 2))
 	// 16 places, and 200 flows: most find none, and count when they end.
 	var records [][]byte
 	for _, reason := range []byte{2, 2, 1} {

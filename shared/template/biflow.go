@@ -1,6 +1,8 @@
 package template
 
 import (
+	"slices"
+
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
 )
@@ -51,14 +53,22 @@ func ofOneDirection(id uint16) bool {
 	return false
 }
 
+// isCounter tells whether an element makes the flow of its direction one that saw
+// something: a counter, or a packet.
+func isCounter(id uint16) bool {
+	x, _, ok := column(id)
+	return ok && (x == flow.FieldBytes || x == flow.FieldPackets) || slices.Contains(sections, id)
+}
+
 // directions returns t as each direction has it; both is false if t describes
-// one only, and the fields are then t's.
+// one only, and the fields are then t's. Elements of the other direction that
+// count nothing make no flow, and stay what they are.
 func (t *Template) directions() (forward, reverse []Field, both bool) {
 	has := map[uint16]bool{}
 	for _, f := range t.Fields {
 		switch {
 		case f.PEN == ie.ReversePEN:
-			both = true
+			both = both || isCounter(f.ID)
 		case f.PEN == 0:
 			has[f.ID] = true
 		}

@@ -12,6 +12,12 @@ import (
 
 const commonPropertiesID = 137
 
+// maxLent is how many octets of extras, with their headers, a record gets by
+// naming common properties: it may do so in one octet, and a datagram holds
+// 65,000 of those. Properties with more than that give their columns; the rest
+// is in the options record, where it came.
+const maxLent = 512
+
 // A common is what an options record says of the records that name it. It is
 // immutable.
 type common struct {
@@ -61,6 +67,9 @@ func (s *Session) setCommon(p *Plan, id uint64, d []byte, m *Message) {
 	own := Message{Header: m.Header, Session: s, Horizon: m.Horizon}
 	if compile(&c.template, c.template.Fields).Append(&c.batch, c.octets, &own); len(c.batch.Flows) != 1 {
 		return
+	}
+	if _, n := c.batch.Flows[0].ExtraAt(); n > maxLent {
+		c.batch.Flows[0].SetExtra(0, 0)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

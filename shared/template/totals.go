@@ -33,8 +33,11 @@ type totalsKey struct {
 	exporter, src, dst     flow.Addr
 	start                  int64
 	id                     uint64 // IE 148 flowId
-	domain, inIf           uint32
+	srcMAC, dstMAC         flow.MAC
+	domain, inIf, outIf    uint32
+	inVRF, outVRF          uint32
 	srcPort, dstPort, vlan uint16
+	icmp, etherType        uint16
 	proto, tos, direction  uint8
 }
 
@@ -67,8 +70,10 @@ func (x *totaled) subtract(t *totals, r *records, export int64) {
 		f := &r.flows[i]
 		id, _ := r.number(i, x.id)
 		k := totalsKey{
-			exporter: f.Exporter, src: f.SrcAddr, dst: f.DstAddr, start: f.Start, id: id, domain: f.Domain, inIf: f.InIf,
-			srcPort: f.SrcPort, dstPort: f.DstPort, vlan: f.SrcVLAN, proto: f.Proto, tos: f.TOS, direction: f.Direction,
+			exporter: f.Exporter, src: f.SrcAddr, dst: f.DstAddr, start: f.Start, id: id,
+			srcMAC: f.SrcMAC, dstMAC: f.DstMAC, domain: f.Domain, inIf: f.InIf, outIf: f.OutIf, inVRF: f.InVRF, outVRF: f.OutVRF,
+			srcPort: f.SrcPort, dstPort: f.DstPort, vlan: f.SrcVLAN, icmp: f.ICMPType, etherType: f.EtherType,
+			proto: f.Proto, tos: f.TOS, direction: f.Direction,
 		}
 		more := t.count(&k, counts{f.Bytes, f.Packets}, x.ended(f), x.reason, x.began, export)
 		if x.octets {
@@ -100,6 +105,8 @@ func (t *totals) count(k *totalsKey, now counts, ended, reason, began bool, at i
 		before, known = s.old[*k]
 	}
 	switch {
+	case ended && known && began: // a record that it has overtaken must find it
+		s.young[*k] = counts{max(now.octets, before.octets), max(now.packets, before.packets)}
 	case ended:
 		delete(s.young, *k)
 		delete(s.old, *k)
@@ -144,7 +151,7 @@ func (s *totalsShard) turn(at int64) {
 }
 
 func (k *totalsKey) hash() uint64 {
-	h := mix(uint64(k.start) ^ k.id ^ uint64(k.srcPort)<<32 ^ uint64(k.dstPort)<<48 ^ uint64(k.proto))
+	h := mix(uint64(k.start) ^ k.id ^ uint64(k.srcPort)<<32 ^ uint64(k.dstPort)<<48 ^ uint64(k.proto) ^ uint64(k.srcMAC)<<8 ^ uint64(k.dstMAC)<<16)
 	for _, a := range [...]*flow.Addr{&k.src, &k.dst} {
 		h = mix(h ^ uint64(a[15]) ^ uint64(a[14])<<8 ^ uint64(a[13])<<16 ^ uint64(a[12])<<24 ^ uint64(a[7])<<32)
 	}
