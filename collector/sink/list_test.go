@@ -147,3 +147,28 @@ func TestOpen(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// The examples in the README and in this package's page can be read.
+func TestExamples(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, inReadme, _ := strings.Cut(string(readme), "```yaml\nsinks:")
+	inReadme, _, _ = strings.Cut(inReadme, "```")
+	_, inDoc, _ := strings.Cut(strings.ReplaceAll(string(doc), "\n//\t", "\n"), "\nsinks:")
+	inDoc, _, _ = strings.Cut(inDoc, "\n//")
+	for text, n := range map[string]int{inReadme: 3, inDoc: 2} {
+		l, err := read("sinks:" + text)
+		if err != nil || len(l) != n {
+			t.Errorf("%d sinks, %v, in %s", len(l), err, text)
+		}
+		if err := l.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+}
