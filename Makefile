@@ -18,8 +18,8 @@ help: ## list the targets
 build: ## bin/weir
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./collector/cmd/weir
 
-run: build ## listen on $(LISTEN):2055, :4739 and :6343 and show flows; real exporters' captures are replayed into it
-	bin/weir listen --demo $(LISTEN):2055 $(LISTEN):4739 $(LISTEN):6343
+run: build ## run the collector on $(LISTEN):2055, :4739 and :6343 with an office as demo, and show flows; the API is on 127.0.0.1:8085
+	bin/weir run --demo --print --data build/data --listen $(LISTEN):2055 --listen $(LISTEN):4739 --listen $(LISTEN):6343
 
 test: ## unit tests and goldens
 	$(GO) test ./... ./testdata

@@ -125,7 +125,7 @@ func TestSet(t *testing.T) {
 // Every property is a key of the file: its doc names it.
 func TestPropertiesAreKeys(t *testing.T) {
 	keys := map[string]bool{}
-	for _, k := range yamlKeys() {
+	for _, k := range yamlKeys(reflect.TypeFor[Config]()) {
 		keys[k] = true
 	}
 	for _, p := range properties {

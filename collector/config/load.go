@@ -5,25 +5,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Load reads a YAML file over the defaults. A key that doesn't exist is an
-// error, which names it and its line.
+// Load reads a YAML file over the defaults.
 func Load(path string) (Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Config{}, err
-	}
-	defer f.Close()
 	c := Default()
-	d := yaml.NewDecoder(f)
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && err != io.EOF { // EOF: nothing but comments
-		return Config{}, fmt.Errorf("%s: %w", path, plain(err))
+	if err := Read(path, &c); err != nil {
+		return Config{}, err
 	}
 	if err := c.Validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
@@ -31,10 +24,27 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
+// Read reads a YAML file over v, which points to a struct. A key that doesn't
+// exist is an error, which names it and its line.
+func Read(path string, v any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	d := yaml.NewDecoder(f)
+	d.KnownFields(true)
+	if err := d.Decode(v); err != nil && err != io.EOF { // EOF: nothing but comments
+		return fmt.Errorf("%s: %w", path, plain(err, reflect.TypeOf(v).Elem()))
+	}
+	return nil
+}
+
 var unknownField = regexp.MustCompile(`^(line \d+): field (\S+) not found in type \S+$`)
 
-// plain says in an operator's words what the YAML package says in Go's.
-func plain(err error) error {
+// plain says in an operator's words what the YAML package says in Go's; t is
+// what was read.
+func plain(err error, t reflect.Type) error {
 	var te *yaml.TypeError
 	if !errors.As(err, &te) {
 		return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
@@ -42,7 +52,7 @@ func plain(err error) error {
 	var all []string
 	for _, e := range te.Errors {
 		if m := unknownField.FindStringSubmatch(e); m != nil {
-			e = fmt.Sprintf("%s: unknown key %q%s", m[1], m[2], meant(m[2], yamlKeys()))
+			e = fmt.Sprintf("%s: unknown key %q%s", m[1], m[2], meant(m[2], yamlKeys(t)))
 		}
 		all = append(all, e)
 	}

@@ -84,13 +84,16 @@ func duration(dst *time.Duration, v string) error {
 	return nil
 }
 
-// yamlKeys returns all keys of the YAML file, without the section they are in.
-func yamlKeys() (keys []string) {
+// yamlKeys returns all keys of t in YAML, without the section they are in.
+func yamlKeys(t reflect.Type) (keys []string) {
 	var walk func(t reflect.Type)
 	var later []reflect.Type // of lists: what is in an element
 	walk = func(t reflect.Type) {
 		for f := range t.Fields() {
-			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			key, how, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if how == "inline" {
+				walk(f.Type)
+			}
 			if key == "-" || key == "" {
 				continue
 			}
@@ -105,7 +108,7 @@ func yamlKeys() (keys []string) {
 			}
 		}
 	}
-	walk(reflect.TypeFor[Config]())
+	walk(t)
 	for len(later) > 0 {
 		t := later[0]
 		later = later[1:]

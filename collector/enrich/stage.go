@@ -51,6 +51,13 @@ func New(cfg Config, deps Deps) (*Stage, error) {
 // Named tells whether the operator has a name for the exporter at an address.
 func (s *Stage) Named(a netip.Addr) bool { return s.tables.Load().named(a) }
 
+// Exporter returns what the operator has said of the exporter at an address: the
+// zero Exporter if nothing.
+func (s *Stage) Exporter(a netip.Addr) Exporter {
+	e, _ := s.tables.Load().exporters.Lookup(a.Unmap())
+	return e
+}
+
 // A worker is what a call of Apply needs. It keeps what it found for the next.
 type worker struct {
 	stage  *Stage

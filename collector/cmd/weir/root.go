@@ -53,6 +53,7 @@ and sFlow.
 		genCommand(),
 		listenCommand(),
 		replayCommand(),
+		runCommand(),
 		setupCommand(),
 		templatesCommand(),
 		versionCommand(),

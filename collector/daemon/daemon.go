@@ -1,0 +1,193 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/weirflow/weir/collector/api"
+	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/collector/sink"
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
+)
+
+// Options is what a Daemon gets beside its Config.
+type Options struct {
+	// Load reads the configuration again, for Reload; nil: there is none to read.
+	Load    func() (Config, error)
+	Outputs []pipeline.Output // beside those of the Config
+	Version string
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+// A Daemon is a running collector.
+type Daemon struct {
+	*config.Running
+	cfg    Config
+	opts   Options
+	relays []*sink.Relayer
+	server *api.Server // nil: no API
+
+	cancel context.CancelFunc // of the API
+	apiEnd chan struct{}
+	stop   sync.Once
+	end    error
+}
+
+// Start opens all that c names. An error leaves nothing open but the sinks of
+// Options.
+func Start(c Config, o Options) (*Daemon, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d := &Daemon{cfg: c, opts: o, apiEnd: make(chan struct{})}
+	close(d.apiEnd)
+	taps, err := d.openRelays()
+	if err != nil {
+		return nil, err
+	}
+	tail := api.NewTail()
+	outputs := o.Outputs
+	if c.API.Listen != "" {
+		outputs = append([]pipeline.Output{tail.Output()}, outputs...)
+	}
+	if d.Running, err = c.StartWith(config.Options{Outputs: outputs, Taps: taps, Log: o.Log, Stay: true}); err != nil {
+		d.closeRelays()
+		return nil, err
+	}
+	if c.API.Listen == "" {
+		return d, nil
+	}
+	if err := d.serve(tail); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), c.Pipeline.Drain+time.Second)
+		defer cancel()
+		return nil, errors.Join(err, d.Stop(ctx))
+	}
+	return d, nil
+}
+
+func (d *Daemon) openRelays() (taps []pipeline.Tap, err error) {
+	for _, c := range d.cfg.Relay {
+		var filter sink.RelayFilter
+		if c.Filter != "" {
+			f, err := query.Parse(c.Filter)
+			if err != nil {
+				return nil, err
+			}
+			filter = anyFlow(f)
+		}
+		r, err := sink.NewRelay(c.Relay, filter, d.opts.Log)
+		if err != nil {
+			d.closeRelays()
+			return nil, fmt.Errorf("relay to %s: %w", c.To, err)
+		}
+		d.relays = append(d.relays, r)
+		taps = append(taps, r)
+	}
+	return taps, nil
+}
+
+// anyFlow lets a datagram through if f lets one of its flows through.
+func anyFlow(f *query.Filter) sink.RelayFilter {
+	return func(_ *decode.Datagram, b *flow.Batch, from int) bool {
+		for i := from; i < len(b.Flows); i++ {
+			if f.Match(b, &b.Flows[i]) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func (d *Daemon) closeRelays() {
+	for _, r := range d.relays {
+		r.Close()
+	}
+}
+
+// serve opens the API and answers.
+func (d *Daemon) serve(tail *api.Tail) error {
+	s, err := api.New(d.cfg.API, api.Deps{
+		Pipeline: d.Pipeline(), Sessions: d.Store().Sessions, Tail: tail, Listeners: d.listeners,
+		Known: d.known, Token: d.cfg.token(), Version: d.opts.Version, Log: d.opts.Log,
+		Reload: func(context.Context) error { _, err := d.Reload(); return err },
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Open(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.server, d.cancel, d.apiEnd = s, cancel, make(chan struct{})
+	go func() {
+		defer close(d.apiEnd)
+		if err := s.Run(ctx); err != nil {
+			d.opts.Log.Error("the API has ended", "error", err)
+		}
+	}()
+	return nil
+}
+
+// listeners tells the API of the sockets.
+func (d *Daemon) listeners() (all []api.Listener) {
+	for _, l := range d.Listeners() {
+		all = append(all, api.Listener{Address: l.Listen().String(), Stats: l.Stats()})
+	}
+	return all
+}
+
+// known tells the API what the operator has said of an exporter.
+func (d *Daemon) known(a netip.Addr) api.Known {
+	e := d.Enrich().Exporter(a)
+	return api.Known{Name: e.Name, RateSet: e.Sampling != 0}
+}
+
+// URL returns where the API is, "" if there is none.
+func (d *Daemon) URL() string {
+	if d.server == nil {
+		return ""
+	}
+	return d.server.URL()
+}
+
+// Reload reads the configuration again and makes the collector as it says. It
+// returns a line for each change.
+func (d *Daemon) Reload() (changes []string, err error) {
+	if d.opts.Load == nil {
+		return nil, errors.New("there is no file to reload: start with --config FILE")
+	}
+	c, err := d.opts.Load()
+	if err != nil {
+		return nil, err
+	}
+	changes, err = d.Running.Reload(c.Config)
+	for _, line := range changes {
+		d.opts.Log.Info("reload: " + line)
+	}
+	return changes, err
+}
+
+// Stop ends the collector: it reads no more, hands what is queued to the sinks,
+// at most for pipeline.drain, and closes all. It may be called more than once.
+func (d *Daemon) Stop(ctx context.Context) error {
+	d.stop.Do(func() {
+		if d.cancel != nil {
+			d.cancel()
+		}
+		d.end = d.Running.Stop(ctx)
+		d.closeRelays()
+		<-d.apiEnd
+	})
+	return d.end
+}

@@ -1,0 +1,157 @@
+package daemon
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirflow/weir/shared/flowtest"
+)
+
+// configured writes a file and returns how it is loaded.
+func configured(t *testing.T, path, text string) func() (Config, error) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return func() (Config, error) { return Read(path) }
+}
+
+func get(t *testing.T, url string, into any) {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", url, r.Status)
+	}
+	if err := json.NewDecoder(r.Body).Decode(into); err != nil {
+		t.Fatalf("%s: %v", url, err)
+	}
+}
+
+// From a socket to the API and to another collector, with a reload between.
+func TestDaemon(t *testing.T) {
+	old, err := net.ListenPacket("udp4", "127.0.0.1:0") // the other collector
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "weir.yaml")
+	text := `
+data: ` + dir + `
+listen: ["127.0.0.1:0"]
+pipeline: {flush: 5ms}
+api: {listen: "127.0.0.1:0"}
+relay:
+- {to: "` + old.LocalAddr().String() + `", keep_source: false, filter: "proto tcp or proto udp or proto icmp"}
+enrich:
+  exporters:
+  - {address: 127.0.0.1, name: here}
+`
+	load := configured(t, path, text)
+	c, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Start(c, Options{Load: load, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("udp4", d.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	datagram := flowtest.New(1).V5(7)
+	if _, err := conn.Write(datagram); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 2000)
+	old.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n, _, err := old.ReadFrom(buf); err != nil || string(buf[:n]) != string(datagram) {
+		t.Errorf("the relay passed on %d octets, %v", n, err)
+	}
+	var exporters map[string]any
+	for start := time.Now(); d.Stats().Flows < 7 || d.Stats().Held > 0; time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%+v", d.Stats())
+		}
+	}
+	get(t, d.URL()+"/api/v1/exporters", &exporters)
+	if s, _ := json.Marshal(exporters); !strings.Contains(string(s), `"here"`) || !strings.Contains(string(s), "127.0.0.1") {
+		t.Errorf("exporters: %s", s)
+	}
+	if i, err := os.Stat(filepath.Join(dir, "token")); err != nil || i.Mode().Perm() != 0o600 {
+		t.Errorf("token: %v, %v", i, err)
+	}
+
+	configured(t, path, strings.Replace(text, `["127.0.0.1:0"]`, `["127.0.0.1:0", "tcp://127.0.0.1:0"]`, 1))
+	changes, err := d.Reload()
+	if err != nil || len(changes) == 0 || len(d.Addrs()) != 2 {
+		t.Errorf("reload: %v, %v; %v", changes, err, d.Addrs())
+	}
+	configured(t, path, "lissen: []")
+	if _, err := d.Reload(); err == nil || !strings.Contains(err.Error(), `did you mean "listen"?`) {
+		t.Errorf("a bad file: %v", err)
+	}
+	for range 2 {
+		if err := d.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := http.Get(d.URL() + "/health"); err == nil {
+		t.Error("the API answers after the end")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "templates")); err != nil {
+		t.Errorf("templates: %v", err)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		c, err := configured(t, filepath.Join(t.TempDir(), "weir.yaml"), text)()
+		if err == nil {
+			err = c.Validate()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	f("relay: [{to: nowhere}]", "relay 1: to is")
+	f("data: x\nrelay: [{to: '127.0.0.1:9', filter: 'prot tcp'}]", "relay 1: filter: column 1")
+	f("api: {listn: x}", `line 1: unknown key "listn": did you mean "listen"?`)
+	f("listen: [':2055']", "api has no token: write one under api.tokens, or a directory as data")
+	f("data: x\napi: {listen: nowhere}", "api: listen is")
+	c := Default()
+	c.Data = t.TempDir()
+	if err := c.Validate(); err != nil {
+		t.Errorf("the default: %v", err)
+	}
+}
+
+// What can't be opened leaves nothing open.
+func TestStartFails(t *testing.T) {
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	load := configured(t, filepath.Join(t.TempDir(), "weir.yaml"), "data: "+t.TempDir()+"\nlisten: ['127.0.0.1:0']\napi: {listen: '"+taken.Addr().String()+"'}")
+	c, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(c, Options{}); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("%v", err)
+	}
+}
