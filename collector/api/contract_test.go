@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -183,12 +185,40 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for _, m := range allMetrics {
-		name := strings.Split(m.String(), `"`)[1]
-		if !strings.Contains(body, "\n# HELP "+name+" ") {
-			t.Errorf("%s has no value", name)
+		if !strings.Contains(body, "\n# HELP "+m.name+" ") {
+			t.Errorf("%s has no value", m.name)
 		}
 	}
 	if bytes.Contains([]byte(body), []byte(TailOutput+`"`)) {
 		t.Error("the tail counts as an output")
 	}
 }
+
+// README.md has the table of metrics; -update writes it.
+func TestMetricsTable(t *testing.T) {
+	const from, to = "<!-- metrics -->\n", "<!-- end -->\n"
+	raw, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(raw), from)
+	have, tail, ok2 := strings.Cut(rest, to)
+	if !ok || !ok2 {
+		t.Fatal("README.md has no place for the table")
+	}
+	want := "| metric | labels | |\n|---|---|---|\n"
+	for _, m := range allMetrics {
+		want += fmt.Sprintf("| `%s` | %s | %s |\n", m.name, strings.Join(m.labels, ", "), m.help)
+	}
+	if have == want {
+		return
+	}
+	if !*update {
+		t.Fatal("README.md has another table of metrics: go test ./collector/api -update")
+	}
+	if err := os.WriteFile("README.md", []byte(head+from+want+to+tail), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var update = flag.Bool("update", false, "write the table of metrics")

@@ -41,7 +41,9 @@ func (s *Server) look(only netip.Addr) Exporters {
 	sessions := s.sessions()
 	now := s.deps.Now().UnixNano()
 	dropped := s.kernelDropped()
-	for _, l := range s.deps.Pipeline.Ledgers() {
+	ledgers := s.deps.Pipeline.Ledgers()
+	newest := newestOf(ledgers)
+	for _, l := range ledgers {
 		a := l.Exporter.Unmap()
 		switch {
 		case !a.IsValid():
@@ -58,7 +60,11 @@ func (s *Server) look(only netip.Addr) Exporters {
 			n++
 		}
 		e := &out.Exporters[n-1]
-		d := s.domain(&l, sessions.of(&l.Key), now, dropped, only.IsValid())
+		p := doctor.Patient{
+			Ledger: l, Now: now, RateSet: s.deps.Known(a).RateSet, Dropped: dropped,
+			Moved: state(&l, now) == Silent && newest[domainOf(&l)] > l.Last,
+		}
+		d := s.domain(&p, sessions.of(&l.Key), only.IsValid())
 		if order(d.State) < order(e.State) {
 			e.State = d.State
 		}
@@ -68,6 +74,28 @@ func (s *Server) look(only netip.Addr) Exporters {
 		e.Domains = append(e.Domains, d)
 	}
 	return out
+}
+
+// A domainKey is an observation domain, whatever port it comes from.
+type domainKey struct {
+	exporter netip.Addr
+	domain   uint32
+	version  uint8
+}
+
+func domainOf(l *pipeline.Ledger) domainKey {
+	return domainKey{l.Exporter.Unmap(), l.Domain, l.Version}
+}
+
+// newestOf returns when each domain was last heard: an exporter that restarts may
+// send from another port then, which makes another ledger.
+func newestOf(all []pipeline.Ledger) map[domainKey]int64 {
+	newest := map[domainKey]int64{}
+	for i := range all {
+		k := domainOf(&all[i])
+		newest[k] = max(newest[k], all[i].Last)
+	}
+	return newest
 }
 
 func order(s State) int { return slices.Index([]State{Up, Unreadable, Silent}, s) }
@@ -80,11 +108,13 @@ func (s *Server) kernelDropped() (n uint64) {
 	return n
 }
 
-// domain shows a ledger, with what its sessions have announced.
-func (s *Server) domain(l *pipeline.Ledger, sessions []*template.Session, now int64, dropped uint64, whole bool) Domain {
+// domain shows a ledger, with what its sessions have announced, which it enters
+// into p.
+func (s *Server) domain(p *doctor.Patient, sessions []*template.Session, whole bool) Domain {
+	l := &p.Ledger
 	d := Domain{
 		Source: l.From, Domain: l.Domain, Protocol: protocol(l.Version), Transport: l.Over.String(),
-		State: state(l, now), FirstSeen: at(l.First), LastSeen: at(l.Last), LastDecoded: maybe(l.Decoded),
+		State: state(l, p.Now), FirstSeen: at(l.First), LastSeen: at(l.Last), LastDecoded: maybe(l.Decoded),
 		ClockSkew: seconds(l.Skew), Ledger: ledgerView(l),
 		Templates: Templates{Changes: l.Traits.Templates, Redefined: l.Redefined, LastAnnounced: maybe(l.Announced), Refresh: seconds(l.Refresh)},
 		Samplers:  []Sampler{},
@@ -119,12 +149,9 @@ func (s *Server) domain(l *pipeline.Ledger, sessions []*template.Session, now in
 	slices.SortFunc(d.Templates.Announced, func(a, b Template) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(d.Samplers, func(a, b Sampler) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.ID, b.ID)) })
 	d.Platform = doctor.Platform(enterprises, l.Inclusive)
-	p := doctor.Patient{
-		Ledger: *l, Now: now, Templates: d.Templates.Known, Options: d.Templates.Options,
-		RateSet: s.deps.Known(l.Exporter).RateSet, Platform: d.Platform, Dropped: dropped,
-	}
+	p.Templates, p.Options, p.Platform = d.Templates.Known, d.Templates.Options, d.Platform
 	p.Outputs = slices.DeleteFunc(slices.Clone(p.Outputs), func(o pipeline.OutputLedger) bool { return o.Name == TailOutput })
-	if d.Advice = doctor.Examine(&p); d.Advice == nil {
+	if d.Advice = doctor.Examine(p); d.Advice == nil {
 		d.Advice = []doctor.Finding{}
 	}
 	return d

@@ -13,41 +13,48 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 )
 
-// metric describes one.
-func metric(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("weir_"+name, help, labels, nil)
+// A metric is one that we have; README.md has the table.
+type metric struct {
+	name, help string
+	labels     []string
+	desc       *prometheus.Desc
+}
+
+func newMetric(name, help string, labels ...string) *metric {
+	name = "weir_" + name
+	return &metric{name, help, labels, prometheus.NewDesc(name, help, labels, nil)}
 }
 
 // The metrics. Those of exporters are of all domains of the same number and
 // protocol at an address.
 var (
-	mInfo      = metric("build_info", "1, by the version of weir.", "version")
-	mDatagrams = metric("datagrams_total", "Datagrams that were decoded.")
-	mOctets    = metric("datagram_octets_total", "Octets of these datagrams.")
-	mRecords   = metric("records_total", "Data records, of flows and options, and counter samples.")
-	mFlows     = metric("flows_total", "Flows; a record that tells of both directions makes two.")
-	mOptions   = metric("options_total", "Records of options.")
-	mCounters  = metric("counter_samples_total", "Counter samples of sFlow.")
-	mTemplates = metric("templates_total", "Templates that were new or changed.")
-	mReplaced  = metric("replaced_times_total", "Records whose time was impossible or unknown.")
-	mFaults    = metric("faults_total", "Faults in datagrams, by kind.", "fault")
-	mEarly     = metric("early_octets_total", "Octets of data that came before its template, by what became of them: recovered, undecoded (given up).", "fate")
-	mWaiting   = metric("waiting_octets", "Octets of data that wait for their template.")
-	mFiltered  = metric("filtered_flows_total", "Flows that stages took out.")
-	mFates     = metric("output_flows_total", "Flows at an output, by what became of them: written, dropped (from the queue), failed, skipped (came before the output was there).", "output", "fate")
-	mQueued    = metric("output_queued_flows", "Flows that wait for an output.", "output")
-	mErrors    = metric("errors_total", "Reads of sources and writes of sinks that failed, and panics, all contained.", "kind")
-	mMissed    = metric("tail_missed_flows_total", "Flows that those who watch were too slow for.")
-	mListener  = metric("listener_datagrams_total", "Datagrams at a listener, by what became of them: taken, denied, refused, over_budget, truncated, kernel_dropped.", "listener", "fate")
-	mExporters = metric("exporters", "Exporters' domains, by state.", "state")
-	mHeard     = metric("exporter_datagrams_total", "Datagrams of an exporter.", "exporter", "domain", "protocol")
-	mData      = metric("exporter_records_total", "Data records of an exporter that were decoded.", "exporter", "domain", "protocol")
-	mTransit   = metric("exporter_transit_total", "What an exporter sent, in the unit of its sequence numbers, by what became of it: received, missing, duplicate.", "exporter", "domain", "protocol", "fate")
-	mSkew      = metric("exporter_clock_skew_seconds", "How far an exporter's clock is behind ours.", "exporter", "domain", "protocol")
-	mSeen      = metric("exporter_last_seen_timestamp_seconds", "When an exporter last sent anything.", "exporter", "domain", "protocol")
-	mFindings  = metric("exporter_findings", "What the doctor finds about an exporter, by severity.", "exporter", "severity")
+	mInfo      = newMetric("build_info", "1, by the version of weir.", "version")
+	mDatagrams = newMetric("datagrams_total", "Datagrams that were decoded.")
+	mOctets    = newMetric("datagram_octets_total", "Octets of these datagrams.")
+	mRecords   = newMetric("records_total", "Data records, of flows and options, and counter samples.")
+	mFlows     = newMetric("flows_total", "Flows; a record that tells of both directions makes two.")
+	mOptions   = newMetric("options_total", "Records of options.")
+	mCounters  = newMetric("counter_samples_total", "Counter samples of sFlow.")
+	mTemplates = newMetric("templates_total", "Templates that were new or changed.")
+	mReplaced  = newMetric("replaced_times_total", "Records whose time was impossible or unknown.")
+	mFaults    = newMetric("faults_total", "Faults in datagrams, by kind.", "fault")
+	mEarly     = newMetric("early_octets_total", "Octets of data that came before its template, by what became of them: recovered, undecoded (given up).", "fate")
+	mWaiting   = newMetric("waiting_octets", "Octets of data that wait for their template.")
+	mFiltered  = newMetric("filtered_flows_total", "Flows that stages took out.")
+	mFates     = newMetric("output_flows_total", "Flows at an output, by what became of them: written, dropped (from the queue), failed, skipped (came before the output was there).", "output", "fate")
+	mQueued    = newMetric("output_queued_flows", "Flows that wait for an output.", "output")
+	mErrors    = newMetric("errors_total", "Reads of sources and writes of sinks that failed, and panics, all contained.", "kind")
+	mMissed    = newMetric("tail_missed_flows_total", "Flows that those who watch were too slow for.")
+	mListener  = newMetric("listener_datagrams_total", "Datagrams at a listener, by what became of them: taken, denied, refused, over_budget, truncated, kernel_dropped.", "listener", "fate")
+	mExporters = newMetric("exporters", "Exporters' domains, by state.", "state")
+	mHeard     = newMetric("exporter_datagrams_total", "Datagrams of an exporter.", "exporter", "domain", "protocol")
+	mData      = newMetric("exporter_records_total", "Data records of an exporter that were decoded.", "exporter", "domain", "protocol")
+	mTransit   = newMetric("exporter_transit_total", "What an exporter sent, in the unit of its sequence numbers, by what became of it: received, missing, duplicate.", "exporter", "domain", "protocol", "fate")
+	mSkew      = newMetric("exporter_clock_skew_seconds", "How far an exporter's clock is behind ours.", "exporter", "domain", "protocol")
+	mSeen      = newMetric("exporter_last_seen_timestamp_seconds", "When an exporter last sent anything.", "exporter", "domain", "protocol")
+	mFindings  = newMetric("exporter_findings", "What the doctor finds about an exporter, by severity.", "exporter", "severity")
 
-	allMetrics = []*prometheus.Desc{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}
+	allMetrics = []*metric{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}
 )
 
 // newMetrics makes the handler of /metrics: it asks when it is asked.
@@ -64,16 +71,16 @@ type gatherer struct{ s *Server }
 
 func (g gatherer) Describe(out chan<- *prometheus.Desc) {
 	for _, m := range allMetrics {
-		out <- m
+		out <- m.desc
 	}
 }
 
 func (g gatherer) Collect(out chan<- prometheus.Metric) {
-	count := func(m *prometheus.Desc, n uint64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(m, prometheus.CounterValue, float64(n), labels...)
+	count := func(m *metric, n uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(m.desc, prometheus.CounterValue, float64(n), labels...)
 	}
-	gauge := func(m *prometheus.Desc, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(m, prometheus.GaugeValue, v, labels...)
+	gauge := func(m *metric, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, v, labels...)
 	}
 	x := g.s.deps.Pipeline.Stats()
 	gauge(mInfo, 1, g.s.deps.Version)
@@ -118,7 +125,7 @@ func (g gatherer) Collect(out chan<- prometheus.Metric) {
 }
 
 // exporters gives the metrics of exporters, those of several ports together.
-func (g gatherer) exporters(count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64, ...string)) {
+func (g gatherer) exporters(count func(*metric, uint64, ...string), gauge func(*metric, float64, ...string)) {
 	type id struct{ domain, protocol string }
 	states := map[State]int{Up: 0, Unreadable: 0, Silent: 0}
 	for _, e := range g.s.look(netip.Addr{}).Exporters {

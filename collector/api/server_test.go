@@ -269,6 +269,33 @@ func TestSamplers(t *testing.T) {
 	}
 }
 
+// An exporter that sends from another port since is not called silent for the
+// old one.
+func TestMoved(t *testing.T) {
+	now := time.Now()
+	l := func(port uint16, last time.Duration) (l pipeline.Ledger) {
+		l.From = netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port)
+		l.Exporter, l.Version = l.From.Addr(), 10
+		l.First, l.Last, l.Decoded = now.Add(-time.Hour).UnixNano(), now.Add(-last).UnixNano(), now.Add(-last).UnixNano()
+		l.Announced = l.Last
+		return l
+	}
+	s, err := New(Default(), Deps{Pipeline: ledgers{l(1, 30*time.Minute), l(2, time.Second)}, Sessions: template.NewStore(template.Limits{}).Sessions, Tail: NewTail()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := s.look(netip.Addr{}).Exporters
+	if len(x) != 1 || x[0].State != Up || len(x[0].Domains) != 2 {
+		t.Fatalf("exporters are %+v", x)
+	}
+	if a := x[0].Domains[0].Advice; len(a) != 1 || a[0].ID != "moved" {
+		t.Errorf("advice for the old port is %+v", a)
+	}
+	if a := x[0].Domains[1].Advice; len(a) != 0 {
+		t.Errorf("advice for the new port is %+v", a)
+	}
+}
+
 // What comes from whom there is no room for is in others.
 func TestOthers(t *testing.T) {
 	s, err := New(Default(), Deps{Pipeline: ledgers{{Records: 5}}, Sessions: template.NewStore(template.Limits{}).Sessions, Tail: NewTail()})

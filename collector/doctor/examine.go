@@ -18,6 +18,7 @@ type Patient struct {
 	Now       int64  // Unix nanoseconds
 	Templates int    // templates for flows that are known
 	Options   int    // options templates that are known
+	Moved     bool   // it sends from another port since
 	RateSet   bool   // the operator has said what its sampling rate is
 	Platform  string // as Platforms has it; empty: not known
 	Dropped   uint64 // datagrams that the kernel dropped, of all exporters
@@ -48,9 +49,14 @@ const (
 
 // Examine returns what is to be said of p, the worst first.
 func Examine(p *Patient) (all []Finding) {
+	if p.Moved { // the rest is history
+		return one("moved", Note, "it sends from another port since", "")
+	}
 	for _, check := range checks {
 		for _, f := range check(p) {
-			f.Repairs = Repairs(f.ID, p.Platform)
+			if f.ID != idSampling || p.templated() { // only templates can tell of samplers
+				f.Repairs = Repairs(f.ID, p.Platform)
+			}
 			all = append(all, f)
 		}
 	}
@@ -228,7 +234,7 @@ func bothDirections(p *Patient) []Finding {
 	if rarer == 0 || float64(rarer) < bothSides*float64(all) {
 		return nil
 	}
-	return one(idBoth, Warning, fmt.Sprintf("it exports flows where they come in (%s) and where they go out: what crosses it is counted twice", percent(float64(p.Ingress)/float64(all))), "export at ingress only, on all interfaces")
+	return one(idBoth, Warning, fmt.Sprintf("it exports flows where they come in (%s) and where they go out: what crosses it from one watched interface to another is counted twice", percent(float64(p.Ingress)/float64(all))), "export at ingress only, on all interfaces")
 }
 
 func times(p *Patient) []Finding {

@@ -59,6 +59,7 @@ func TestExamine(t *testing.T) {
 	f(func(p *Patient) {}, "")
 
 	f(func(p *Patient) { p.Now += 201 * second }, "")
+	f(func(p *Patient) { p.Now, p.Moved, p.Missing = p.Now+30*60*second, true, 1000 }, "moved note")
 	f(func(p *Patient) { p.Now += 30 * 60 * second }, "silent warning", "for 30 min")
 
 	f(func(p *Patient) {
@@ -125,6 +126,10 @@ func TestRepairs(t *testing.T) {
 	p.Platform = ""
 	if got := Examine(p); len(got[0].Repairs) != len(repairs[idActiveTimeout]) {
 		t.Errorf("%d repairs, want %d", len(got[0].Repairs), len(repairs[idActiveTimeout]))
+	}
+	p.Version, p.NoRate, p.Longest = 5, 400, 0
+	if got := Examine(p); got[0].ID != idSampling || len(got[0].Repairs) > 0 {
+		t.Errorf("NetFlow v5 can't announce samplers: %+v", got[0])
 	}
 	for id, all := range repairs {
 		seen := map[string]bool{}

@@ -71,7 +71,7 @@ var repairs = map[string][]Repair{
 	},
 	idTemplatesRare: {
 		{"iosxe", []string{"flow exporter NAME", " template data timeout 60"}},
-		{"iosxr", []string{"flow exporter-map NAME", " version v9", "  template timeout 60"}},
+		{"iosxr", []string{"flow exporter-map NAME", " version v9", "  template data timeout 60"}},
 		{"nxos", []string{"flow exporter NAME", " version 9", "  template data timeout 60"}},
 		{"junos", []string{"set services flow-monitoring version-ipfix template NAME template-refresh-rate seconds 60"}},
 		{"eos", []string{"flow tracking sampled", " tracker NAME", "  exporter NAME", "   template interval 60000"}},

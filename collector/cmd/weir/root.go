@@ -48,14 +48,18 @@ and sFlow.
 	root.AddCommand( // all subcommands
 		decodeCommand(),
 		detectorCommand(),
+		doctorCommand(),
 		explainCommand(),
+		exportersCommand(),
 		filterTopic(),
 		genCommand(),
 		listenCommand(),
 		replayCommand(),
 		runCommand(),
 		setupCommand(),
+		tailCommand(),
 		templatesCommand(),
+		topCommand(),
 		versionCommand(),
 	)
 	return root
