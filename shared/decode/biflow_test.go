@@ -100,6 +100,33 @@ func TestReverseWithoutCounters(t *testing.T) {
 	}
 }
 
+// What a reverse flow has of elements that the record has once: source and
+// destination change places, also the translated ones, and the way there is not
+// the way back.
+func TestReverseTakesPlaces(t *testing.T) {
+	fields := []flowtest.Field{
+		flowtest.F(0, 8, 4), flowtest.F(0, 12, 4), flowtest.F(0, 40001, 4), flowtest.F(0, 40002, 4), flowtest.F(0, 40003, 2), flowtest.F(0, 40004, 2),
+		flowtest.F(0, 243, 2), flowtest.F(0, 254, 2), flowtest.F(0, 15, 4), flowtest.F(0, 18, 4), flowtest.F(0, 70, 3), flowtest.F(0, 231, 4), flowtest.F(0, 232, 4),
+	}
+	record := join([]byte{10, 0, 0, 1, 192, 0, 2, 1, 198, 51, 100, 1, 203, 0, 113, 1}, be(4001, 2), be(4002, 2), be(7, 2), be(8, 2),
+		[]byte{10, 0, 0, 254, 10, 0, 0, 253}, be(1600, 3), be(5, 4), be(6, 4))
+	var b flow.Batch
+	decodeAll(t, newDecoder(), &b, flowtest.Packet(9, 1, flowtest.Template(9, 300, fields), flowtest.Set(300, record)))
+	var got []string
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		got = append(got, fmt.Sprint(f.SrcAddr, ">", f.DstAddr, " as ", f.NATSrcAddr, ":", f.NATSrcPort, ">", f.NATDstAddr, ":", f.NATDstPort,
+			" vlan ", f.SrcVLAN, ">", f.DstVLAN, " via ", f.Set.Has(flow.FieldNextHop), f.Set.Has(flow.FieldBGPNextHop), f.Set.Has(flow.FieldMPLSLabel)))
+	}
+	want := []string{
+		"10.0.0.1>192.0.2.1 as 198.51.100.1:4001>203.0.113.1:4002 vlan 7>8 via true true true",
+		"192.0.2.1>10.0.0.1 as 203.0.113.1:4002>198.51.100.1:4001 vlan 8>7 via false false false",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
 // A record whose times are impossible counts once, though it makes two flows.
 func TestBiflowReplacedOnce(t *testing.T) {
 	fields := []flowtest.Field{flowtest.F(0, 152, 8), flowtest.F(0, 231, 4), flowtest.F(0, 232, 4)}
