@@ -14,6 +14,7 @@ import (
 // Config is the YAML file of the collector.
 type Config struct {
 	config.Config `yaml:",inline"`
+	Sinks         sink.List  `yaml:"sinks"` // where flows go
 	API           api.Config `yaml:"api"`   // exporters, flows, metrics over HTTP
 	Relay         []Relay    `yaml:"relay"` // datagrams passed on as they came
 }
@@ -58,6 +59,14 @@ func (c Config) Validate() error {
 	}
 	if err := c.API.Validate(); err != nil {
 		return fmt.Errorf("api: %w", err)
+	}
+	if err := c.Sinks.Validate(); err != nil {
+		return fmt.Errorf("sinks: %w", err)
+	}
+	for _, s := range c.Sinks {
+		if s.Name == api.TailOutput {
+			return fmt.Errorf("sinks: %s is the name of what the API shows: write another", s.Name)
+		}
 	}
 	for i, r := range c.Relay {
 		if err := r.Validate(); err != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ type Options struct {
 	// Load reads the configuration again, for Reload; nil: there is none to read.
 	Load    func() (Config, error)
 	Outputs []pipeline.Output // beside those of the Config
+	Stdout  io.Writer         // of a sink to it; nil: standard output
 	Version string
 	Log     *slog.Logger // nil: nothing is logged
 }
@@ -30,8 +33,10 @@ type Options struct {
 // A Daemon is a running collector.
 type Daemon struct {
 	*config.Running
+	mu     sync.Mutex // of Reload
 	cfg    Config
 	opts   Options
+	sinks  []pipeline.Output // those of cfg
 	relays []*sink.Relayer
 	server *api.Server // nil: no API
 
@@ -56,13 +61,19 @@ func Start(c Config, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	outputs, err := d.openSinks()
+	if err != nil {
+		d.closeRelays()
+		return nil, err
+	}
+	outputs = append(outputs, o.Outputs...)
 	tail := api.NewTail()
-	outputs := o.Outputs
 	if c.API.Listen != "" {
-		outputs = append([]pipeline.Output{tail.Output()}, outputs...)
+		outputs = append(outputs, tail.Output())
 	}
 	if d.Running, err = c.StartWith(config.Options{Outputs: outputs, Taps: taps, Log: o.Log, Stay: true}); err != nil {
 		d.closeRelays()
+		closeSinks(d.sinks)
 		return nil, err
 	}
 	if c.API.Listen == "" {
@@ -171,7 +182,14 @@ func (d *Daemon) Reload() (changes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	changes, err = d.Running.Reload(c.Config)
+	more, e := d.reloadSinks(c.Sinks)
+	changes, err = append(changes, more...), errors.Join(err, e)
+	if !reflect.DeepEqual(c.API, d.cfg.API) || !reflect.DeepEqual(c.Relay, d.cfg.Relay) {
+		changes = append(changes, "api or relay has changed: restart to apply it")
+	}
 	for _, line := range changes {
 		d.opts.Log.Info("reload: " + line)
 	}

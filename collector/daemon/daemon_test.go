@@ -56,6 +56,8 @@ relay:
 enrich:
   exporters:
   - {address: 127.0.0.1, name: here}
+sinks:
+- {type: file, path: ` + dir + `/flows.jsonl, filter: "exporter ip 127.0.0.1"}
 `
 	load := configured(t, path, text)
 	c, err := load()
@@ -94,10 +96,22 @@ enrich:
 		t.Errorf("token: %v, %v", i, err)
 	}
 
-	configured(t, path, strings.Replace(text, `["127.0.0.1:0"]`, `["127.0.0.1:0", "tcp://127.0.0.1:0"]`, 1))
+	changed := strings.Replace(text, `["127.0.0.1:0"]`, `["127.0.0.1:0", "tcp://127.0.0.1:0"]`, 1)
+	configured(t, path, strings.Replace(changed, "flows.jsonl", "more.jsonl", 1))
 	changes, err := d.Reload()
-	if err != nil || len(changes) == 0 || len(d.Addrs()) != 2 {
+	if told := strings.Join(changes, "; "); err != nil || len(d.Addrs()) != 2 || !strings.Contains(told, "sink file is closed; sink file is open") || !strings.Contains(told, "tcp://127.0.0.1:0 is open") {
 		t.Errorf("reload: %v, %v; %v", changes, err, d.Addrs())
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "flows.jsonl")); err != nil || strings.Count(string(got), "\n") != 7 {
+		t.Errorf("the first file: %s, %v", got, err)
+	}
+	if _, err := conn.Write(datagram); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); d.Stats().Flows < 14; time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%+v", d.Stats())
+		}
 	}
 	configured(t, path, "lissen: []")
 	if _, err := d.Reload(); err == nil || !strings.Contains(err.Error(), `did you mean "listen"?`) {
@@ -110,6 +124,9 @@ enrich:
 	}
 	if _, err := http.Get(d.URL() + "/health"); err == nil {
 		t.Error("the API answers after the end")
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "more.jsonl")); err != nil || strings.Count(string(got), "\n") != 7 {
+		t.Errorf("the second file: %s, %v", got, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "templates")); err != nil {
 		t.Errorf("templates: %v", err)
@@ -129,6 +146,7 @@ func TestConfigErrors(t *testing.T) {
 	}
 	f("relay: [{to: nowhere}]", "relay 1: to is")
 	f("data: x\nrelay: [{to: '127.0.0.1:9', filter: 'prot tcp'}]", "relay 1: filter: column 1")
+	f("data: x\nsinks: [{type: filee}]", "line 2: type of a sink is \"filee\"")
 	f("api: {listn: x}", `line 1: unknown key "listn": did you mean "listen"?`)
 	f("listen: [':2055']", "api has no token: write one under api.tokens, or a directory as data")
 	f("data: x\napi: {listen: nowhere}", "api: listen is")
