@@ -100,6 +100,32 @@ func TestReverseWithoutCounters(t *testing.T) {
 	}
 }
 
+// The other direction's own times and interfaces count for it, before those that
+// the record has for both.
+func TestReverseHasItsOwn(t *testing.T) {
+	const r = ie.ReversePEN
+	fields := []flowtest.Field{
+		flowtest.F(0, 152, 8), flowtest.F(0, 153, 8), flowtest.F(0, 10, 4), flowtest.F(0, 14, 4), flowtest.F(0, 148, 1), flowtest.F(0, 1, 4),
+		flowtest.F(r, 1, 4), flowtest.F(r, 150, 4), flowtest.F(r, 10, 4), flowtest.F(r, 148, 1),
+	}
+	const ms = flowtest.Export * 1000
+	record := join(be(ms-5000, 8), be(ms-1000, 8), be(3, 4), be(4, 4), be(1, 1), be(500, 4), be(600, 4), be(flowtest.Export-3, 4), be(9, 4), be(2, 1))
+	var b flow.Batch
+	decodeAll(t, newDecoder(), &b, flowtest.Packet(10, 1, flowtest.Template(10, 300, fields), flowtest.Set(300, record)))
+	var got []string
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		text := fmt.Sprint(f.Start/1e6-ms, " ", f.End/1e6-ms, " ", f.InIf, ">", f.OutIf, " ", f.Bytes)
+		for e, v := range b.Extra(f) {
+			text += fmt.Sprintf(" %d#%d=%x", e.ID, e.Ord, v)
+		}
+		got = append(got, text)
+	}
+	if want := "[-5000 -1000 3>4 500 148#0=01 -3000 -1000 9>3 600 148#0=02]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // What a reverse flow has of elements that the record has once: source and
 // destination change places, also the translated ones, and the way there is not
 // the way back.

@@ -67,11 +67,16 @@ func isCounter(id uint16) bool {
 // one only, and the fields are then t's. Elements of the other direction that
 // count nothing make no flow, and stay what they are.
 func (t *Template) directions() (forward, reverse []Field, both bool) {
-	has := map[uint16]bool{}
+	has, own := map[uint16]bool{}, map[uint16]bool{} // own: of the other direction
+	columns := map[flow.Field]bool{}                 // that it fills by them
 	for _, f := range t.Fields {
 		switch {
 		case f.PEN == ie.ReversePEN:
 			both = both || isCounter(f.ID)
+			own[f.ID] = true
+			if x, _, ok := column(f.ID); ok && fits(x, f.ID, int(f.Len)) {
+				columns[x] = true
+			}
 		case f.PEN == 0:
 			has[f.ID] = true
 		}
@@ -96,6 +101,11 @@ func (t *Template) directions() (forward, reverse []Field, both bool) {
 			back.ID = opposite[f.ID]
 		case ofOneDirection(f.ID):
 			back.Element = padding
+		}
+		if f.PEN == 0 { // what the other direction says itself counts there
+			if x, _, ok := column(back.ID); own[back.ID] || ok && columns[x] {
+				back.Element = padding
+			}
 		}
 		forward, reverse = append(forward, ahead), append(reverse, back)
 	}
