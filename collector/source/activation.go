@@ -16,12 +16,14 @@ import (
 // to its address; it may be closed and opened again.
 type Sockets struct{ all []inherited }
 
-// An inherited socket is kept open, and copied for each use.
+// An inherited socket is kept open, and copied for each use. As a file that
+// blocks it is not in the runtime's poller, where it would ring for each
+// datagram.
 type inherited struct {
 	name   string
 	addr   netip.AddrPort
-	packet *net.UDPConn     // or
-	stream *net.TCPListener // that
+	stream bool // of TCP, else UDP
+	file   *os.File
 }
 
 // firstSocket is SD_LISTEN_FDS_START.
@@ -57,28 +59,24 @@ func Activation() (*Sockets, error) {
 	return s, nil
 }
 
-// take copies the socket f, and closes it.
+// take finds out what the socket f is.
 func (x *inherited) take(f *os.File) error {
-	defer f.Close()
+	x.file = f
+	closeOnExec(f)
 	if l, err := net.FileListener(f); err == nil {
-		t, ok := l.(*net.TCPListener)
-		if !ok {
-			l.Close()
-			return errors.New("not of TCP")
+		defer l.Close()
+		x.stream, x.addr = true, portOf(l.Addr())
+	} else {
+		c, err := net.FilePacketConn(f)
+		if err != nil {
+			return err
 		}
-		x.stream, x.addr = t, portOf(t.Addr())
-		return nil
+		defer c.Close()
+		x.addr = portOf(c.LocalAddr())
 	}
-	c, err := net.FilePacketConn(f)
-	if err != nil {
-		return err
+	if !x.addr.IsValid() {
+		return errors.New("neither of UDP nor of TCP")
 	}
-	u, ok := c.(*net.UDPConn)
-	if !ok {
-		c.Close()
-		return errors.New("not of UDP")
-	}
-	x.packet, x.addr = u, portOf(u.LocalAddr())
 	return nil
 }
 
@@ -101,7 +99,7 @@ func (s *Sockets) find(l *Listen) (*inherited, error) {
 	for i := range s.all {
 		x := &s.all[i]
 		switch {
-		case (x.stream != nil) != stream:
+		case x.stream != stream:
 		case l.Socket == "" && x.addr == want, l.Socket != "" && x.name == l.Socket:
 			return x, nil
 		default:

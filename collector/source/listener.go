@@ -86,9 +86,9 @@ func (x *Listener) openUDP(cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	g := &group{n: len(conns), active: 1, steer: func(n int) error { return steer(conns[0], n) }}
+	g := &group{n: len(conns), active: 1, steer: func(n int) error { return steer(x.readers[0].socket().conn, n) }}
 	if len(conns) > 1 {
-		if err := g.steer(g.active); err != nil { // the kernel spreads by address
+		if err := steer(conns[0], g.active); err != nil { // the kernel spreads by address
 			cfg.Log.Warn("one exporter reaches one worker only", "listen", x.listen.Address, "error", err)
 			g = nil
 		}

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"net"
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -32,7 +33,7 @@ func enlarge(c *net.UDPConn, octets int) error {
 
 // granted returns the receive buffer of c as it was asked for: Linux doubles
 // what it grants, to have room for its own bookkeeping (socket(7)).
-func granted(c *net.UDPConn) (octets int, ok bool) {
+func granted(c syscall.Conn) (octets int, ok bool) {
 	err := control(c, func(fd int) (err error) {
 		octets, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		return err
@@ -42,7 +43,7 @@ func granted(c *net.UDPConn) (octets int, ok bool) {
 
 // drops returns the kernel's count of datagrams that found the buffer of c full:
 // SK_MEMINFO_DROPS of SO_MEMINFO (Linux 4.12).
-func drops(c *net.UDPConn) (n uint32, ok bool) {
+func drops(c syscall.Conn) (n uint32, ok bool) {
 	var info [unix.SK_MEMINFO_VARS]uint32
 	err := control(c, func(fd int) error {
 		size := uint32(unsafe.Sizeof(info))
@@ -55,6 +56,9 @@ func drops(c *net.UDPConn) (n uint32, ok bool) {
 	})
 	return info[unix.SK_MEMINFO_DROPS], err == nil
 }
+
+// closeOnExec keeps f from the programs that we start.
+func closeOnExec(f *os.File) { unix.CloseOnExec(int(f.Fd())) }
 
 // reuse lets other sockets have the port of this one.
 func reuse(c syscall.Conn) error {

@@ -5,6 +5,7 @@ package source
 import (
 	"errors"
 	"net"
+	"os"
 	"syscall"
 	"time"
 )
@@ -18,15 +19,18 @@ func newReader(conn *net.UDPConn, gate *gate, idle time.Duration) (reader, error
 func enlarge(c *net.UDPConn, octets int) error { return c.SetReadBuffer(octets) }
 
 // granted is not known here: other systems refuse what they don't grant.
-func granted(*net.UDPConn) (octets int, ok bool) { return 0, false }
+func granted(syscall.Conn) (octets int, ok bool) { return 0, false }
 
 // drops is not known here.
-func drops(*net.UDPConn) (n uint32, ok bool) { return 0, false }
+func drops(syscall.Conn) (n uint32, ok bool) { return 0, false }
 
 // canSpread tells whether several sockets may share a port here.
 const canSpread = false
 
 var errNotHere = errors.New("not on this system")
+
+// closeOnExec is for sockets that systemd has opened.
+func closeOnExec(*os.File) {}
 
 func reuse(syscall.Conn) error      { return errNotHere }
 func steer(syscall.Conn, int) error { return errNotHere }

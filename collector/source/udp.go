@@ -19,16 +19,25 @@ import (
 // maxDatagram is the most that UDP carries.
 const maxDatagram = 65535
 
+// A socketFile is an open socket.
+type socketFile interface {
+	syscall.Conn
+	Close() error
+}
+
 // A udp is what the readers of a socket have in common.
 type udp struct {
-	conn  *net.UDPConn
+	conn  socketFile
 	addr  netip.AddrPort
 	idle  time.Duration
-	until time.Time // the deadline that is set
 	gate  *gate
+	until time.Time // the deadline that is set
+	// deadline is where: the socket, or what rings for it.
+	deadline interface{ SetReadDeadline(time.Time) error }
 	counters
 	dropped atomic.Uint64 // by the kernel, as far as we know
-	member  member        // of the sockets of one port
+	closed  atomic.Bool
+	member  member // of the sockets of one port
 }
 
 // A reader is a UDP socket as a source.
@@ -78,7 +87,7 @@ func (u *udp) await(now time.Time) error {
 		return nil
 	}
 	u.until = now.Add(u.idle)
-	return u.conn.SetReadDeadline(u.until)
+	return u.deadline.SetReadDeadline(u.until)
 }
 
 // setBuffer asks for a receive buffer, and says what to do where the kernel
@@ -105,12 +114,13 @@ func setBuffer(c *net.UDPConn, want int, log *slog.Logger) {
 // A portable reader takes one datagram at a time, through package net.
 type portable struct {
 	udp
-	buf []byte
+	socketConn *net.UDPConn
+	buf        []byte
 }
 
 func newPortable(conn *net.UDPConn, gate *gate, idle time.Duration) *portable {
-	p := &portable{buf: make([]byte, maxDatagram)}
-	p.conn, p.gate, p.idle = conn, gate, idle
+	p := &portable{socketConn: conn, buf: make([]byte, maxDatagram)}
+	p.conn, p.deadline, p.gate, p.idle = conn, conn, gate, idle
 	p.addr = addrPort(conn.LocalAddr().(*net.UDPAddr).AddrPort())
 	return p
 }
@@ -124,7 +134,7 @@ func (p *portable) Read(ctx context.Context, dst []decode.Datagram) (int, error)
 	if err := p.await(time.Now()); err != nil {
 		return 0, err
 	}
-	n, from, err := p.conn.ReadFromUDPAddrPort(p.buf)
+	n, from, err := p.socketConn.ReadFromUDPAddrPort(p.buf)
 	if err != nil {
 		return 0, p.failed(ctx, err)
 	}
@@ -144,6 +154,9 @@ func (u *udp) failed(ctx context.Context, err error) error {
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		return ctx.Err()
 	}
+	if u.closed.Load() {
+		err = net.ErrClosed // what a file says then is the runtime's own
+	}
 	return fmt.Errorf("read from %s: %w", u.addr, err)
 }
 
@@ -161,6 +174,7 @@ func (u *udp) Drops() uint64 {
 // Close closes the socket; a Read that waits returns.
 func (u *udp) Close() error {
 	u.Drops()
+	u.closed.Store(true)
 	return u.conn.Close()
 }
 

@@ -80,7 +80,7 @@ func BenchmarkReceive(b *testing.B) {
 				switch reader {
 				case "portable":
 					x = openPortable(b, Listen{Address: "127.0.0.1:0"}, Config{Idle: 100 * time.Millisecond})
-					setBuffer(x.readers[0].socket().conn, 8<<20, slog.New(slog.DiscardHandler))
+					setBuffer(x.readers[0].(*portable).socketConn, 8<<20, slog.New(slog.DiscardHandler))
 				default:
 					x = open(b, Listen{Address: "127.0.0.1:0", Workers: 1 + len(reader)/12}, Default())
 				}

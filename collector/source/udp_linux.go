@@ -2,9 +2,11 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -21,7 +23,9 @@ import (
 // little comes, it waits in the netpoller, and has the first of them at once.
 type coalescing struct {
 	udp
+	file *os.File // the socket, which the runtime's poller doesn't know
 	raw  syscall.RawConn
+	bell *bell
 	pace pacemaker
 	rest time.Duration // before the next call; 0: none
 	dry  int           // calls in a row that brought nothing
@@ -36,7 +40,9 @@ type coalescing struct {
 	got     int
 	errno   syscall.Errno
 	poll    func(fd uintptr)
-	wait    func(fd uintptr) bool
+	ring    func(fd uintptr)
+	wait    func(uintptr) bool
+	failure error // of wait
 
 	zones map[uint32]string
 	since int64 // when zones was begun
@@ -57,17 +63,17 @@ type header struct {
 const slotSize = maxDatagram + 1 + 23*64
 
 func newCoalescing(conn *net.UDPConn, gate *gate, idle time.Duration, slot int) (*coalescing, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
+	c := &coalescing{slot: slot}
+	c.gate, c.idle = gate, idle
+	c.addr = addrPort(conn.LocalAddr().(*net.UDPAddr).AddrPort())
+	if err := c.adopt(conn); err != nil {
 		return nil, err
 	}
-	c := &coalescing{raw: raw, slot: slot}
-	c.conn, c.gate, c.idle = conn, gate, idle
-	c.addr = addrPort(conn.LocalAddr().(*net.UDPAddr).AddrPort())
-	if n, ok := granted(conn); ok {
+	if n, ok := granted(c.file); ok {
 		c.pace.buffer = 2 * n
 	}
 	if err := c.mapSlots(batch * slot); err != nil {
+		c.Close()
 		return nil, err
 	}
 	for i := range c.headers {
@@ -81,11 +87,49 @@ func newCoalescing(conn *net.UDPConn, gate *gate, idle time.Duration, slot int) 
 	}
 	// Bound once: a closure for each call would be an allocation.
 	c.poll = c.receive
-	c.wait = func(fd uintptr) bool {
-		c.receive(fd)
-		return c.errno != unix.EAGAIN
+	c.wait = func(uintptr) bool {
+		c.bell.quiet()
+		if c.failure = c.raw.Control(c.poll); c.failure != nil || c.errno != unix.EAGAIN {
+			return true
+		}
+		c.failure = c.raw.Control(c.ring)
+		return c.failure != nil
 	}
+	c.ring = func(fd uintptr) { c.bell.set(int(fd)) }
 	return c, nil
+}
+
+// adopt takes the socket over from conn, which is closed with the reader. To the
+// runtime it is a file that blocks; we never let it.
+func (c *coalescing) adopt(conn *net.UDPConn) error {
+	fd := -1
+	err := control(conn, func(from int) (err error) {
+		fd, err = unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	c.file = os.NewFile(uintptr(fd), "udp "+c.addr.String())
+	c.conn = c.file
+	if c.raw, err = c.file.SyscallConn(); err == nil {
+		c.bell, err = newBell(fd)
+	}
+	if err != nil {
+		c.file.Close()
+		return err
+	}
+	c.deadline = c.bell
+	return conn.Close()
+}
+
+// Close closes the socket; a Read that waits returns.
+func (c *coalescing) Close() error {
+	return errors.Join(c.udp.Close(), c.bell.Close())
 }
 
 // newReader returns the reader of this system.
@@ -142,8 +186,11 @@ func (c *coalescing) call(now time.Time) error {
 		if err := c.await(now); err != nil {
 			return err
 		}
-		err := c.raw.Read(c.wait)
+		err := c.bell.raw.Read(c.wait)
 		c.member.rested(now)
+		if err == nil {
+			err = c.failure
+		}
 		if err != nil {
 			return err
 		}

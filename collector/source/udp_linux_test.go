@@ -58,6 +58,18 @@ func TestDropsWrap(t *testing.T) {
 	}
 }
 
+// What the kernel granted bounds the pause.
+func TestPauseKnowsBuffer(t *testing.T) {
+	x := listen(t, "127.0.0.1:0", Config{Buffer: 64 << 10})
+	p := x.readers[0].(*coalescing).pace
+	if p.buffer != 128<<10 || p.pause() != 0 {
+		t.Errorf("buffer %d, pause %s", p.buffer, p.pause())
+	}
+	if x = listen(t, "127.0.0.1:0", Config{Buffer: 1 << 20}); x.readers[0].(*coalescing).pace.pause() == 0 {
+		t.Error("no pause with a large buffer")
+	}
+}
+
 // A datagram that was cut off is counted, and not taken for a whole one.
 func TestTruncated(t *testing.T) {
 	conns, err := bind("127.0.0.1:0", 1)
