@@ -13,8 +13,8 @@ import (
 // Config is the YAML file.
 type Config struct {
 	Listen   source.Listens  `yaml:"listen"`   // addresses, as ":2055" or "udp://127.0.0.1:2055?protocol=sflow", or maps
-	Source   source.Config   `yaml:"source"`   //
-	Pipeline pipeline.Config `yaml:"pipeline"` //
+	Source   source.Config   `yaml:"source"`   // how datagrams and connections are taken
+	Pipeline pipeline.Config `yaml:"pipeline"` // from decoding to the sinks; queue and overflow are for sinks that say nothing else
 	Enrich   enrich.Config   `yaml:"enrich"`   // names, countries, directions; overrides; anonymisation
 	Limits   template.Limits `yaml:"limits"`   // what exporters can make us hold
 	Data     string          `yaml:"data"`     // directory of what survives a restart; "": nothing does

@@ -97,3 +97,18 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	return fmt.Errorf("size %q is not understood: write octets, or a number with a unit, as 8MiB", t)
 }
+
+// String returns s with the largest unit that it is a multiple of.
+func (s Size) String() string {
+	for _, u := range []string{"GiB", "MiB", "KiB"} {
+		for _, x := range units {
+			if x.suffix == u && s != 0 && int(s)%x.factor == 0 {
+				return strconv.Itoa(int(s)/x.factor) + u
+			}
+		}
+	}
+	return strconv.Itoa(int(s))
+}
+
+// MarshalText writes s as String does.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

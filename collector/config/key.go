@@ -1,0 +1,59 @@
+package config
+
+import (
+	"encoding"
+	"reflect"
+	"strings"
+)
+
+//go:generate go run ./gen . ../source ../pipeline ../enrich ../../shared/template
+
+// A key is one of the YAML file, as the structs declare it.
+type key struct {
+	name  string
+	doc   string
+	value reflect.Value // the default
+	keys  []key         // of a section
+	each  []key         // of the elements of a list, where these are maps
+}
+
+// keysOf returns the keys of a struct.
+func keysOf(v reflect.Value) (all []key) {
+	t := v.Type()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if name == "-" || name == "" {
+			continue
+		}
+		k := key{name: name, doc: docs[t.String()+"."+f.Name], value: v.Field(i)}
+		if rest, ok := strings.CutPrefix(k.doc, f.Name+" "); ok {
+			k.doc = name + " " + rest
+		}
+		switch {
+		case isMap(f.Type):
+			k.keys = keysOf(k.value)
+			k.document(f.Type)
+		case f.Type.Kind() == reflect.Slice && isMap(f.Type.Elem()):
+			k.each = keysOf(reflect.Zero(f.Type.Elem()))
+			k.document(f.Type.Elem())
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+// document falls back on the type's comment.
+func (k *key) document(t reflect.Type) {
+	if k.doc == "" {
+		k.doc = docs[t.String()]
+	}
+}
+
+var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+// isText tells whether a type is read from a text.
+func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }
+
+// isMap tells whether a type is a map in the file.
+func isMap(t reflect.Type) bool { return t.Kind() == reflect.Struct && !isText(t) }
