@@ -39,8 +39,8 @@ check: ## format, vet, staticcheck, rules, generated files, builds for every pla
 	$(GO) test -race -short ./shared/... ./collector/... ./plugins/...
 	$(GO) mod verify >/dev/null && $(GO) mod tidy -diff
 
-generate: ## everything that is made from the column table, the registries and detect.proto
-	$(GO) generate ./shared/ie ./shared/flow
+generate: ## everything that is made from the column table, the registries, the settings and detect.proto
+	$(GO) generate ./shared/ie ./shared/flow ./collector/config
 	$(GO) generate ./plugins/... ./splunk/...
 
 fuzz: ## each fuzz target for FUZZTIME (60 s)
