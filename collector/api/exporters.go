@@ -211,7 +211,7 @@ func (s sessions) of(k *pipeline.Key) (out []*template.Session) {
 func ledgerView(l *pipeline.Ledger) Ledger {
 	v := Ledger{
 		Traffic: Traffic{l.Datagrams, l.Octets, l.Flows, l.Options, l.Counters},
-		Transit: Transit{unit(l.Version), l.Inclusive, l.Transit},
+		Transit: Transit{cmp.Or(l.Unit(), noUnit), l.Inclusive, l.Transit},
 		Inside: Inside{
 			Records: l.Records, Held: l.Held, Filtered: l.Filtered,
 			Waiting: l.Early - min(l.Early, l.Recovered+l.Undecoded), Undecoded: l.Undecoded, Outputs: []Output{},
@@ -259,21 +259,6 @@ func protocol(version uint8) string {
 
 // noUnit is that of NetFlow v1, which has no sequence numbers.
 const noUnit = "none"
-
-// unit is what a protocol's sequence numbers count.
-func unit(version uint8) string {
-	switch version {
-	case 0, 1:
-		return noUnit
-	case 9:
-		return "export packets"
-	case 10:
-		return "data records"
-	case flow.SFlow5:
-		return "datagrams"
-	}
-	return "flows"
-}
 
 func at(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/decode"
-	"github.com/weirflow/weir/shared/flow"
 )
 
 // A Patient is one observation domain of an exporter.
@@ -77,19 +76,6 @@ func one(id string, s Severity, text, advice string) []Finding {
 // templated tells whether the exporter's protocol has templates.
 func (p *Patient) templated() bool { return p.Version == 9 || p.Version == 10 }
 
-// unit is what the exporter's sequence numbers count.
-func (p *Patient) unit() string {
-	switch p.Version {
-	case 9:
-		return "export packets"
-	case 10:
-		return "data records"
-	case flow.SFlow5:
-		return "datagrams"
-	}
-	return "flows"
-}
-
 func silent(p *Patient) []Finding {
 	if d := time.Duration(p.Now - p.Last); p.Last != 0 && d > Silent {
 		return one("silent", Warning, fmt.Sprintf("nothing has come for %s", long(d)), "see whether it is up, still exports to this address and port, and is let through")
@@ -155,7 +141,7 @@ func loss(p *Patient) []Finding {
 	if p.Dropped > 0 {
 		advice = fmt.Sprintf("the kernel of this machine dropped %d datagrams, of all exporters: raise source.buffer, and sysctl net.core.rmem_max", p.Dropped)
 	}
-	return one("loss", s, fmt.Sprintf("%d of %d %s are missing (%s)", p.Missing, p.Sent, p.unit(), percent(share)), advice)
+	return one("loss", s, fmt.Sprintf("%d of %d %s are missing (%s)", p.Missing, p.Sent, p.Unit(), percent(share)), advice)
 }
 
 func duplicates(p *Patient) []Finding {
@@ -166,14 +152,14 @@ func duplicates(p *Patient) []Finding {
 	if float64(p.Duplicates) > lossWarning*float64(p.Received) {
 		s = Warning
 	}
-	return one("duplicates", s, fmt.Sprintf("%d %s came more than once", p.Duplicates, p.unit()), "see whether the exporter has this collector twice, or a relay sends what comes directly as well")
+	return one("duplicates", s, fmt.Sprintf("%d %s came more than once", p.Duplicates, p.Unit()), "see whether the exporter has this collector twice, or a relay sends what comes directly as well")
 }
 
 func stray(p *Patient) []Finding {
 	if float64(p.Stray) <= lossWarning*float64(p.Received) {
 		return nil
 	}
-	return one("stray", Warning, fmt.Sprintf("%d %s have sequence numbers far from the others", p.Stray, p.unit()), "see whether two exporters share this address and observation domain, as behind NAT or in a stack")
+	return one("stray", Warning, fmt.Sprintf("%d %s have sequence numbers far from the others", p.Stray, p.Unit()), "see whether two exporters share this address and observation domain, as behind NAT or in a stack")
 }
 
 func restarts(p *Patient) []Finding {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -18,6 +19,32 @@ type Key struct {
 	Domain   uint32
 	Version  uint8 // 1, 5 to 9, 10 for IPFIX, flow.SFlow5
 	Over     template.Transport
+}
+
+// Protocol names the export protocol.
+func (k *Key) Protocol() string {
+	switch k.Version {
+	case 10:
+		return "IPFIX"
+	case flow.SFlow5:
+		return "sFlow v5"
+	}
+	return "NetFlow v" + strconv.Itoa(int(k.Version))
+}
+
+// Unit is what the protocol's sequence numbers count, "" where it has none.
+func (k *Key) Unit() string {
+	switch k.Version {
+	case 0, 1:
+		return ""
+	case 9:
+		return "export packets"
+	case 10:
+		return "data records"
+	case flow.SFlow5:
+		return "datagrams"
+	}
+	return "flows"
 }
 
 // An Account keeps the loss ledger of one exporter's domain, and what its
