@@ -120,6 +120,9 @@ func TestArrowsPointDown(t *testing.T) {
 			return ours(p) && !within(p, "shared", "collector/config", "collector/source", "collector/pipeline", "collector/enrich", "collector/sink")
 		}, "the configuration knows the components"},
 		{"collector/doctor", func(p string) bool { return ours(p) && !within(p, "shared", "collector/pipeline", "collector/doctor") }, "the doctor knows the ledger"},
+		{"collector/shadow", func(p string) bool {
+			return ours(p) && !within(p, "shared", "collector/shadow", "collector/source", "collector/pipeline", "collector/sink")
+		}, "the shadow report knows what measured"},
 		{"collector/api", func(p string) bool {
 			return ours(p) && !within(p, "shared", "collector/source", "collector/pipeline", "collector/enrich", "collector/config", "collector/doctor", "collector/api")
 		}, "the API knows what it shows"},

@@ -17,7 +17,7 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 )
 
-// A session is a weir listen that runs.
+// A session is a command that runs.
 type session struct {
 	stdout, stderr lockedBuffer
 	cancel         context.CancelFunc
@@ -41,12 +41,18 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
+// start runs weir listen.
 func start(t *testing.T, args ...string) *session {
+	t.Helper()
+	return startCommand(t, append([]string{"listen"}, args...)...)
+}
+
+func startCommand(t *testing.T, args ...string) *session {
 	t.Helper()
 	s := &session{done: make(chan int, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	s.cancel = cancel
-	go func() { s.done <- run(ctx, append([]string{"listen"}, args...), nil, &s.stdout, &s.stderr) }()
+	go func() { s.done <- run(ctx, args, nil, &s.stdout, &s.stderr) }()
 	t.Cleanup(cancel)
 	return s
 }
@@ -76,7 +82,7 @@ func (s *session) wait(t *testing.T) int {
 	case code := <-s.done:
 		return code
 	case <-time.After(10 * time.Second):
-		t.Fatalf("weir listen did not end: %s", s.stderr.String())
+		t.Fatalf("weir did not end: %s", s.stderr.String())
 		panic("unreachable")
 	}
 }
