@@ -45,22 +45,51 @@ and sFlow.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w (see: %s --help)", err, cmd.CommandPath())
 	})
-	root.AddCommand( // all subcommands
-		decodeCommand(),
-		detectorCommand(),
-		doctorCommand(),
-		explainCommand(),
-		exportersCommand(),
-		filterTopic(),
-		genCommand(),
-		listenCommand(),
-		replayCommand(),
-		runCommand(),
-		setupCommand(),
-		tailCommand(),
-		templatesCommand(),
-		topCommand(),
-		versionCommand(),
-	)
+	for _, g := range groups() {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(filterTopic(), manCommand())
+	root.SetHelpCommandGroupID("This program")
+	root.SetCompletionCommandGroupID("This program")
 	return root
+}
+
+// A group is commands that the help lists together.
+type group struct {
+	title    string
+	commands []*cobra.Command
+}
+
+// groups holds all subcommands.
+func groups() []group {
+	return []group{
+		{"Receive", []*cobra.Command{
+			runCommand(),
+			listenCommand(),
+			configCommand(),
+			setupCommand(),
+		}},
+		{"Ask the weir that runs", []*cobra.Command{
+			exportersCommand(),
+			doctorCommand(),
+			tailCommand(),
+			topCommand(),
+		}},
+		{"Read captures", []*cobra.Command{
+			decodeCommand(),
+			explainCommand(),
+			templatesCommand(),
+		}},
+		{"Try things out", []*cobra.Command{
+			detectorCommand(),
+			genCommand(),
+			replayCommand(),
+			shadowCommand(),
+		}},
+		{"This program", []*cobra.Command{versionCommand()}},
+	}
 }
