@@ -10,13 +10,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Example returns a file with every key, what it means, and its default. To
-// load it is to have the defaults.
-func Example() []byte {
+// Example returns a file with every key of a struct of defaults and what it
+// means. To load it is to have the defaults.
+func Example(defaults any) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Configuration of weir: every key, with its default. What is left out has its\n" +
 		"# default too. weir config check FILE tells what is wrong with a file.\n")
-	writeKeys(&b, keysOf(reflect.ValueOf(Default())), "")
+	writeKeys(&b, keysOf(reflect.ValueOf(defaults)), "")
 	return b.Bytes()
 }
 

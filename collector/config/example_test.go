@@ -14,7 +14,7 @@ import (
 
 // The example holds the defaults, and says what each key means.
 func TestExample(t *testing.T) {
-	text := string(Example())
+	text := string(Example(Default()))
 	c, err := Load(write(t, text))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
@@ -30,7 +30,7 @@ func TestExample(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	for _, k := range yamlKeys() {
+	for _, k := range yamlKeys(reflect.TypeFor[Config]()) {
 		if !regexp.MustCompile(`(?m)^[ #]*` + k + `(:|$)`).MatchString(text) {
 			t.Errorf("key %q is not in the example", k)
 		}
@@ -53,7 +53,8 @@ func TestDocs(t *testing.T) {
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {
 		for f := range typ.Fields() {
-			if key := f.Tag.Get("yaml"); key == "" || key == "-" {
+			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if key == "" || key == "-" {
 				continue
 			}
 			if _, ok := docs[typ.String()+"."+f.Name]; !ok {
@@ -74,7 +75,7 @@ func TestDocs(t *testing.T) {
 // The schema takes what Load takes, and refuses what is misspelt.
 func TestSchema(t *testing.T) {
 	var s map[string]any
-	if err := json.Unmarshal(Schema(), &s); err != nil {
+	if err := json.Unmarshal(Schema(Default()), &s); err != nil {
 		t.Fatal(err)
 	}
 	f := func(text, want string) {
@@ -87,7 +88,7 @@ func TestSchema(t *testing.T) {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
-	f(string(Example()), "")
+	f(string(Example(Default())), "")
 	f("listen:\n  - :2055\n  - address: tls://:4740\n    allow: [192.0.2.0/24]\n    tls: {cert: a, key: b}\nsource: {buffer: 1000000}", "")
 	f("pipeline: {flush: 1m30s, overflow: block}", "")
 	f("lissen: [':1']", "/lissen")

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-//go:generate go run ./gen . ../source ../pipeline ../enrich ../../shared/template
+//go:generate go run ./gen . ../source ../pipeline ../enrich ../sink ../api ../daemon ../../shared/template
 
 // A key is one of the YAML file, as the structs declare it.
 type key struct {
@@ -22,7 +22,10 @@ func keysOf(v reflect.Value) (all []key) {
 	t := v.Type()
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		name, how, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if how == "inline" {
+			all = append(all, keysOf(v.Field(i))...)
+		}
 		if name == "-" || name == "" {
 			continue
 		}

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/collector/source"
 )
 
-// Schema returns a JSON Schema of the file, by which editors complete and check
-// it. What values may be together only Validate knows.
-func Schema() []byte {
-	root := object(keysOf(reflect.ValueOf(Default())))
+// Schema returns a JSON Schema of the file that is read into a struct, by which
+// editors complete and check it. What values may be together only Validate
+// knows.
+func Schema(defaults any) []byte {
+	root := object(keysOf(reflect.ValueOf(defaults)))
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "weir"
 	out, err := json.MarshalIndent(root, "", "  ")
@@ -42,7 +44,11 @@ func (k key) schema() schema {
 	case k.keys != nil:
 		return object(k.keys)
 	case k.each != nil:
-		return schema{"type": "array", "items": schema{"anyOf": []schema{{"type": "string"}, object(k.each)}}}
+		items := object(k.each)
+		if k.value.Type().Elem() == reflect.TypeFor[source.Listen]() { // has a short form
+			items = schema{"anyOf": []schema{{"type": "string"}, items}}
+		}
+		return schema{"type": "array", "items": items}
 	}
 	return ofType(k.value.Type())
 }

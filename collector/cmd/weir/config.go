@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/daemon"
 )
 
 func configCommand() *cobra.Command {
@@ -28,9 +29,15 @@ section, and what to write instead. It opens no sockets.`,
 				return nil
 			},
 			RunE: func(cmd *cobra.Command, args []string) error {
-				c, err := config.Load(args[0])
+				c, err := daemon.Read(args[0])
 				if err != nil {
 					return err
+				}
+				if c.Data == "" {
+					c.Data = defaultData() // as run does
+				}
+				if err := c.Validate(); err != nil {
+					return fmt.Errorf("%s: %w", args[0], err)
 				}
 				if err := config.AddElements(c.Elements); err != nil {
 					return fmt.Errorf("%s: elements: %w", args[0], err)
@@ -45,7 +52,7 @@ section, and what to write instead. It opens no sockets.`,
 			Example: "  weir config example > weir.yaml",
 			Args:    noArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, err := cmd.OutOrStdout().Write(config.Example())
+				_, err := cmd.OutOrStdout().Write(config.Example(daemon.Default()))
 				return err
 			},
 		},
@@ -57,7 +64,7 @@ completes and checks keys with it: save it as weir.schema.json, and begin the
 file with "# yaml-language-server: $schema=weir.schema.json".`,
 			Args: noArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, err := cmd.OutOrStdout().Write(config.Schema())
+				_, err := cmd.OutOrStdout().Write(config.Schema(daemon.Default()))
 				return err
 			},
 		},

@@ -13,8 +13,9 @@ func newRoot() *cobra.Command {
 		Long: `weir receives and decodes network flow records: NetFlow v1 and v5 to v9, IPFIX
 and sFlow.
 
-  weir listen --demo      watch flow records from captures that weir brings along
-  weir listen             receive from exporters on UDP ports 2055, 4739 and 6343
+  weir run --demo         collect from an office that is made up
+  weir run                collect from exporters on UDP ports 2055, 4739 and 6343
+  weir listen             the same ports, and only print what comes
   weir decode FILE        decode a capture
   weir explain FILE       what each octet of a datagram means`,
 		SilenceUsage:  true,

@@ -86,10 +86,7 @@ func (f *runFlags) load() (daemon.Config, error) {
 	case f.data != "":
 		c.Data = f.data
 	case c.Data == "":
-		c.Data = "weir-data"
-		if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); dir != "" {
-			c.Data = dir
-		}
+		c.Data = defaultData()
 	}
 	switch f.http {
 	case "":
@@ -111,6 +108,14 @@ func (f *runFlags) load() (daemon.Config, error) {
 		return c, usageError{err}
 	}
 	return c, nil
+}
+
+// defaultData is the data directory where nobody names one.
+func defaultData() string {
+	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); dir != "" { // systemd's
+		return dir
+	}
+	return "weir-data"
 }
 
 func (f *runFlags) run(cmd *cobra.Command, c daemon.Config) error {
