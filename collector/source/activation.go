@@ -134,26 +134,12 @@ func (l *Listen) resolve() netip.AddrPort {
 
 // udp copies a socket of UDP.
 func (x *inherited) udp() (*net.UDPConn, error) {
-	return copySocket(x.packet, func(f *os.File) (*net.UDPConn, error) {
-		c, err := net.FilePacketConn(f)
-		if err != nil {
-			return nil, err
-		}
-		return c.(*net.UDPConn), nil
-	})
+	c, err := net.FilePacketConn(x.file)
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.UDPConn), nil
 }
 
 // tcp copies a socket of TCP.
-func (x *inherited) tcp() (net.Listener, error) {
-	return copySocket(x.stream, net.FileListener)
-}
-
-func copySocket[T any](of interface{ File() (*os.File, error) }, open func(*os.File) (T, error)) (T, error) {
-	f, err := of.File()
-	if err != nil {
-		var none T
-		return none, err
-	}
-	defer f.Close()
-	return open(f)
-}
+func (x *inherited) tcp() (net.Listener, error) { return net.FileListener(x.file) }
