@@ -209,11 +209,8 @@ func (p *Plan) columns(fixed []source, adrift bool) map[flow.Field]uint16 {
 	rank := map[flow.Field]int{}
 	for i := range fixed {
 		f := &fixed[i]
-		if f.PEN != 0 || f.Len == 0 {
-			continue
-		}
-		x, r, ok := column(f.ID)
-		if !ok || !fits(x, f.ID, int(f.Len)) {
+		x, r, ok := Fills(f.Field, p.Template.Version)
+		if !ok {
 			continue
 		}
 		f.col = x
@@ -312,6 +309,20 @@ func (p *Plan) secondFamilies(fixed []source) {
 		}
 		f.family, double[x] = true, true
 	}
+}
+
+// Fills returns the column that a field fills, unless a field of a lower rank of
+// the same template does; ok is false for one that can only be an extra.
+func Fills(f Field, version uint8) (x flow.Field, rank int, ok bool) {
+	x, rank, ok = column(f.ID)
+	switch {
+	case !ok || f.PEN != 0 || f.Len == 0:
+		return 0, 0, false
+	case f.Len == Variable && version != 9:
+		k := flow.Fields[x].Kind
+		return x, rank, k == flow.KindStr || k == flow.KindApp
+	}
+	return x, rank, fits(x, f.ID, int(f.Len))
 }
 
 // fits tells whether a column takes a value of n octets; an IPv4 address of 2

@@ -100,7 +100,7 @@ func announcements(store *template.Store) (all []announcement) {
 	for _, s := range sessions {
 		first := len(all)
 		s.Plans(func(domain uint32, p *template.Plan) {
-			all = append(all, announce(s, domain, &p.Template))
+			all = append(all, announce(s, domain, p))
 		})
 		slices.SortFunc(all[first:], func(a, b announcement) int {
 			return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.ID, b.ID))
@@ -109,7 +109,8 @@ func announcements(store *template.Store) (all []announcement) {
 	return all
 }
 
-func announce(s *template.Session, domain uint32, t *template.Template) announcement {
+func announce(s *template.Session, domain uint32, p *template.Plan) announcement {
+	t := &p.Template
 	a := announcement{Exporter: s.From.String(), Version: s.Version, Domain: domain, ID: t.ID, Kind: "data", Scopes: t.Scopes}
 	if t.Options {
 		a.Kind = "options"
@@ -118,7 +119,7 @@ func announce(s *template.Session, domain uint32, t *template.Template) announce
 	if s.Over.Connected() {
 		a.Over = s.Over.String()
 	}
-	columns := columnsOf(t)
+	columns := columnsOf(p)
 	for i, f := range t.Fields {
 		x := announcedField{PEN: f.PEN, ID: f.ID, Name: elementName(t, i), Octets: f.Len, Column: columns[i]}
 		if f.Len == template.Variable && t.Version != 9 {
@@ -142,8 +143,9 @@ func elementName(t *template.Template, i int) string {
 	return string(ie.AppendName(nil, f.PEN, f.ID))
 }
 
-// columnsOf says for each field of t which column it fills.
-func columnsOf(t *template.Template) []string {
+// columnsOf says for each field of p's template which column it fills.
+func columnsOf(p *template.Plan) []string {
+	t := &p.Template
 	type filler struct{ field, rank int }
 	best := map[string]filler{}
 	names := make([]string, len(t.Fields))
@@ -156,15 +158,17 @@ func columnsOf(t *template.Template) []string {
 		case t.Options:
 			names[i] = "option"
 			continue
-		case f.PEN != 0 && f.PEN != ie.ReversePEN:
-			continue
 		}
-		x, rank, ok := columnOf(f.ID)
+		pen := f.PEN
+		if pen == ie.ReversePEN && p.Biflow() {
+			f.PEN = 0
+		}
+		x, rank, ok := template.Fills(f, t.Version)
 		if !ok {
 			continue
 		}
 		name := flow.Fields[x].Flat
-		if f.PEN == ie.ReversePEN {
+		if pen == ie.ReversePEN {
 			name = "reverse " + name
 		}
 		if flow.Fields[x].IPFIX6 != "" && rank == 1 {
@@ -181,16 +185,6 @@ func columnsOf(t *template.Template) []string {
 		names[i] = name
 	}
 	return names
-}
-
-// columnOf returns the column that an IANA element fills, and how well.
-func columnOf(id uint16) (x flow.Field, rank int, ok bool) {
-	for x := range flow.Fields {
-		if rank := slices.Index(flow.Fields[x].IEs, id); rank >= 0 {
-			return flow.Field(x), rank, true
-		}
-	}
-	return 0, 0, false
 }
 
 func printTemplatesJSON(w io.Writer, all []announcement) error {

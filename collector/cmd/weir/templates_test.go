@@ -48,13 +48,16 @@ func TestTemplatesOfCapture(t *testing.T) {
 // column.
 func TestTemplatesFields(t *testing.T) {
 	in := []byte("\x00\x0a\x00\x34\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07" +
-		"\x00\x02\x00\x24\x01\x02\x00\x06" +
+		"\x00\x02\x00\x34\x01\x02\x00\x09" +
 		"\x00\x55\x00\x08" + // octetTotalCount
 		"\x00\x01\x00\x08" + // octetDeltaCount
 		"\x80\x05\xff\xff\x00\x00\xff\xf0" + // of enterprise 65520
 		"\x00\x60\xff\xff" + // applicationName
 		"\x00\x1b\x00\x10" + // sourceIPv6Address
-		"\x00\xd2\x00\x02") // paddingOctets
+		"\x00\xd2\x00\x02" + // paddingOctets
+		"\x01\x02\x00\x08" + // collectionTimeMilliseconds: a mediator's, not ours
+		"\x00\x0c\x00\x02" + // destinationIPv4Address, too short
+		"\x80\x06\x00\x01\x00\x00\x72\x79") // reverseTcpControlBits, and no counter of that direction
 	in[3] = byte(len(in))
 	in[19] = byte(len(in) - 16)
 	all := templatesOf(t, in)
@@ -62,7 +65,7 @@ func TestTemplatesFields(t *testing.T) {
 		t.Fatalf("%d templates, want 1", len(all))
 	}
 	a := all[0]
-	if a.Version != 10 || a.Domain != 7 || a.ID != 258 || a.Octets != 34 || a.Exporter != "127.0.0.1:0" {
+	if a.Version != 10 || a.Domain != 7 || a.ID != 258 || a.Octets != 45 || a.Exporter != "127.0.0.1:0" {
 		t.Errorf("%+v", a)
 	}
 	want := []announcedField{
@@ -72,6 +75,9 @@ func TestTemplatesFields(t *testing.T) {
 		{0, 96, "applicationName", 0, true, "app_name"},
 		{0, 27, "sourceIPv6Address", 16, false, "src_addr"},
 		{0, 210, "paddingOctets", 2, false, "extra"},
+		{0, 258, "collectionTimeMilliseconds", 8, false, "extra"},
+		{0, 12, "destinationIPv4Address", 2, false, "extra"},
+		{29305, 6, "reverseTcpControlBits", 1, false, "extra"},
 	}
 	for i, f := range a.Fields {
 		if f != want[i] {
@@ -82,8 +88,8 @@ func TestTemplatesFields(t *testing.T) {
 	out, _, code := weir(t, in, "templates", "-")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if code != exitOK || len(lines) != 2+len(want) ||
-		lines[0] != "exporter 127.0.0.1:0, IPFIX, domain 7, template 258: data, 6 fields, 34 octets and more" ||
-		lines[4] != "   65520      5  65520_5            variable  extra" {
+		lines[0] != "exporter 127.0.0.1:0, IPFIX, domain 7, template 258: data, 9 fields, 45 octets and more" ||
+		lines[4] != "   65520      5  65520_5                     variable  extra" {
 		t.Errorf("table:\n%s", out)
 	}
 }
