@@ -314,6 +314,12 @@ func (p Protocols) String() string {
 	return strings.Join(names, ",")
 }
 
+// Has tells whether a version of NetFlow, 10 for IPFIX or 0 for sFlow, is in the
+// set.
+func (p Protocols) Has(version uint16) bool {
+	return p == 0 || version < 16 && p>>version&1 == 1
+}
+
 // has tells whether a datagram that begins with d is of one of the protocols.
 // What none of them begins with is for the decoder to judge.
 func (p Protocols) has(d []byte) bool {
@@ -321,7 +327,7 @@ func (p Protocols) has(d []byte) bool {
 		return true
 	}
 	v := uint16(d[0])<<8 | uint16(d[1])
-	return v > 15 || p>>v&1 == 1
+	return v > 15 || p.Has(v)
 }
 
 // Prefixes is a list of networks. As text, an address alone is a network of

@@ -18,15 +18,15 @@ import (
 // captures: slow enough to watch.
 const demoPause = 700 * time.Millisecond
 
-// runDemo replays the embedded captures to listeners at addrs, over and over,
+// runDemo replays the embedded captures to listeners, over and over,
 // until ctx ends.
-func runDemo(ctx context.Context, stderr io.Writer, addrs []netip.AddrPort) error {
+func runDemo(ctx context.Context, stderr io.Writer, listeners []*source.Listener) error {
 	captures, err := demoCaptures()
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "weir: demo: replaying %d captures of NetFlow v1, v5, v7, v9, IPFIX and sFlow with their times moved to now, until interrupted\n", len(captures))
-	to := demoTargets(addrs)
+	to := demoTargets(listeners)
 	for {
 		for _, c := range captures {
 			opts := source.ReplayOptions{Speed: 1, Pause: demoPause, Now: true}
@@ -60,10 +60,20 @@ func demoCaptures() (all [][]byte, err error) {
 	return all, err
 }
 
-// demoTargets sends NetFlow to the first listener, IPFIX to the second and sFlow
-// to the third, or the last that there is, on this machine.
-func demoTargets(addrs []netip.AddrPort) func(version uint16) netip.AddrPort {
+// demoTargets sends NetFlow to the first listener over UDP that takes it, IPFIX to
+// the second and sFlow to the third, or the last that there is, on this machine;
+// what none takes, nowhere.
+func demoTargets(listeners []*source.Listener) func(version uint16) netip.AddrPort {
 	return func(version uint16) netip.AddrPort {
+		var addrs []netip.AddrPort
+		for _, l := range listeners {
+			if l.Listen().Scheme() == "udp" && l.Listen().Protocol.Has(version) {
+				addrs = append(addrs, l.Addr())
+			}
+		}
+		if len(addrs) == 0 {
+			return netip.AddrPort{}
+		}
 		n := 0
 		switch version {
 		case 10:

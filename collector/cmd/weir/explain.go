@@ -333,7 +333,7 @@ func (x *explaining) live(ctx context.Context, addr string, stderr io.Writer) er
 		return err
 	}
 	defer listener.Close()
-	fmt.Fprintf(stderr, "weir: listening on %s\n", list([]netip.AddrPort{listener.Addr()}))
+	fmt.Fprintf(stderr, "weir: listening on %s\n", list([]*source.Listener{listener}))
 	in := listener.Sources()[0]
 	dst := make([]decode.Datagram, 1)
 	for index := 0; ; {

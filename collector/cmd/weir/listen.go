@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"syscall"
@@ -115,11 +114,11 @@ func (f *listenFlags) run(cmd *cobra.Command, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "weir: listening on %s\n", list(r.Addrs()))
+	fmt.Fprintf(stderr, "weir: listening on %s\n", list(r.Listeners()))
 
 	demo := make(chan error, 1)
 	if f.demo {
-		go func() { demo <- runDemo(ctx, stderr, r.Addrs()) }()
+		go func() { demo <- runDemo(ctx, stderr, r.Listeners()) }()
 	}
 	f.wait(ctx, stderr, r, demo)
 	cancel()
@@ -170,14 +169,25 @@ func elsewhere(listen source.Listens) (all []string) {
 	return all
 }
 
-func list(addrs []netip.AddrPort) string {
+// list returns where listeners listen, transport by transport: "UDP :2055, :4739;
+// TLS :4740".
+func list(listeners []*source.Listener) string {
 	var all []string
-	for _, a := range addrs {
-		s := a.String()
-		if a.Addr().IsUnspecified() {
-			s = fmt.Sprintf(":%d", a.Port())
+	for _, scheme := range []string{"udp", "tcp", "tls", "dtls"} {
+		var addrs []string
+		for _, l := range listeners {
+			if l.Listen().Scheme() != scheme {
+				continue
+			}
+			s := l.Addr().String()
+			if l.Addr().Addr().IsUnspecified() {
+				s = fmt.Sprintf(":%d", l.Addr().Port())
+			}
+			addrs = append(addrs, s)
 		}
-		all = append(all, s)
+		if len(addrs) > 0 {
+			all = append(all, strings.ToUpper(scheme)+" "+strings.Join(addrs, ", "))
+		}
 	}
-	return "UDP " + strings.Join(all, ", ")
+	return strings.Join(all, "; ")
 }

@@ -234,3 +234,32 @@ func TestListenConfig(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, errs)
 	}
 }
+
+func TestList(t *testing.T) {
+	var all []*source.Listener
+	for _, text := range []string{"127.0.0.1:0?protocol=sflow", "tcp://127.0.0.1:0", "127.0.0.1:0?protocol=netflow,ipfix", ":0"} {
+		l, err := source.ParseListen(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := source.Open(l, source.Default())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer x.Close()
+		all = append(all, x)
+	}
+	a := func(i int) netip.AddrPort { return all[i].Addr() }
+	if got, want := list(all), fmt.Sprintf("UDP %s, %s, :%d; TCP %s", a(0), a(2), a(3).Port(), a(1)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	to := demoTargets(all)
+	for version, want := range map[uint16]netip.AddrPort{0: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), a(3).Port()), 5: a(2), 9: a(2)} {
+		if got := to(version); got != want {
+			t.Errorf("version %d goes to %s, want %s", version, got, want)
+		}
+	}
+	if got := demoTargets(all[:2])(9); got.IsValid() {
+		t.Errorf("NetFlow goes to %s, which doesn't take it", got)
+	}
+}

@@ -170,7 +170,7 @@ func (f *runFlags) run(cmd *cobra.Command, c daemon.Config) error {
 
 // greet says where to look.
 func (f *runFlags) greet(w io.Writer, d *daemon.Daemon) {
-	fmt.Fprintf(w, "weir: listening on %s", list(d.Addrs()))
+	fmt.Fprintf(w, "weir: listening on %s", list(d.Listeners()))
 	if url := d.URL(); url != "" {
 		fmt.Fprintf(w, "; look at %s/api/v1/exporters, or type: weir top", url)
 	}
@@ -208,7 +208,7 @@ func (f *runFlags) startDemo(ctx context.Context, log *slog.Logger, d *daemon.Da
 	}
 	scene := gen.Office()
 	names := scene.Names()
-	to := demoTargets(d.Addrs())
+	to := demoTargets(d.Listeners())
 	versions := map[string]uint16{"netflow5": 5, "netflow9": 9, "ipfix": 10, "sflow": 0}
 	playing, stop := context.WithCancel(ctx)
 	go func() {

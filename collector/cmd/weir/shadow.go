@@ -98,7 +98,7 @@ func (f *shadowFlags) run(cmd *cobra.Command, c config.Config) error {
 		}
 		return m.Report(cmd.OutOrStdout())
 	}
-	fmt.Fprintf(stderr, "weir: listening on %s\nweir: passing on to %s; a report comes in %s, and one at the end\n", list(r.Addrs()), f.relay.To, f.report)
+	fmt.Fprintf(stderr, "weir: listening on %s\nweir: passing on to %s; a report comes in %s, and one at the end\n", list(r.Listeners()), f.relay.To, f.report)
 	select {
 	case <-time.After(f.report):
 		if err = report(); err == nil {
