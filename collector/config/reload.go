@@ -37,7 +37,7 @@ func (r *Running) Reload(c Config) (changes []string, err error) {
 		now, new any
 	}{
 		{"pipeline", r.cfg.Pipeline, c.Pipeline}, {"limits", r.cfg.Limits, c.Limits}, {"data", r.cfg.Data, c.Data},
-		{"source", [2]int{int(r.cfg.Source.Buffer), r.cfg.Source.Unknown}, [2]int{int(c.Source.Buffer), c.Source.Unknown}},
+		{"source", r.cfg.Source.Settings(), c.Source.Settings()},
 	} {
 		if !reflect.DeepEqual(x.now, x.new) {
 			changes = append(changes, x.name+" has changed: restart to apply it")

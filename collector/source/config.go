@@ -36,6 +36,12 @@ func Default() Config {
 	}
 }
 
+// Settings returns what of c an operator sets.
+func (c Config) Settings() Config {
+	c.Idle, c.Known, c.Log, c.Sockets = 0, nil, nil, nil
+	return c
+}
+
 // complete puts defaults where c has none.
 func (c *Config) complete() {
 	d := Default()

@@ -141,6 +141,10 @@ func (f *runFlags) run(cmd *cobra.Command, c daemon.Config) error {
 		p = newPrinter(w, nil, 0, cancel)
 		opts.Outputs = append(opts.Outputs, pipeline.Output{Name: "print", Sink: p, Queue: pipeline.Queue{Size: 64, Overflow: pipeline.DropOldest}})
 	}
+	var err error
+	if c.Source.Sockets, err = source.Activation(); err != nil {
+		return err
+	}
 	d, err := daemon.Start(c, opts)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w, for example: weir run --listen %s", err, strings.Join(elsewhere(c.Listen), " --listen "))
