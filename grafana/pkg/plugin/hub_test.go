@@ -206,7 +206,8 @@ func TestSettings(t *testing.T) {
 	}
 	bad(`{"window_mb":1}`, "window_mb is 1: write a number of MiB from 4 to 65536")
 	bad(`{"listen":" "}`, "listen is empty: write at least one address")
-	bad(`{"listen":"tcp://:2055"}`, "tcp is not supported")
+	bad(`{"listen":"sctp://:2055"}`, "sctp is not supported")
+	bad(`{"listen":"tls://:4740?cert=a&key=b"}`, "tls is for weir run")
 	bad(`{"listen":7}`, "settings: ")
 	h := newTestHub(t)
 	if s, got := checkHealth(t, h.test(t, "u", "nonsense", 8)); s != backend.HealthStatusError || !strings.Contains(got.Message, "nonsense") {

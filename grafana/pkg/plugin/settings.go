@@ -54,8 +54,16 @@ func (s Settings) Validate() error {
 
 func (s Settings) config() (c config.Config, err error) {
 	c = config.Default()
-	c.Listen, err = source.SplitListens(s.Listen)
-	return c, err
+	if c.Listen, err = source.SplitListens(s.Listen); err != nil {
+		return c, err
+	}
+	for _, l := range c.Listen {
+		// A plug-in doesn't touch files, as those of certificates.
+		if scheme := l.Scheme(); scheme == "tls" || scheme == "dtls" {
+			return c, fmt.Errorf("listen address %q: %s is for weir run: write udp:// or tcp://, or point the datasource at a collector", l.Address, scheme)
+		}
+	}
+	return c, nil
 }
 
 // addresses returns the addresses of valid settings in one form and order.
