@@ -225,3 +225,35 @@ func TestElementsDescribed(t *testing.T) {
 		}
 	}
 }
+
+// Each layout of common properties costs a compilation: an exporter has so many
+// in a second, and the others wait for the next.
+func TestCommonPropertiesAreBounded(t *testing.T) {
+	properties := []flowtest.Field{flowtest.F(0, 137, 4), flowtest.F(0, 82, 0xffff)}
+	var set []byte
+	for id := range uint64(200) {
+		set = append(set, join(be(id+1, 4), sized(make([]byte, id+1)))...)
+	}
+	d := newDecoder()
+	var b flow.Batch
+	decodeAll(t, d, &b, flowtest.Packet(10, 1, flowtest.OptionsTemplate(10, 301, 1, properties), flowtest.Template(10, 300, properties[:1])))
+	known := func(seconds int64) (n int) {
+		b.Reset()
+		var ids []byte
+		for id := range uint64(200) {
+			ids = append(ids, be(id+1, 4)...)
+		}
+		d.Decode(&b, Datagram{From: flowtest.From, Time: at + seconds*1e9, Data: flowtest.Packet(10, 1, flowtest.Set(301, set), flowtest.Set(300, ids))})
+		for i := range b.Flows {
+			for e := range b.Extra(&b.Flows[i]) {
+				if e.ID == 82 {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if a, again, later := known(0), known(0), known(1); a != 64 || again != 64 || later != 128 {
+		t.Errorf("%d, again %d, a second later %d are known; want 64, 64, 128", a, again, later)
+	}
+}

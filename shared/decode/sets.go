@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
+	"time"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/template"
@@ -171,6 +172,11 @@ func (a *announced) plan(id uint16, n int) *template.Plan {
 	return nil
 }
 
+// maxWait is how far from its template a data set may have come: exporters
+// announce each half hour at the least, and after more time the id may mean
+// something else.
+const maxWait = int64(time.Hour)
+
 // waited decodes the data sets that waited for the template id of the message's
 // domain, each with what its own message's header said.
 func (d *Decoder) waited(b *flow.Batch, id uint16) {
@@ -182,6 +188,10 @@ func (d *Decoder) waited(b *flow.Batch, id uint16) {
 	d.late = true
 	for i := range sets {
 		w := &sets[i]
+		if age := header.Received - w.Header.Received; age > maxWait || age < -maxWait {
+			d.Stats.Undecoded += uint64(len(w.Data))
+			continue
+		}
 		d.msg.Header, d.key = w.Header, w.Key
 		s := d.find(w.Key)
 		d.recall(s)

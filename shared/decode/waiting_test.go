@@ -60,6 +60,21 @@ func TestDataBeforeItsTemplateInOnePacket(t *testing.T) {
 }
 
 // What waits is bounded, for one template and in all, and each octet is counted.
+// A set that waited too long is not read with a template that may mean
+// something else by then.
+func TestWaitingGrowsOld(t *testing.T) {
+	fields := []flowtest.Field{flowtest.F(0, 8, 4), flowtest.F(0, 12, 4)}
+	for hours, want := range map[int64]int{0: 1, 25: 0, -25: 0} {
+		d := newDecoder()
+		var b flow.Batch
+		d.Decode(&b, Datagram{From: flowtest.From, Time: at, Data: flowtest.Packet(10, 1, flowtest.Set(300, make([]byte, 8)))})
+		d.Decode(&b, Datagram{From: flowtest.From, Time: at + hours*3600e9, Data: flowtest.Packet(10, 1, flowtest.Template(10, 300, fields))})
+		if len(b.Flows) != want || d.Stats.Undecoded != uint64(8*(1-want)) || d.Stats.Waiting != d.Stats.Recovered+d.Stats.Undecoded {
+			t.Errorf("after %d hours: %d flows, %+v", hours, len(b.Flows), d.Stats)
+		}
+	}
+}
+
 func TestWaitingIsBounded(t *testing.T) {
 	d := New(template.NewStore(template.Limits{Waiting: 64 << 10}))
 	var b flow.Batch

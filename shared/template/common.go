@@ -24,6 +24,7 @@ type common struct {
 	template Template // of the properties, each as long as it came
 	octets   []byte
 	batch    flow.Batch // one flow
+	plan     *Plan
 }
 
 // commonKey is the key in Session.commons; ids beyond 32 bits have none.
@@ -65,7 +66,12 @@ func (s *Session) setCommon(p *Plan, id uint64, d []byte, m *Message) {
 		return
 	}
 	own := Message{Header: m.Header, Session: s, Horizon: m.Horizon}
-	if compile(&c.template, c.template.Fields).Append(&c.batch, c.octets, &own); len(c.batch.Flows) != 1 {
+	if old := s.commons.get(key); old != nil && old.template.Equal(&c.template) {
+		c.plan = old.plan
+	} else if c.plan = s.commonPlan(c, m.Received); c.plan == nil {
+		return
+	}
+	if c.plan.Append(&c.batch, c.octets, &own); len(c.batch.Flows) != 1 {
 		return
 	}
 	if _, n := c.batch.Flows[0].ExtraAt(); n > maxLent {
@@ -82,6 +88,25 @@ func (s *Session) setCommon(p *Plan, id uint64, d []byte, m *Message) {
 	if s.store.reserve(s, more) {
 		s.commons.put(e)
 	}
+}
+
+// maxCommons is how many layouts of common properties an exporter may announce
+// in a second: each costs a compilation.
+const maxCommons = 64
+
+// commonPlan compiles the layout of c, nil where there were too many.
+func (s *Session) commonPlan(c *common, now int64) *Plan {
+	s.mu.Lock()
+	if second := now / 1e9; s.layouts.second != second {
+		s.layouts.second, s.layouts.n = second, 0
+	}
+	s.layouts.n++
+	n := s.layouts.n
+	s.mu.Unlock()
+	if n > maxCommons {
+		return nil
+	}
+	return compile(&c.template, c.template.Fields)
 }
 
 // cost is about how many octets c takes.

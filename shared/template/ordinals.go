@@ -12,6 +12,12 @@ import (
 // name another field has, be it of another enterprise, or that goes by the name
 // of a column which it doesn't fill, is told apart by its element's Ord.
 
+// MetaNames are what a program may put beside the fields of a record, as weir
+// decode --meta does: no extra has one of them.
+var MetaNames = []string{
+	"kind", "version", "packet", "record", "exporter", "domain", "start", "end", "reverse", "time_replaced", "template", "scopes",
+}
+
 // columnNames are the names of columns in all profiles, folded; where a profile
 // puts columns and extras in one place.
 var columnNames = sync.OnceValue(func() map[string]bool {
@@ -27,6 +33,9 @@ var columnNames = sync.OnceValue(func() map[string]bool {
 				names[ie.Fold(name)] = true
 			}
 		}
+	}
+	for _, name := range MetaNames {
+		names[ie.Fold(name)] = true
 	}
 	delete(names, "")
 	return names

@@ -12,19 +12,23 @@ import (
 type Session struct {
 	Key
 
-	store                *Store
-	mu                   sync.Mutex        // held by writers
-	plans                table[Definition] // by domain and template id
-	domains              table[domain]     // what options said, by domain
-	commons              table[common]     // by domain and commonPropertiesId
-	samplers, interfaces int               // whose rates are known, over all domains
-	named                int               // things that have names, over all domains
-	held                 atomic.Int64      // octets of all that, as the store has them in its books
-	seen                 atomic.Int64      // when it last sent, to the second
-	lifetime             int64             // of a template that is not announced again, nanoseconds
-	swept                int64             // when what has expired was last taken out
-	gone                 atomic.Bool       // the store has let go of it
-	decoded              atomic.Bool       // a data set of it was decoded
+	store   *Store
+	mu      sync.Mutex        // held by writers
+	plans   table[Definition] // by domain and template id
+	domains table[domain]     // what options said, by domain
+	commons table[common]     // by domain and commonPropertiesId
+	layouts struct {          // of common properties, compiled in this second
+		second int64
+		n      int
+	}
+	samplers, interfaces int          // whose rates are known, over all domains
+	named                int          // things that have names, over all domains
+	held                 atomic.Int64 // octets of all that, as the store has them in its books
+	seen                 atomic.Int64 // when it last sent, to the second
+	lifetime             int64        // of a template that is not announced again, nanoseconds
+	swept                int64        // when what has expired was last taken out
+	gone                 atomic.Bool  // the store has let go of it
+	decoded              atomic.Bool  // a data set of it was decoded
 
 	// The store's.
 	hash, portHash uint64

@@ -173,6 +173,19 @@ func (d *fileDecoder) file(cmd *cobra.Command, name string) error {
 	if messages == 0 && s != (pcap.Skipped{}) {
 		d.report("%s: neither UDP datagrams nor IPFIX over TCP among %d packets", name, s.Packets())
 	}
+	for _, x := range []struct {
+		n    int
+		what string
+	}{
+		{s.Truncated, "packets that the capture holds the beginning of only (snaplen)"},
+		{s.Malformed, "packets that are shorter than their headers say"},
+		{s.Fragments, "pieces of packets that are not whole"},
+		{s.Gaps, "places in IPFIX over TCP where messages are missing"},
+	} {
+		if x.n > 0 && messages > 0 {
+			d.report("%s: %d %s: what they held is lost", name, x.n, x.what)
+		}
+	}
 	d.skipped.Other += s.Other
 	d.skipped.Fragments += s.Fragments
 	d.skipped.Truncated += s.Truncated

@@ -324,3 +324,15 @@ func TestVersion(t *testing.T) {
 		t.Errorf("exit code %d, %q", code, out)
 	}
 }
+
+// What a capture has lost is an error too.
+func TestDecodeLostInput(t *testing.T) {
+	whole := capture(t, "pcap/v5/pmacctd.pcap")
+	cut := append([]byte(nil), whole[:len(whole)-100]...) // the second packet, kept in part
+	first := 24 + 16 + int(binary.LittleEndian.Uint32(whole[24+8:]))
+	binary.LittleEndian.PutUint32(cut[first+8:], uint32(len(cut)-first-16))
+	out, errs, code := weir(t, cut, "decode", "-")
+	if code != exitError || !strings.Contains(errs, "1 packets that the capture holds the beginning of only (snaplen): what they held is lost") || !strings.Contains(out, "octetDeltaCount") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
