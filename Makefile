@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Four targets share a folder's name.
 .PHONY: help build run test test-real check generate fuzz clean \
-	fluentbit grafana splunk plugins \
+	fluentbit grafana splunk plugins packages \
 	bench bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins
 
 help: ## list the targets
@@ -57,6 +57,9 @@ grafana: ## the datasource's backend in grafana/dist
 splunk: ## the modular input in build/splunk
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/linux_x86_64/bin/weir ./splunk/cmd/weir-splunk
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/windows_x86_64/bin/weir.exe ./splunk/cmd/weir-splunk
+
+packages: ## deb, rpm and tar.gz of weir for linux amd64 and arm64 in build/packages
+	GO=$(GO) collector/packaging/build.sh
 
 bench: bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins ## all figures
 

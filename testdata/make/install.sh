@@ -2,7 +2,7 @@
 # Installs what run.sh and live.sh need. Quick when it is there; else needs root.
 set -euo pipefail
 have() {
-	for c in softflowd pmacctd fprobe nfcapd nfreplay ovs-vswitchd ovs-vsctl tshark openssl protoc python3 unshare ip; do
+	for c in softflowd pmacctd fprobe nfcapd nfreplay ovs-vswitchd ovs-vsctl tshark openssl protoc rpm systemd-analyze python3 unshare ip; do
 		PATH=$PATH:/usr/sbin command -v $c >/dev/null || return
 	done
 	ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1
@@ -10,6 +10,6 @@ have() {
 have && exit
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -q -y --no-install-recommends softflowd pmacct fprobe nfdump openvswitch-switch tshark protobuf-compiler libfaketime \
+apt-get install -q -y --no-install-recommends softflowd pmacct fprobe nfdump openvswitch-switch tshark protobuf-compiler libfaketime rpm systemd \
 	python3 util-linux iproute2 openssl
 have

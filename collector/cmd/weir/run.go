@@ -153,9 +153,15 @@ func (f *runFlags) run(cmd *cobra.Command, c daemon.Config) error {
 		return err
 	}
 	f.greet(stderr, d)
+	if err := notify("READY=1"); err != nil {
+		log.Warn("systemd", "error", err)
+	}
 	demo := f.startDemo(ctx, log, d)
 	f.wait(ctx, log, d)
 	cancel()
+	if err := notify("STOPPING=1"); err != nil {
+		log.Warn("systemd", "error", err)
+	}
 	<-demo
 
 	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), c.Pipeline.Drain+time.Second)
