@@ -3,7 +3,9 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +27,7 @@ func writeKeys(b *bytes.Buffer, keys []key, indent string) {
 		if indent == "" {
 			b.WriteByte('\n')
 		}
-		writeDoc(b, k.doc, indent+"# ")
+		writeDoc(b, k.doc, indent+"# ", "")
 		if k.keys != nil {
 			fmt.Fprintf(b, "%s%s:\n", indent, k.name)
 			writeKeys(b, k.keys, indent+"  ")
@@ -34,19 +36,27 @@ func writeKeys(b *bytes.Buffer, keys []key, indent string) {
 		if k.each != nil {
 			fmt.Fprintf(b, "%s# The keys of each:\n", indent)
 			writeEach(b, k.each, indent+"#   ")
+			for _, kind := range slices.Sorted(maps.Keys(k.kinds)) {
+				fmt.Fprintf(b, "%s# and with type: %s\n", indent, kind)
+				writeEach(b, k.kinds[kind], indent+"#   ")
+			}
 		}
 		fmt.Fprintf(b, "%s%s: %s\n", indent, k.name, text(k.value))
 	}
 }
 
-// writeEach writes the keys of a list's elements as a comment.
+// writeEach writes the keys of a list's elements as a comment, each with its
+// default if it has one.
 func writeEach(b *bytes.Buffer, keys []key, indent string) {
 	for _, k := range keys {
 		name := k.name
+		if !k.value.IsZero() && k.keys == nil {
+			name += " (" + text(k.value) + ")"
+		}
 		if k.doc != "" {
 			name += ": "
 		}
-		writeDoc(b, name+k.doc, indent)
+		writeDoc(b, name+k.doc, indent, "    ")
 		writeEach(b, append(k.keys, k.each...), indent+"  ")
 	}
 }
@@ -54,13 +64,13 @@ func writeEach(b *bytes.Buffer, keys []key, indent string) {
 // width is how wide comments may be.
 const width = 100
 
-// writeDoc writes a comment in lines.
-func writeDoc(b *bytes.Buffer, doc, indent string) {
+// writeDoc writes a comment in lines; those after the first are indented by more.
+func writeDoc(b *bytes.Buffer, doc, indent, more string) {
 	line := ""
 	for word := range strings.FieldsSeq(doc) {
 		if line != "" && len(indent)+len(line)+1+len(word) > width {
 			b.WriteString(indent + line + "\n")
-			line = ""
+			indent, line, more = indent+more, "", ""
 		}
 		line = strings.TrimPrefix(line+" "+word, " ")
 	}

@@ -12,10 +12,14 @@ import (
 type key struct {
 	name  string
 	doc   string
-	value reflect.Value // the default
-	keys  []key         // of a section
-	each  []key         // of the elements of a list, where these are maps
+	value reflect.Value    // the default
+	keys  []key            // of a section
+	each  []key            // of the elements of a list, where these are maps
+	kinds map[string][]key // of an element, beside those, by its type
 }
+
+// A list whose elements are of several types has the defaults of each.
+type kinder interface{ Kinds() map[string]any }
 
 // keysOf returns the keys of a struct.
 func keysOf(v reflect.Value) (all []key) {
@@ -40,6 +44,12 @@ func keysOf(v reflect.Value) (all []key) {
 		case f.Type.Kind() == reflect.Slice && isMap(f.Type.Elem()):
 			k.each = keysOf(reflect.Zero(f.Type.Elem()))
 			k.document(f.Type.Elem())
+			if l, ok := k.value.Interface().(kinder); ok {
+				k.kinds = map[string][]key{}
+				for name, defaults := range l.Kinds() {
+					k.kinds[name] = keysOf(reflect.Indirect(reflect.ValueOf(defaults)))
+				}
+			}
 		}
 		all = append(all, k)
 	}

@@ -2,7 +2,9 @@ package config
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
@@ -48,9 +50,24 @@ func (k key) schema() schema {
 		if k.value.Type().Elem() == reflect.TypeFor[source.Listen]() { // has a short form
 			items = schema{"anyOf": []schema{{"type": "string"}, items}}
 		}
+		if k.kinds != nil {
+			items = k.ofKinds()
+		}
 		return schema{"type": "array", "items": items}
 	}
 	return ofType(k.value.Type())
+}
+
+// ofKinds is the schema of an element, which is of one of the types.
+func (k key) ofKinds() schema {
+	var all []schema
+	for _, kind := range slices.Sorted(maps.Keys(k.kinds)) {
+		s := object(slices.Concat(k.each, k.kinds[kind]))
+		s["properties"].(schema)["type"] = schema{"const": kind}
+		s["required"] = []string{"type"}
+		all = append(all, s)
+	}
+	return schema{"anyOf": all}
 }
 
 // ofType is the schema of a value that is no map.

@@ -35,7 +35,7 @@ func TestExample(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	for _, s := range []string{"  # host:port; empty: no API\n  listen: 127.0.0.1:8085\n", "#   keep_source: they come from", "#   filter: datagrams with", "\nsource:\n", "  ports: true\n"} {
+	for _, s := range []string{"  # host:port; empty: no API\n  listen: 127.0.0.1:8085\n", "#   keep_source: they come from", "#   filter: datagrams with", "\nsource:\n", "# and with type: forward\n", "#   format (json): json, a line for each record", "  ports: true\n"} {
 		if !strings.Contains(string(text), s) {
 			t.Errorf("%q is not in\n%s", s, text)
 		}
@@ -51,6 +51,9 @@ func TestSchema(t *testing.T) {
 	}
 	if err := json.Unmarshal(config.Schema(Default()), &s); err != nil {
 		t.Fatal(err)
+	}
+	if text := string(config.Schema(Default())); !strings.Contains(text, `"const": "forward"`) || !strings.Contains(text, `"shared_key_file": {`) {
+		t.Errorf("sinks are not in the schema:\n%s", text)
 	}
 	for key, typ := range map[string]string{"listen": "array", "source": "object", "api": "object", "relay": "array", "data": "string"} {
 		if p := s.Properties[key]; p.Type != typ || p.Description == "" {

@@ -50,6 +50,16 @@ var kinds = map[string]func() Config{
 // Types returns the types of sinks, sorted.
 func Types() []string { return slices.Sorted(maps.Keys(kinds)) }
 
+// Kinds returns the defaults of each type: structs, whose keys stand beside those
+// of a Spec.
+func (List) Kinds() map[string]any {
+	all := map[string]any{}
+	for name, kind := range kinds {
+		all[name] = kind()
+	}
+	return all
+}
+
 func (c *File) open(d Deps) (pipeline.Sink, error) {
 	f, err := NewFile(*c, d)
 	if err != nil {
