@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirflow/weir/collector/config"
 	"github.com/weirflow/weir/collector/daemon"
+	"github.com/weirflow/weir/collector/enrich"
 )
 
 func configCommand() *cobra.Command {
@@ -21,7 +22,8 @@ func configCommand() *cobra.Command {
 			Use:   "check FILE",
 			Short: "Tell whether a file is right, and else where it is wrong",
 			Long: `Check reads a configuration file and says ok, or what is wrong, in which line or
-section, and what to write instead. It opens no sockets.`,
+section, and what to write instead. The tables that the file names are read too;
+no sockets are opened.`,
 			Args: func(_ *cobra.Command, args []string) error {
 				if len(args) != 1 {
 					return usagef("check which file? Write weir config check FILE")
@@ -41,6 +43,9 @@ section, and what to write instead. It opens no sockets.`,
 				}
 				if err := config.AddElements(c.Elements); err != nil {
 					return fmt.Errorf("%s: elements: %w", args[0], err)
+				}
+				if _, err := enrich.New(c.Enrich, enrich.Deps{}); err != nil {
+					return fmt.Errorf("%s: enrich: %w", args[0], err)
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
 				return err

@@ -28,6 +28,9 @@ func TestConfig(t *testing.T) {
 	f(example, 0, "FILE: ok\n", "")
 	f("listen: [':2055']\nsauce: {}", 1, "", `line 2: unknown key "sauce": did you mean "source"?`)
 	f("elements: [/nowhere/9-none.csv]", 1, "", "no such file")
+	f("enrich: {files: {networks: [/nowhere/networks.csv]}}", 1, "", "enrich: ")
+	f("pipeline: {batch: 0}", 1, "", "weir.yaml: pipeline: batch is 0: write a number")
+	f("{}", 0, "FILE: ok\n", "") // run has a data directory of its own
 	schema, _, code := weir(t, nil, "config", "schema")
 	if code != 0 || !json.Valid([]byte(schema)) {
 		t.Errorf("exit %d, %s", code, schema)
