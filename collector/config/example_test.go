@@ -37,7 +37,7 @@ func TestExample(t *testing.T) {
 	}
 	for _, line := range []string{
 		`listen: [':2055', ':4739', ':6343']`,
-		"  # octets that the kernel may hold for a socket (SO_RCVBUF); 0: its default\n  buffer: 8MiB\n",
+		"  # octets that the kernel may hold for a socket (SO_RCVBUF); 0: its default\n  buffer: 32MiB\n",
 		"  template_timeout: 24h\n",
 		"  # template_timeout is how long after",
 		"#   workers: at most so many share the work",

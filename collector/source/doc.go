@@ -3,7 +3,7 @@
 //
 // [Open] opens what a [Listen] says: one or more sources that share what comes to
 // an address. On Linux a source takes many datagrams with one system call, and
-// lets them pile up for up to 10 ms before it does; elsewhere, one at a time. A
+// lets them pile up for a few milliseconds before it does; elsewhere, one at a time. A
 // gate before the decoder says who may send, and how much as long as nobody
 // knows him. IPFIX over TCP, TLS and DTLS comes from connections: bounded in
 // number and memory, each with its own templates, read no faster than they are

@@ -5,8 +5,9 @@ import "time"
 // How long a reader lets datagrams pile up before it asks the kernel for them.
 // To be woken for each costs several times what a datagram itself does.
 const (
-	// longest bounds what that adds to a datagram's way; a timer may be late.
-	longest = 9 * time.Millisecond
+	// longest bounds what that adds to a datagram's way: 10 ms with a timer that
+	// is late.
+	longest = 8 * time.Millisecond
 	// shortest is what a timer can do at all: the runtime waits in milliseconds.
 	shortest = time.Millisecond
 	// pile is how many datagrams are worth a wake-up: more save little, and don't

@@ -33,7 +33,7 @@ var args = []arg{
 		},
 	},
 	{
-		name: "buffer", title: "Socket buffer", kind: "string", value: "8MiB",
+		name: "buffer", title: "Socket buffer", kind: "string", value: "32MiB",
 		text: "What the kernel may hold for each socket.",
 	},
 	{
