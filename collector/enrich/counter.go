@@ -22,6 +22,13 @@ type agentInterface struct {
 	index uint32
 }
 
+// none tells that no speed is known.
+func (s *speeds) none() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.of) == 0
+}
+
 // learn takes the speeds out of counters.
 func (s *speeds) learn(all []flow.Counter) {
 	for i := range all {

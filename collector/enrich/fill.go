@@ -71,6 +71,20 @@ func (w *worker) flow(b *flow.Batch, f *flow.Flow, of *exporterView) {
 	}
 }
 
+// pass counts f, of which there is nothing to say, as flow does.
+func (w *worker) pass(f *flow.Flow) {
+	t := &w.tally
+	t.flows++
+	t.exporters.Misses++
+	if f.InIf != 0 {
+		t.interfaces.Misses++
+	}
+	if f.OutIf != 0 {
+		t.interfaces.Misses++
+	}
+	t.applications.note(f.Set.Has(flow.FieldAppName))
+}
+
 // egress tells whether f was observed on its way out.
 func egress(f *flow.Flow) bool { return f.Direction == 1 }
 

@@ -39,6 +39,9 @@ type ports struct {
 	known map[string]uint16
 }
 
+// none tells that no port has a name.
+func (p *ports) none() bool { return p == nil || len(p.names) == 0 }
+
 // builtin returns the well-known ports.
 var builtin = sync.OnceValue(func() *ports {
 	p := &ports{}

@@ -114,7 +114,11 @@ func (s *Stage) Apply(b *flow.Batch) {
 		if i == 0 || k != key {
 			key, of = k, w.exporter(&k)
 		}
-		w.flow(b, f, &of)
+		if of.silent {
+			w.pass(f)
+		} else {
+			w.flow(b, f, &of)
+		}
 	}
 	if w.tables.hide != 0 {
 		for i := range b.Flows {

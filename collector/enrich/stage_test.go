@@ -310,3 +310,23 @@ networks: [{prefix: 10.0.0.0/8, name: inside}]
 		t.Errorf("%+v", st)
 	}
 }
+
+// An exporter of which nothing is known costs no look at its flows; what is
+// learned of it later counts from then on.
+func TestSilentExporters(t *testing.T) {
+	s := stage(t, Default(), template.NewStore(template.Limits{}))
+	apply := func() (*flow.Batch, *flow.Flow) {
+		b := &flow.Batch{}
+		add(b, flow.Flow{Exporter: addr("192.0.2.1"), InIf: 3, OutIf: 4}, flow.FieldInIf, flow.FieldOutIf)
+		s.Apply(b)
+		return b, &b.Flows[0]
+	}
+	b, f := apply()
+	expect(t, "nothing is known", b, f, "")
+	if got := s.Stats(); got.Flows != 1 || got.Exporters.Misses != 1 || got.Interfaces.Misses != 2 || got.Applications.Misses != 1 {
+		t.Errorf("%+v", got)
+	}
+	s.Apply(&flow.Batch{Counters: []flow.Counter{{Exporter: addr("192.0.2.1"), HasInterface: true, Interface: flow.Interface{Index: 3, Speed: 1e9}}}})
+	b, f = apply()
+	expect(t, "an interface's speed is known", b, f, "InIfSpeed=1000000")
+}

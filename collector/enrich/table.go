@@ -33,6 +33,11 @@ func (t *tables) named(exporter netip.Addr) bool {
 	return ok && e.Name != ""
 }
 
+// quiet tells whether t says nothing of any flow but by its exporter.
+func (t *tables) quiet() bool {
+	return !t.located && len(t.exact)+len(t.within) == 0 && t.ports.none()
+}
+
 type exactInterface struct {
 	exporter netip.Addr
 	index    uint32

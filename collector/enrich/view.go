@@ -31,6 +31,7 @@ type exporterView struct {
 	name, site label
 	sampling   Sampling
 	shift      int64
+	silent     bool // there is nothing to say
 }
 
 // An ifaceView is what there is to say of an interface.
@@ -87,6 +88,7 @@ func (w *worker) exporter(key *exporterKey) exporterView {
 		}
 		v.names = w.stage.names.Names(from, key.version, key.domain)
 	}
+	v.silent = w.tables.quiet() && v.name|v.site == 0 && v.sampling == 0 && v.shift == 0 && v.names.Empty() && w.stage.speeds.none()
 	w.views.exporters[*key] = v
 	return v
 }

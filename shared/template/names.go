@@ -56,6 +56,9 @@ func (n Names) get(of namespace, key uint64) Name {
 	return Name{}
 }
 
+// Empty tells that no names are known.
+func (n Names) Empty() bool { return n.own == nil && n.all == nil }
+
 // Interface returns the name of an interface (IE 82 interfaceName, 83
 // interfaceDescription).
 func (n Names) Interface(index uint32) Name { return n.get(ofInterfaces, uint64(index)) }
