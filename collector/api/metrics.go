@@ -44,6 +44,7 @@ var (
 	mFates     = newMetric("output_flows_total", "Flows at an output, by what became of them: written, dropped (from the queue), failed, skipped (came before the output was there).", "output", "fate")
 	mQueued    = newMetric("output_queued_flows", "Flows that wait for an output.", "output")
 	mErrors    = newMetric("errors_total", "Reads of sources and writes of sinks that failed, and panics, all contained.", "kind")
+	mChanges   = newMetric("exporter_changes_total", "What changed of exporters that had delivered: a new port, a new domain, a template.", "change")
 	mMissed    = newMetric("tail_missed_flows_total", "Flows that those who watch were too slow for.")
 	mListener  = newMetric("listener_datagrams_total", "Datagrams at a listener, by what became of them: taken, denied, refused, over_budget, truncated, kernel_dropped.", "listener", "fate")
 	mExporters = newMetric("exporters", "Exporters' domains, by state.", "state")
@@ -54,7 +55,7 @@ var (
 	mSeen      = newMetric("exporter_last_seen_timestamp_seconds", "When an exporter last sent anything.", "exporter", "domain", "protocol")
 	mFindings  = newMetric("exporter_findings", "What the doctor finds about an exporter, by severity.", "exporter", "severity")
 
-	allMetrics = []*metric{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}
+	allMetrics = []*metric{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mChanges, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}
 )
 
 // newMetrics makes the handler of /metrics: it asks when it is asked.
@@ -110,6 +111,9 @@ func (g gatherer) Collect(out chan<- prometheus.Metric) {
 		count(mFates, o.Skipped, o.Name, "skipped")
 		gauge(mQueued, float64(o.Queued), o.Name)
 	}
+	count(mChanges, x.NewPorts, "port")
+	count(mChanges, x.NewDomains, "domain")
+	count(mChanges, x.Redefined, "template")
 	count(mErrors, x.SourceErrors, "source")
 	count(mErrors, x.SinkErrors, "sink")
 	count(mErrors, x.Panics, "panic")

@@ -18,17 +18,29 @@ type accounts struct {
 	most  int
 	named func(netip.Addr) bool
 
+	domains              map[domainKey]int // accounts, of domains
+	newPorts, newDomains uint64            // of exporters that had delivered before
+
 	// others is the account of exporters that find no room, and of those that
 	// were evicted: the ledger adds up.
 	others  *Account
 	evicted uint64
 }
 
+// A domainKey is a Key but for the port.
+type domainKey struct {
+	addr    netip.Addr
+	domain  uint32
+	version uint8
+}
+
+func (k *Key) domainKey() domainKey { return domainKey{k.From.Addr(), k.Domain, k.Version} }
+
 // Steady is how long an exporter must have delivered to be kept for good.
 const Steady = 10 * time.Minute
 
 func newAccounts(most int, named func(netip.Addr) bool) *accounts {
-	return &accounts{all: map[Key]*Account{}, known: map[netip.Addr]int{}, most: most, named: named, others: &Account{}}
+	return &accounts{all: map[Key]*Account{}, known: map[netip.Addr]int{}, domains: map[domainKey]int{}, most: most, named: named, others: &Account{}}
 }
 
 func (s *accounts) get(k Key) *Account {
@@ -63,6 +75,14 @@ func (p *Pipeline) open(k Key) *Account {
 	}
 	a := &Account{Key: k}
 	s.all[k] = a
+	switch d := k.domainKey(); {
+	case s.known[k.From.Addr()] == 0:
+	case s.domains[d] > 0:
+		s.newPorts++
+	default:
+		s.newDomains++
+	}
+	s.domains[k.domainKey()]++
 	return a
 }
 
@@ -99,16 +119,44 @@ func (s *accounts) evict() bool {
 	if victim == nil {
 		return false
 	}
-	delete(s.all, victim.Key)
-	if decoded {
-		addr := victim.From.Addr()
-		if s.known[addr]--; s.known[addr] <= 0 {
-			delete(s.known, addr)
+	s.evicted++
+	s.remove(victim, decoded)
+	return true
+}
+
+// remove lets go of an account, which has delivered or not. The caller has both
+// locks.
+func (s *accounts) remove(a *Account, delivered bool) {
+	delete(s.all, a.Key)
+	d := a.domainKey()
+	if s.domains[d]--; s.domains[d] <= 0 {
+		delete(s.domains, d)
+	}
+	if delivered {
+		if s.known[d.addr]--; s.known[d.addr] <= 0 {
+			delete(s.known, d.addr)
 		}
 	}
-	s.evicted++
-	victim.moveTo(s.others)
-	return true
+	a.moveTo(s.others)
+}
+
+// Forget lets go of the accounts of exporters that which names, as if they were
+// evicted.
+func (p *Pipeline) Forget(which func(exporter netip.Addr) bool) {
+	s := p.accounts
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.all {
+		if !which(a.From.Addr()) {
+			continue
+		}
+		a.mu.Lock()
+		delivered := a.decoded
+		a.mu.Unlock()
+		s.remove(a, delivered)
+	}
 }
 
 // moveTo adds the sums of a to those of b, where they will go from now on. The

@@ -391,3 +391,28 @@ func TestTaps(t *testing.T) {
 		t.Errorf("%d datagrams, %d flows, %+v", datagrams, flows, s)
 	}
 }
+
+// A new port or domain of an exporter that has delivered is counted: it may be
+// a restart, or somebody else in its name.
+func TestChangesOfExporters(t *testing.T) {
+	a := netip.MustParseAddr("192.0.2.1")
+	at := func(port uint16, engine byte) decode.Datagram {
+		x := &numbered{from: netip.AddrPortFrom(a, port)}
+		d := x.datagram(2)
+		d.Data[20] = engine
+		return d
+	}
+	other := &numbered{from: netip.MustParseAddrPort("192.0.2.2:9")}
+	in := []decode.Datagram{at(1, 0), at(1, 0), at(2, 0), at(2, 7), at(3, 0), at(1, 0), other.datagram(1)}
+	p := newPipeline(t, Default(), Deps{Sources: []Source{&list{all: in}}, Sink: &taker{}})
+	s := watch(t, t.Context(), p)
+	if s.NewPorts != 2 || s.NewDomains != 1 {
+		t.Errorf("%d new ports, %d new domains; want 2, 1", s.NewPorts, s.NewDomains)
+	}
+
+	p.Forget(func(x netip.Addr) bool { return x == a })
+	all := p.Ledgers()
+	if len(all) != 2 || all[0].From != other.from || all[1].Records != 12 || p.Known(a) || !p.Known(other.from.Addr()) {
+		t.Errorf("after it was forgotten: %+v", all)
+	}
+}

@@ -356,7 +356,10 @@ func (p *Pipeline) heldFlows() (n uint64) {
 func (p *Pipeline) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Stats{Stats: p.past, Held: p.heldFlows(), Filtered: p.filtered, SourceErrors: p.sourceErrors, Panics: p.panics}
+	p.accounts.mu.RLock()
+	ports, domains := p.accounts.newPorts, p.accounts.newDomains
+	p.accounts.mu.RUnlock()
+	s := Stats{Stats: p.past, NewPorts: ports, NewDomains: domains, Held: p.heldFlows(), Filtered: p.filtered, SourceErrors: p.sourceErrors, Panics: p.panics}
 	for _, w := range p.workers {
 		add(&s.Stats, &w.published)
 	}

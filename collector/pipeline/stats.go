@@ -17,6 +17,9 @@ type Stats struct {
 	// Of the first output: Queued counts the flows held as well.
 	Queued, Written, Dropped, Failed uint64
 
+	NewPorts   uint64 // at which an exporter that had delivered showed up; its old ones may be silent
+	NewDomains uint64 // likewise
+
 	SinkErrors   uint64 // writes that ended in an error or a panic, of all outputs
 	SourceErrors uint64 // reads that ended in an error
 	Panics       uint64 // of stages, sinks, taps, sources and decoders, all contained

@@ -242,6 +242,10 @@ func (f *runFlags) startDemo(ctx context.Context, log *slog.Logger, d *daemon.Da
 			for _, l := range d.Pipeline().Ledgers() {
 				if _, ours := names[l.From.Addr()]; !ours && l.Decoded != 0 {
 					log.Info("demo: a real exporter is here, the demo ends", "exporter", l.Exporter)
+					stop()
+					<-done
+					<-tick.C // what it sent is through
+					d.Pipeline().Forget(func(a netip.Addr) bool { _, ours := names[a]; return ours })
 					return
 				}
 			}

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -66,6 +68,21 @@ func TestRunCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	errs.shows(t, `the demo ends" exporter=127\.0\.0\.1`)
+	api := errs.shows(t, `look at (http://127\.0\.0\.1:\d+)/api`)[1]
+	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) { // the demo's exporters are gone
+		r, err := http.Get(api + "/api/v1/exporters")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err == nil && !bytes.Contains(all, []byte("demo-")) && bytes.Contains(all, []byte(`"127.0.0.1"`)) {
+			break
+		}
+		if time.Since(start) > 20*time.Second {
+			t.Fatalf("%s, %v", all, err)
+		}
+	}
 	cancel()
 	if c := <-code; c != exitOK {
 		t.Errorf("exit code %d: %s", c, errs.String())
