@@ -99,6 +99,9 @@ func (nowhere) Close() error                             { return nil }
 // for each protocol, with one worker and with two that share an exporter.
 func TestLossyWay(t *testing.T) {
 	for _, protocol := range gen.Protocols {
+		if protocol == "netflow1" {
+			continue // it has no sequence numbers
+		}
 		for _, workers := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s/%d", protocol, workers), func(t *testing.T) { lossy(t, protocol, workers) })
 		}

@@ -1,7 +1,6 @@
 package gen
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -9,7 +8,7 @@ import (
 )
 
 // Protocols are those that an Exporter speaks.
-var Protocols = []string{"netflow5", "netflow9", "ipfix", "sflow"}
+var Protocols = []string{"netflow1", "netflow5", "netflow6", "netflow7", "netflow8", "netflow9", "ipfix", "sflow"}
 
 // An Exporter tells of the flows that it sees. One goroutine uses it at a time.
 type Exporter struct {
@@ -76,12 +75,12 @@ func (e *Exporter) Export(now time.Time, flows []Flow) [][]byte {
 	}
 	e.dst = e.dst[:0]
 	switch e.Protocol {
-	case "netflow5":
-		e.netflow5(now, seen)
+	case "netflow9", "ipfix":
+		e.templated(now, seen)
 	case "sflow":
 		e.sflow(now, seen)
 	default:
-		e.templated(now, seen)
+		e.fixed(now, seen)
 	}
 	return e.dst
 }
@@ -101,46 +100,3 @@ func (e *Exporter) sample(n uint64) (taken uint64) {
 
 // uptime returns t in the exporter's uptime, milliseconds.
 func (e *Exporter) uptime(t time.Time) uint32 { return uint32(t.Sub(e.boot).Milliseconds()) }
-
-// netflow5 tells of IPv4, 30 records a datagram.
-func (e *Exporter) netflow5(now time.Time, seen []sampled) {
-	be := binary.BigEndian
-	var d []byte
-	n := 0
-	end := func() {
-		if n > 0 {
-			be.PutUint16(d[2:], uint16(n))
-			be.PutUint32(d[16:], e.sequence)
-			e.sequence += uint32(n)
-			e.dst = append(e.dst, d)
-		}
-		d, n = nil, 0
-	}
-	for i := range seen {
-		f := &seen[i]
-		if !f.Src.Is4() {
-			continue
-		}
-		if d == nil {
-			d = be.AppendUint32(be.AppendUint32(make([]byte, 0, mtu), 5<<16), e.uptime(now))
-			d = be.AppendUint32(be.AppendUint32(d, uint32(now.Unix())), uint32(now.Nanosecond()))
-			d = be.AppendUint32(d, 0)
-			d = be.AppendUint16(d, uint16(e.Domain))
-			d = be.AppendUint16(d, 1<<14|uint16(e.Sampling&0x3fff))
-		}
-		src, dst := f.Src.As4(), f.Dst.As4()
-		d = append(append(d, src[:]...), dst[:]...)
-		d = be.AppendUint32(d, 0) // next hop
-		d = be.AppendUint16(be.AppendUint16(d, uint16(f.in)), uint16(f.out))
-		d = be.AppendUint32(be.AppendUint32(d, uint32(f.packets)), uint32(f.bytes))
-		d = be.AppendUint32(be.AppendUint32(d, e.uptime(f.Start)), e.uptime(f.End))
-		d = be.AppendUint16(be.AppendUint16(d, f.SrcPort), f.DstPort)
-		d = append(d, 0, f.Flags, f.Proto, f.TOS)
-		d = be.AppendUint16(be.AppendUint16(d, uint16(min(f.SrcAS, 23456))), uint16(min(f.DstAS, 23456)))
-		d = append(d, 24, 24, 0, 0)
-		if n++; n == 30 {
-			end()
-		}
-	}
-	end()
-}
