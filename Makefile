@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Four targets share a folder's name.
 .PHONY: help build run test test-real check generate fuzz clean \
 	fluentbit grafana splunk plugins packages \
-	bench bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins
+	soak bench bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-shared: ## the core beside goflow2: same bytes, same run
 bench-collector: build ## receive, decode and count beside nfcapd; the pipeline and the UDP reader
 	@$(GO) run ./collector/bench
 	@$(GOBENCH) . ./collector/... | .ci/figures collector
+
+soak: build ## the collector for SOAK (2h) at RECORDS (100000) a second: fails when it grows
+	$(GO) run ./collector/bench soak $(or $(SOAK),2h) $(or $(RECORDS),100000)
 
 bench-fluentbit: ## from a batch to the ring of msgpack
 	@$(GOBENCH) . ./fluentbit/input | .ci/figures fluentbit

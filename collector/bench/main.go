@@ -10,11 +10,15 @@
 // process's own, system and all, the least of several rounds; the sender is
 // another process's worth of work on the other core. SCALE=small runs shorter.
 // Without nfcapd its figures are left out, and it says so.
+//
+// bench soak 2h 100000 runs the collector for so long at so many records a
+// second, and fails when it grows.
 package main
 
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -23,7 +27,11 @@ func main() {
 	if os.Getenv("SCALE") == "small" {
 		b.seconds, b.rounds = 1, 1
 	}
-	if err := b.run(); err != nil {
+	run := b.run
+	if len(os.Args) == 4 && os.Args[1] == "soak" { // soak DURATION RECORDS
+		run = b.longRun
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -49,7 +57,23 @@ func (b *bench) run() error {
 	if err := b.exporters(2000); err != nil {
 		return err
 	}
+	if err := b.restart(); err != nil {
+		return err
+	}
 	return b.latency()
+}
+
+// longRun is soak as the command line says.
+func (b *bench) longRun() error {
+	long, err := time.ParseDuration(os.Args[2])
+	if err != nil {
+		return err
+	}
+	rate, err := strconv.Atoi(os.Args[3])
+	if err != nil {
+		return err
+	}
+	return b.soak(long, rate)
 }
 
 // against measures CPU time a record at a rate of datagrams a second.
