@@ -57,6 +57,9 @@ func (b *bench) run() error {
 	if err := b.exporters(2000); err != nil {
 		return err
 	}
+	if err := b.hostile(); err != nil {
+		return err
+	}
 	if err := b.restart(); err != nil {
 		return err
 	}

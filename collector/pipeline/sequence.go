@@ -35,7 +35,10 @@ const (
 	// from a message that was overtaken.
 	rebooted = 60_000
 
-	maxHoles    = 64
+	// beginning is how many messages may still have been overtaken by the first.
+	beginning = 16
+
+	maxHoles    = 512 // several workers that share an exporter overtake one another
 	recents     = 256
 	maxSuspects = 8
 )
@@ -50,6 +53,7 @@ type sequence struct {
 	started bool
 	exact   bool   // the numbers were seen to leave the message out
 	open    bool   // the last message held records that nobody could count
+	base    uint32 // the lowest number since it began
 	next    uint32 // the number that the next message should have
 	last    uint32 // as the last message had it
 	units   uint32 // of the last message
@@ -110,6 +114,8 @@ func (s *sequence) enter(h *decode.Head, now int64) {
 		s.advance(h, n)
 	case d < 0 && s.fill(h, n):
 		s.probation = false
+	case s.earlier(h, n, now):
+		s.probation = false
 	default:
 		s.far(h, n)
 	}
@@ -146,8 +152,27 @@ func (s *sequence) begin(h *decode.Head) {
 	if s.Inclusive {
 		n -= h.Units
 	}
-	s.next = n
+	s.next, s.base = n, n
 	s.advance(h, n)
+}
+
+// earlier enters a message that was sent shortly before the first one, which
+// overtook it, and returns false if it is none.
+func (s *sequence) earlier(h *decode.Head, n uint32, now int64) bool {
+	gap := int32(s.base - n - h.Units)
+	if s.at >= beginning || gap < 0 || int64(gap) > 2*beginning*int64(h.Units) || len(s.holes) == maxHoles {
+		return false
+	}
+	s.Sent += uint64(h.Units) + uint64(gap)
+	s.Received += uint64(h.Units)
+	s.Late += uint64(h.Units)
+	if gap > 0 {
+		s.Waiting += uint64(gap)
+		s.holes = append(s.holes, hole{from: n + h.Units, n: uint32(gap), since: now})
+	}
+	s.base = n
+	s.remember(n)
+	return true
 }
 
 // advance enters a message that has the number n, which is not below next.

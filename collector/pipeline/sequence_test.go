@@ -53,6 +53,8 @@ func TestSequence(t *testing.T) {
 	f("a loss at the wrap", Transit{Sent: 30, Received: 20, Missing: 10}, message(0xfffffff1, 10), message(5, 10))
 	f("overtaken", Transit{Sent: 30, Received: 30, Late: 10}, message(100, 10), message(120, 10), message(110, 10))
 	f("the middle comes late", Transit{Sent: 40, Received: 20, Missing: 20, Late: 5}, message(100, 10), message(135, 5), message(120, 5))
+	f("the first is overtaken", Transit{Sent: 30, Received: 30, Late: 20}, message(120, 10), message(110, 10), message(100, 10))
+	f("the first is overtaken, with a loss", Transit{Sent: 40, Received: 30, Missing: 10, Late: 20}, message(130, 10), message(100, 10), message(120, 10))
 	f("twice", Transit{Sent: 20, Received: 20, Duplicates: 10}, message(100, 10), message(100, 10), message(110, 10))
 	f("late and twice", Transit{Sent: 30, Received: 30, Late: 10, Duplicates: 10}, message(100, 10), message(120, 10), message(110, 10), message(110, 10))
 	f("restarted", Transit{Sent: 40, Received: 40, Restarts: 1}, message(1000, 10), message(1010, 10), message(0, 10), message(10, 10))

@@ -33,6 +33,18 @@ func printSummary(w io.Writer, r *config.Running, p *printer) {
 		fmt.Fprintf(w, "printed    %d\n", p.taken)
 	}
 	fmt.Fprintf(w, "dropped    %d\n", s.Dropped)
+	var kernel, refused uint64
+	for _, l := range r.Listeners() {
+		x := l.Stats()
+		kernel += x.Dropped
+		refused += x.Denied + x.Refused + x.OverBudget + x.Truncated
+	}
+	if kernel > 0 {
+		fmt.Fprintf(w, "kernel     %d datagrams dropped, the receive buffer was full\n", kernel)
+	}
+	if refused > 0 {
+		fmt.Fprintf(w, "refused    %d datagrams, by listeners\n", refused)
+	}
 	for _, x := range []struct {
 		name string
 		n    uint64
