@@ -176,6 +176,7 @@ func FuzzAppendJSON(f *testing.F) {
 			f.Add(uint8(typ), bytes.Repeat([]byte{0x00}, n))
 		}
 	}
+	f.Add(uint8(BasicList), []byte("\x01\x00\x00\x00\xd5\xd5\xd5\xd5\xd5\xff\xff"))
 	f.Add(uint8(String), []byte("\"\\\x00\x1f\u2028\xed\xa0\x80\xf4\x90\x80\x80"))
 	f.Fuzz(func(t *testing.T, typ uint8, v []byte) {
 		before := bytes.Clone(v)
@@ -186,7 +187,7 @@ func FuzzAppendJSON(f *testing.F) {
 		if !bytes.Equal(v, before) {
 			t.Fatalf("%s %x: input changed to %x", Type(typ), before, v)
 		}
-		if out[0] != '"' && len(v) > 8 {
+		if list := Type(typ).IsList() && out[0] == '{'; out[0] != '"' && len(v) > 8 && !list {
 			t.Fatalf("%s %x: %q; want a string", Type(typ), v, out)
 		}
 		// What JSON reads back is what the slow way makes of v.
