@@ -176,9 +176,9 @@ func (d *Decoder) finish(b *flow.Batch, f *flow.Flow, s *sampled) {
 	}
 	volume(f, in.Bytes, s.ip, s.frame, s.stripped, s.ether)
 	if s.socket != nil && !d.enterSocket(f, s.socket, s.six) {
-		id := uint16(socketIPv4)
+		id := uint16(sflow.SocketIPv4)
 		if s.six {
-			id = socketIPv6
+			id = sflow.SocketIPv6
 		}
 		s.kept = d.keep(b, s.kept, id, nil, s.socket)
 	}
@@ -197,7 +197,7 @@ func (d *Decoder) packet(b *flow.Batch, f *flow.Flow, s *sampled) packet.Info {
 		return packet.Info{}
 	}
 	if d.SFlow.KeepHeaders {
-		s.kept = d.keep(b, s.kept, sampledHeader, nil, s.record)
+		s.kept = d.keep(b, s.kept, sflow.SampledHeader, nil, s.record)
 	}
 	switch s.protocol {
 	case headerEthernet:
@@ -210,7 +210,7 @@ func (d *Decoder) packet(b *flow.Batch, f *flow.Flow, s *sampled) packet.Info {
 		return packet.MPLS(f, s.header, d.SFlow.Packet)
 	}
 	if !d.SFlow.KeepHeaders {
-		s.kept = d.keep(b, s.kept, sampledHeader, nil, s.record)
+		s.kept = d.keep(b, s.kept, sflow.SampledHeader, nil, s.record)
 	}
 	return packet.Info{}
 }

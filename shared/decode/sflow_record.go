@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // A verdict says what became of a record.
@@ -13,23 +14,6 @@ const (
 	entered verdict = iota // the columns hold all of it
 	partly                 // it says more than the columns hold
 	broken                 // it is not what its format says
-)
-
-// Flow records (sFlow Version 5, flow_data of enterprise 0).
-const (
-	sampledHeader   = 1
-	sampledEthernet = 2
-	sampledIPv4     = 3
-	sampledIPv6     = 4
-	extendedSwitch  = 1001
-	extendedRouter  = 1002
-	extendedGateway = 1003
-	extendedUser    = 1004
-	extendedMPLS    = 1006
-	extendedNAT     = 1007
-	extendedNATPort = 1020
-	socketIPv4      = 2100
-	socketIPv6      = 2101
 )
 
 var (
@@ -44,31 +28,31 @@ var (
 // enter enters a flow record, v without its tag, into f.
 func (d *Decoder) enter(b *flow.Batch, f *flow.Flow, s *sampled, format uint32, v []byte) verdict {
 	switch format {
-	case sampledHeader:
+	case sflow.SampledHeader:
 		return s.takeHeader(v)
-	case sampledEthernet:
+	case sflow.SampledEthernet:
 		return enterEthernet(f, s, v)
-	case sampledIPv4:
+	case sflow.SampledIPv4:
 		return enterIPv4(f, s, v)
-	case sampledIPv6:
+	case sflow.SampledIPv6:
 		return enterIPv6(f, s, v)
-	case extendedSwitch:
+	case sflow.ExtendedSwitch:
 		return enterSwitch(f, v)
-	case extendedRouter:
+	case sflow.ExtendedRouter:
 		return enterRouter(f, v)
-	case extendedGateway:
+	case sflow.ExtendedGateway:
 		return enterGateway(f, v)
-	case extendedUser:
+	case sflow.ExtendedUser:
 		return enterUser(b, f, v)
-	case extendedMPLS:
+	case sflow.ExtendedMPLS:
 		return enterMPLS(f, v)
-	case extendedNAT:
+	case sflow.ExtendedNAT:
 		return enterNAT(f, v)
-	case extendedNATPort:
+	case sflow.ExtendedNATPort:
 		return enterNATPorts(f, v)
-	case socketIPv4, socketIPv6:
+	case sflow.SocketIPv4, sflow.SocketIPv6:
 		if s.socket == nil {
-			s.socket, s.six = v, format == socketIPv6
+			s.socket, s.six = v, format == sflow.SocketIPv6
 			return entered
 		}
 	}

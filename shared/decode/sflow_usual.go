@@ -102,7 +102,7 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 		v := (*[sflowTag + 16]byte)(r)
 		tag := binary.BigEndian.Uint64(v[:])
 		switch tag {
-		case extendedSwitch<<32 | 16:
+		case sflow.ExtendedSwitch<<32 | 16:
 			in, out := binary.BigEndian.Uint32(v[8:]), binary.BigEndian.Uint32(v[16:])
 			if in|out >= 4096 || binary.BigEndian.Uint32(v[12:])|binary.BigEndian.Uint32(v[20:]) != 0 {
 				return false
@@ -110,7 +110,7 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 			f.SrcVLAN, f.DstVLAN = uint16(in), uint16(out)
 			add(&f.Set, switchColumns&low, switchColumns>>64)
 			r = r[sflowTag+16:]
-		case extendedRouter<<32 | 16: // its next hop is of IPv4
+		case sflow.ExtendedRouter<<32 | 16: // its next hop is of IPv4
 			if binary.BigEndian.Uint32(v[8:]) != 1 {
 				return false
 			}
@@ -125,11 +125,11 @@ func (d *Decoder) usual(b *flow.Batch, f *flow.Flow, r []byte, format uint32) bo
 				return false
 			}
 			switch {
-			case tag>>32 == sampledHeader && header == nil:
+			case tag>>32 == sflow.SampledHeader && header == nil:
 				header = r[sflowTag:size:size]
-			case tag>>32 == extendedGateway && gateway == nil:
+			case tag>>32 == sflow.ExtendedGateway && gateway == nil:
 				gateway = r[sflowTag:size:size]
-			case tag>>32 == extendedRouter: // it is of IPv6
+			case tag>>32 == sflow.ExtendedRouter: // it is of IPv6
 				if enterRouter(f, r[sflowTag:size]) == broken {
 					return false
 				}
@@ -168,7 +168,7 @@ func (d *Decoder) close(b *flow.Batch, f *flow.Flow, header, gateway []byte) boo
 			return false
 		}
 		off, buf := b.Arena(flow.ExtraHeader + len(gateway))
-		flow.PutExtraHeader(buf, flow.Element{PEN: sflow.PEN, ID: extendedGateway}, uint16(len(gateway)))
+		flow.PutExtraHeader(buf, flow.Element{PEN: sflow.PEN, ID: sflow.ExtendedGateway}, uint16(len(gateway)))
 		copy(buf[flow.ExtraHeader:], gateway)
 		n := uint32(len(buf))
 		if f.HasExtra() { // an interface

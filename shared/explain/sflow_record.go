@@ -32,7 +32,7 @@ func (r *reader) flowRecord(i uint32, s *sampled) bool {
 		switch {
 		case !known:
 			r.rest("flow_data", "weir doesn't know this format")
-		case format == sampledHeader:
+		case format == sflow.SampledHeader:
 			whole = r.sampledHeader(s)
 		default:
 			_, whole = r.members(f.Fields)
@@ -47,59 +47,42 @@ func (r *reader) flowRecord(i uint32, s *sampled) bool {
 			return
 		}
 		switch format {
-		case sampledEthernet, sampledIPv4, sampledIPv6:
+		case sflow.SampledEthernet, sflow.SampledIPv4, sflow.SampledIPv6:
 			s.described = true
-		case socketIPv4, socketIPv6:
+		case sflow.SocketIPv4, sflow.SocketIPv6:
 			if s.socket == nil {
-				s.socket, s.six = record, format == socketIPv6
+				s.socket, s.six = record, format == sflow.SocketIPv6
 			}
 		}
 	})
 }
-
-// Flow records that a decoder looks into.
-const (
-	sampledHeader   = 1
-	sampledEthernet = 2
-	sampledIPv4     = 3
-	sampledIPv6     = 4
-	extendedSwitch  = 1001
-	extendedRouter  = 1002
-	extendedGateway = 1003
-	extendedUser    = 1004
-	extendedMPLS    = 1006
-	extendedNAT     = 1007
-	extendedNATPort = 1020
-	socketIPv4      = 2100
-	socketIPv6      = 2101
-)
 
 // brokenRecord tells whether a decoder faults the record v: it looks only at
 // what it needs.
 func brokenRecord(format uint32, v []byte) bool {
 	n := 0
 	switch format {
-	case sampledHeader, extendedSwitch:
+	case sflow.SampledHeader, sflow.ExtendedSwitch:
 		return len(v) < 16
-	case sampledEthernet:
+	case sflow.SampledEthernet:
 		return len(v) < 24
-	case sampledIPv4:
+	case sflow.SampledIPv4:
 		return len(v) < 32
-	case sampledIPv6:
+	case sflow.SampledIPv6:
 		return len(v) < 56
-	case extendedNATPort:
+	case sflow.ExtendedNATPort:
 		return len(v) < 8
-	case extendedRouter:
+	case sflow.ExtendedRouter:
 		n = typedLength(v)
 		return n == 0 || len(v) < n+8
-	case extendedGateway:
+	case sflow.ExtendedGateway:
 		return brokenGateway(v)
-	case extendedUser:
+	case sflow.ExtendedUser:
 		return len(v) < 8 || uint64(len(v)) < 16+(uint64(binary.BigEndian.Uint32(v[4:]))+3)&^3
-	case extendedMPLS:
+	case sflow.ExtendedMPLS:
 		n = typedLength(v)
 		return n == 0 || len(v) < n+4 || uint64(binary.BigEndian.Uint32(v[n:]))*4 > uint64(len(v)-n-4)
-	case extendedNAT:
+	case sflow.ExtendedNAT:
 		n = typedLength(v)
 		return n == 0 || typedLength(v[n:]) == 0
 	}
