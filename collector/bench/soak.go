@@ -5,15 +5,20 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"time"
 )
 
-// soak runs a collector under a load for a long time, and fails when its
-// memory, threads or open files grow after the first twentieth.
+// soak runs a collector under a load for a long time, and fails when its memory,
+// threads, goroutines or open files in the last quarter are more than they were in
+// the first half.
 func (b *bench) soak(long time.Duration, rate int) error {
 	dir, err := os.MkdirTemp("", "weir-bench-*")
 	if err != nil {
@@ -24,7 +29,11 @@ func (b *bench) soak(long time.Duration, rate int) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("bin/weir", "run", "--data", dir, "--listen", "127.0.0.1:"+port, "--http", "-")
+	api, err := freePort()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("bin/weir", "run", "--data", dir, "--listen", "127.0.0.1:"+port, "--http", "127.0.0.1:"+api)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -39,7 +48,7 @@ func (b *bench) soak(long time.Duration, rate int) error {
 		_, _, err := load{exporters: 50, rate: rate / records, seconds: int(long.Seconds())}.send(to)
 		sent <- err
 	}()
-	var base, last usage
+	var all []usage
 	start := time.Now()
 	for sample := time.NewTicker(max(long/20, time.Second)); ; {
 		select {
@@ -53,17 +62,19 @@ func (b *bench) soak(long time.Duration, rate int) error {
 		if sent == nil {
 			break
 		}
-		last = usageOf(cmd.Process.Pid)
-		if base == (usage{}) {
-			base = last
+		u, err := usageOf(cmd.Process.Pid, api)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(os.Stderr, "bench: after %s: %.1f MB, %d threads, %d files\n", time.Since(start).Round(time.Second), float64(last.memory)/1e6, last.threads, last.files)
+		all = append(all, u)
+		fmt.Fprintf(os.Stderr, "bench: after %s: %.1f MB, %d threads, %d goroutines, %d files\n", time.Since(start).Round(time.Second), float64(u.memory)/1e6, u.threads, u.goroutines, u.files)
 	}
-	if base == (usage{}) {
+	if len(all) < 8 {
 		return errors.New("too short to tell")
 	}
+	base, last := most(all[:len(all)/2]), most(all[len(all)*3/4:])
 	growth := float64(last.memory)/float64(base.memory) - 1
-	flat := growth <= 0.1 && last.threads <= base.threads+4 && last.files <= base.files
+	flat := growth <= 0.1 && last.threads <= base.threads+4 && last.goroutines <= base.goroutines && last.files <= base.files
 	figure(fmt.Sprintf("collector/growth of memory in %s at %d records a second", long, rate), growth*100, "%", "<=10", flat)
 	if !flat {
 		return errors.New("it grows")
@@ -73,15 +84,42 @@ func (b *bench) soak(long time.Duration, rate int) error {
 
 // A usage is what a process holds.
 type usage struct {
-	memory  int64 // resident octets
-	threads int
-	files   int
+	memory     int64 // resident octets
+	threads    int
+	goroutines int
+	files      int
 }
 
-func usageOf(pid int) usage {
+// most returns the most of each that was held at any time.
+func most(all []usage) (m usage) {
+	for _, u := range all {
+		m = usage{max(m.memory, u.memory), max(m.threads, u.threads), max(m.goroutines, u.goroutines), max(m.files, u.files)}
+	}
+	return m
+}
+
+// usageOf asks the kernel, and the process's own metrics at a port of 127.0.0.1.
+func usageOf(pid int, api string) (usage, error) {
 	count := func(what string) int {
 		entries, _ := os.ReadDir(filepath.Join("/proc", fmt.Sprint(pid), what))
 		return len(entries)
 	}
-	return usage{resident(pid), count("task"), count("fd")}
+	u := usage{memory: resident(pid), threads: count("task"), files: count("fd")}
+	asked, err := http.Get("http://127.0.0.1:" + api + "/metrics")
+	if err != nil {
+		return u, err
+	}
+	defer asked.Body.Close()
+	text, err := io.ReadAll(asked.Body)
+	if err != nil {
+		return u, err
+	}
+	found := goroutines.FindSubmatch(text)
+	if found == nil {
+		return u, errors.New("/metrics does not tell how many goroutines there are")
+	}
+	u.goroutines, err = strconv.Atoi(string(found[1]))
+	return u, err
 }
+
+var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
