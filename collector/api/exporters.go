@@ -62,7 +62,8 @@ func (s *Server) look(only netip.Addr) Exporters {
 		e := &out.Exporters[n-1]
 		p := doctor.Patient{
 			Ledger: l, Now: now, RateSet: s.deps.Known(a).RateSet, Dropped: dropped,
-			Moved: state(&l, now) == Silent && newest[domainOf(&l)] > l.Last,
+			Before: s.history.Before(&l),
+			Moved:  state(&l, now) == Silent && newest[domainOf(&l)] > l.Last,
 		}
 		d := s.domain(&p, sessions.of(&l.Key), only.IsValid())
 		if order(d.State) < order(e.State) {

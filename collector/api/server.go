@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"github.com/weirflow/weir/collector/doctor"
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/template"
@@ -29,6 +30,7 @@ const (
 type Pipeline interface {
 	Stats() pipeline.Stats
 	Ledgers() []pipeline.Ledger
+	Turn()
 }
 
 // A Listener is one of the collector's sockets.
@@ -68,10 +70,12 @@ type Server struct {
 	started  time.Time
 
 	prometheus http.Handler
+	history    doctor.History
 
 	// As New sets them, but in tests.
 	readTimeout, writeTimeout time.Duration
 	second                    time.Duration // of Top's intervals
+	period                    time.Duration // of the doctor's history
 }
 
 // New makes a Server. Nothing is opened until Open or Run.
@@ -99,7 +103,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, stopping: make(chan struct{}), started: deps.Now(),
-		readTimeout: 10 * time.Second, writeTimeout: 30 * time.Second, second: time.Second,
+		readTimeout: 10 * time.Second, writeTimeout: 30 * time.Second, second: time.Second, period: doctor.Period,
 	}
 	s.prometheus = newMetrics(s)
 	return s, nil
@@ -172,6 +176,9 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.deps.Log.Handler(), slog.LevelDebug),
 	}
+	turning, end := context.WithCancel(ctx)
+	defer end()
+	go s.turn(turning)
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		close(s.stopping) // streams end
@@ -188,4 +195,18 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("api: %w", err)
 	}
 	return <-stopped
+}
+
+// turn ends a period of the doctor's every now and then, until ctx ends.
+func (s *Server) turn(ctx context.Context) {
+	for period := time.NewTicker(s.period); ; {
+		select {
+		case <-ctx.Done():
+			period.Stop()
+			return
+		case <-period.C:
+			s.history.Turn(s.deps.Now().UnixNano(), s.deps.Pipeline.Ledgers(), s.kernelDropped())
+			s.deps.Pipeline.Turn()
+		}
+	}
 }

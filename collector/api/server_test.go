@@ -12,11 +12,13 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/collector/doctor"
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/decode"
@@ -313,6 +315,48 @@ type ledgers []pipeline.Ledger
 
 func (l ledgers) Ledgers() []pipeline.Ledger { return l }
 func (l ledgers) Stats() pipeline.Stats      { return pipeline.Stats{} }
+func (l ledgers) Turn()                      {}
+
+// What an exporter has repaired is a note once the doctor's periods have passed.
+func TestRepaired(t *testing.T) {
+	var l pipeline.Ledger
+	l.From = netip.MustParseAddrPort("192.0.2.1:9")
+	l.Exporter, l.Version = l.From.Addr(), 5
+	l.First, l.Decoded, l.Last = 1, time.Now().UnixNano(), time.Now().UnixNano()
+	l.Sent, l.Received, l.Missing = 200, 100, 100
+	cfg := Default()
+	cfg.Listen = "127.0.0.1:0"
+	s, err := New(cfg, Deps{Pipeline: ledgers{l}, Sessions: template.NewStore(template.Limits{}).Sessions, Tail: NewTail(), Token: filepath.Join(t.TempDir(), "token")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.period = time.Millisecond
+	loss := func() doctor.Severity {
+		for _, f := range s.look(netip.Addr{}).Exporters[0].Domains[0].Advice {
+			if f.ID == "loss" {
+				return f.Severity
+			}
+		}
+		t.Fatal("the loss is forgotten")
+		return 0
+	}
+	if loss() != doctor.Error {
+		t.Errorf("loss is %v", loss())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	for deadline := time.Now().Add(10 * time.Second); loss() != doctor.Note; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a loss of old is still an error")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
 
 // Hosts and origins that no honest client sends are refused, whoever asks and
 // with whatever token.

@@ -21,6 +21,7 @@ type Patient struct {
 	RateSet   bool   // the operator has said what its sampling rate is
 	Platform  string // as Platforms has it; empty: not known
 	Dropped   uint64 // datagrams that the kernel dropped, of all exporters
+	Before    *Past  // nil: all is lately
 }
 
 // When something is worth a word.
@@ -46,11 +47,29 @@ const (
 	idOldVersion    = "old-version"
 )
 
-// Examine returns what is to be said of p, the worst first.
+// Examine returns what is to be said of p, the worst first. What was wrong
+// earlier, and is not lately, is a note.
 func Examine(p *Patient) (all []Finding) {
 	if p.Moved { // the rest is history
 		return one("moved", Note, "it sends from another port since", "")
 	}
+	all = examine(p.lately())
+	if p.Before != nil {
+		for _, f := range examine(p) {
+			if slices.ContainsFunc(all, func(g Finding) bool { return g.ID == f.ID }) {
+				continue
+			}
+			if f.Severity > Note {
+				f = Finding{ID: f.ID, Text: fmt.Sprintf("until %s ago: %s", long(time.Duration(p.Now-p.Before.At)), f.Text)}
+			}
+			all = append(all, f)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) })
+	return all
+}
+
+func examine(p *Patient) (all []Finding) {
 	for _, check := range checks {
 		for _, f := range check(p) {
 			if f.ID != idSampling || p.templated() { // only templates can tell of samplers
@@ -59,7 +78,6 @@ func Examine(p *Patient) (all []Finding) {
 			all = append(all, f)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) })
 	return all
 }
 

@@ -54,8 +54,10 @@ type Account struct {
 
 	mu      sync.Mutex
 	seq     sequence
-	traits  Traits
-	decoded bool // a record of it was decoded: the store can't do without it
+	traits  Traits // its Peaks are of the current period
+	before  Peaks  // of the period before
+	earlier Peaks  // of all periods before that
+	decoded bool   // a record of it was decoded: the store can't do without it
 
 	// Guarded by the pipeline's lock.
 	records uint64 // decoded
@@ -113,17 +115,35 @@ type Traits struct {
 	hasSkew bool
 
 	Announced int64 // arrival of the last template, refreshed ones included; 0: none
-	Refresh   int64 // the longest time between two announcements
+	Peaks
 
 	// Of some flows of each datagram:
 	Looked  uint64 // how many
-	Longest int64  // duration of the longest
-	Oldest  int64  // the longest time from a flow's start to its datagram
 	NoRate  uint64 // without a sampling rate
 	Ingress uint64 // observed at ingress, where they say so
 	Egress  uint64 // at egress
 
 	Uptime uint32 // of the last header that had one, milliseconds
+}
+
+// Peaks are the longest times that were seen, in nanoseconds. Those of flows are
+// of some flows of each datagram.
+type Peaks struct {
+	Refresh int64 // between two announcements of templates
+	Longest int64 // a flow
+	Oldest  int64 // from a flow's start to its datagram
+}
+
+func (p Peaks) or(q Peaks) Peaks {
+	return Peaks{max(p.Refresh, q.Refresh), max(p.Longest, q.Longest), max(p.Oldest, q.Oldest)}
+}
+
+// turn begins a new period of Peaks.
+func (a *Account) turn() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.earlier = a.earlier.or(a.before)
+	a.before, a.traits.Peaks = a.traits.Peaks, Peaks{}
 }
 
 // settle enters what became of n records. The caller has the pipeline's lock.
@@ -225,7 +245,8 @@ type Ledger struct {
 	Key
 	Traits
 	Transit
-	Inclusive bool // its sequence numbers count the message that they are in
+	Lately    Peaks // of the current period and the one before
+	Inclusive bool  // its sequence numbers count the message that they are in
 
 	Records  uint64 // data records that were decoded
 	Held     uint64 // of them, on their way to the outputs

@@ -176,6 +176,16 @@ func (a *Account) moveTo(b *Account) {
 	}
 }
 
+// Turn begins a new period of all accounts' Peaks.
+func (p *Pipeline) Turn() {
+	s := p.accounts
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, a := range s.all {
+		a.turn()
+	}
+}
+
 // Ledgers returns the accounts, by exporter, source, version and domain; that of
 // all others, without a Key, comes last if it holds anything.
 func (p *Pipeline) Ledgers() []Ledger {
@@ -212,7 +222,9 @@ func (a *Account) ledger(now int64) Ledger {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seq.expire(now)
-	return Ledger{Key: a.Key, Traits: a.traits, Transit: a.seq.Transit, Inclusive: a.seq.Inclusive}
+	l := Ledger{Key: a.Key, Traits: a.traits, Transit: a.seq.Transit, Lately: a.traits.Peaks.or(a.before), Inclusive: a.seq.Inclusive}
+	l.Peaks = l.Lately.or(a.earlier)
+	return l
 }
 
 // at returns where the records of a are, for an output. The caller has the
