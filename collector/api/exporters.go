@@ -149,6 +149,9 @@ func (s *Server) domain(p *doctor.Patient, sessions []*template.Session, whole b
 	}
 	slices.SortFunc(d.Templates.Announced, func(a, b Template) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(d.Samplers, func(a, b Sampler) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.ID, b.ID)) })
+	if l.Version == flow.SFlow5 {
+		d.Samples = s.samples(l, whole)
+	}
 	d.Platform = doctor.Platform(enterprises, l.Inclusive)
 	p.Templates, p.Options, p.Platform = d.Templates.Known, d.Templates.Options, d.Platform
 	p.Outputs = slices.DeleteFunc(slices.Clone(p.Outputs), func(o pipeline.OutputLedger) bool { return o.Name == TailOutput })
@@ -156,6 +159,16 @@ func (s *Server) domain(p *doctor.Patient, sessions []*template.Session, whole b
 		d.Advice = []doctor.Finding{}
 	}
 	return d
+}
+
+func (s *Server) samples(l *pipeline.Ledger, whole bool) *Samples {
+	x := &Samples{DataSources: l.Samples.DataSources, Untold: l.Samples.Untold, SampleCount: l.Samples.SampleCount}
+	if whole {
+		for _, d := range s.deps.Pipeline.DataSources(l.Key) {
+			x.Each = append(x.Each, DataSource{d.Kind.String(), d.Class, d.Index, d.SampleCount})
+		}
+	}
+	return x
 }
 
 func templateView(t *template.Template, last int64) Template {

@@ -30,6 +30,7 @@ const (
 type Pipeline interface {
 	Stats() pipeline.Stats
 	Ledgers() []pipeline.Ledger
+	DataSources(pipeline.Key) []pipeline.DataSourceLedger
 	Turn()
 }
 

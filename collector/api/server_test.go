@@ -271,6 +271,32 @@ func TestSamplers(t *testing.T) {
 	}
 }
 
+// sFlow's samples are accounted for by data source.
+func TestDataSources(t *testing.T) {
+	d := start(t, nil)
+	d.play(t, "pcap/sflow/openvswitch.pcap")
+	all := d.exporterList(t).Exporters
+	if len(all) != 1 {
+		t.Fatalf("exporters are %+v", all)
+	}
+	if s := all[0].Domains[0].Samples; s == nil || s.Received == 0 || s.DataSources == 0 || s.Each != nil {
+		t.Errorf("samples are %+v", s)
+	}
+	c := Client{URL: d.URL()}
+	one, err := c.Exporter(t.Context(), all[0].Address.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := one.Domains[0].Samples
+	var sum pipeline.SampleCount
+	for _, x := range s.Each {
+		sum.Add(x.SampleCount)
+	}
+	if len(s.Each) != s.DataSources || sum != s.SampleCount || sum.Received != one.Domains[0].Inside.Records {
+		t.Errorf("data sources are %+v", s)
+	}
+}
+
 // An exporter that sends from another port since is not called silent for the
 // old one.
 func TestMoved(t *testing.T) {
@@ -316,6 +342,8 @@ type ledgers []pipeline.Ledger
 func (l ledgers) Ledgers() []pipeline.Ledger { return l }
 func (l ledgers) Stats() pipeline.Stats      { return pipeline.Stats{} }
 func (l ledgers) Turn()                      {}
+
+func (l ledgers) DataSources(pipeline.Key) []pipeline.DataSourceLedger { return nil }
 
 // What an exporter has repaired is a note once the doctor's periods have passed.
 func TestRepaired(t *testing.T) {

@@ -53,6 +53,7 @@ type Domain struct {
 	Ledger
 	Templates Templates        `json:"templates"`
 	Samplers  []Sampler        `json:"samplers"`
+	Samples   *Samples         `json:"samples,omitempty"` // of sFlow
 	Advice    []doctor.Finding `json:"advice"`
 }
 
@@ -90,6 +91,25 @@ type Sampler struct {
 	ID   uint64 `json:"id"`
 	Name string `json:"name,omitempty"`
 	Rate uint32 `json:"rate"` // 1 in so many
+}
+
+// Samples is what became of sFlow's samples on their way, by the numbers that each
+// data source gives to its own:
+//
+//	sent = received + missing
+type Samples struct {
+	DataSources int    `json:"data_sources"` // that are followed
+	Untold      uint64 `json:"untold"`       // samples of others: there was no room
+	pipeline.SampleCount
+	Each []DataSource `json:"each,omitempty"` // only of one exporter
+}
+
+// A DataSource is what an sFlow agent samples.
+type DataSource struct {
+	Kind  string `json:"kind"`  // of its samples: flow, counter or discard
+	Class uint32 `json:"class"` // source_id_type; 0: an interface
+	Index uint32 `json:"index"` // source_id_index
+	pipeline.SampleCount
 }
 
 // A Ledger says where the records are.

@@ -31,6 +31,7 @@ type lossyWay struct {
 	twice   uint64
 	sent    uint64
 	records uint64 // data records that were passed on, repeated ones too
+	again   uint64 // of them, the repeated ones
 }
 
 // units returns what a datagram adds to the sequence numbers, and its records.
@@ -71,6 +72,7 @@ func (w *lossyWay) pass(t *testing.T, d []byte) {
 		case dice < 15 && units > 0:
 			w.write(t, d, records)
 			w.twice += units
+			w.again += records
 		}
 	}
 	w.write(t, d, records)
@@ -189,6 +191,9 @@ func lossy(t *testing.T, protocol string, workers int) {
 		}
 		if l.Records != w.records || l.Held != 0 {
 			t.Errorf("%s: %d records, want %d", e.Name, l.Records, w.records)
+		}
+		if s := l.Samples; protocol == "sflow" && (s.Sent != s.Received+s.Missing || s.Received != w.records-w.again || s.Missing == 0 || s.DataSources == 0) {
+			t.Errorf("%s: %d samples, %d of them twice: %+v", e.Name, w.records, w.again, s)
 		}
 		if len(l.Outputs) != 1 {
 			t.Fatalf("%d outputs", len(l.Outputs))

@@ -84,7 +84,7 @@ func examine(p *Patient) (all []Finding) {
 // checks are all that is looked for.
 var checks = []func(*Patient) []Finding{
 	silent, templates, early, refresh, loss, duplicates, stray, restarts, inclusive,
-	sampling, activeTimeout, clock, bothDirections, times, faults, redefined, oldVersion, outputs,
+	sampling, sampleDrops, activeTimeout, clock, bothDirections, times, faults, redefined, oldVersion, outputs,
 }
 
 func one(id string, s Severity, text, advice string) []Finding {
@@ -208,6 +208,15 @@ func sampling(p *Patient) []Finding {
 		return one(idOptions, Note, "it announces no options template: names of its interfaces and samplers are not known", "")
 	}
 	return nil
+}
+
+// sampleDrops tells of packets that an sFlow agent could not sample.
+func sampleDrops(p *Patient) []Finding {
+	n := p.Samples.Dropped
+	if float64(n) <= lossWarning*float64(p.Samples.Received) {
+		return nil
+	}
+	return one("sample-drops", Warning, fmt.Sprintf("its agent had no time to take %d samples, beside the %d that came: volumes are too small", n, p.Samples.Received), "sample fewer packets: double N of its 1 in N")
 }
 
 func activeTimeout(p *Patient) []Finding {

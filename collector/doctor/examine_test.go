@@ -92,6 +92,9 @@ func TestExamine(t *testing.T) {
 	f(func(p *Patient) { p.NoRate, p.RateSet = 400, true }, "")
 	f(func(p *Patient) { p.Options = 0 }, "no-options note")
 
+	f(func(p *Patient) { p.Samples.Received, p.Samples.Dropped = 1000, 1 }, "")
+	f(func(p *Patient) { p.Samples.Received, p.Samples.Dropped = 1000, 20 }, "sample-drops warning", "20 samples, beside the 1000")
+
 	f(func(p *Patient) { p.Longest = 300 * second }, "")
 	f(func(p *Patient) { p.Longest = 1800 * second }, "active-timeout warning", "last up to 30 min")
 	f(func(p *Patient) { p.Oldest = 1800 * second }, "active-timeout warning", "30 min after they began")

@@ -75,6 +75,8 @@ func (p *Patient) lately() *Patient {
 	less(&q.Replaced, b.Replaced)
 	less(&q.Redefined, b.Redefined)
 	less(&q.Records, b.Records)
+	less(&q.Samples.Received, b.Samples.Received)
+	less(&q.Samples.Dropped, b.Samples.Dropped)
 	for i := range q.Faults {
 		less(&q.Faults[i], b.Faults[i])
 	}

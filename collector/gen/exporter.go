@@ -23,6 +23,7 @@ type Exporter struct {
 	rnd       *rand.Rand
 	boot      time.Time
 	sequence  uint32
+	samples   map[uint32]uint32 // of sFlow, by interface
 	announced time.Time
 	dst       [][]byte
 }

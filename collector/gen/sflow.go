@@ -53,8 +53,13 @@ func (e *Exporter) sampleOf(d []byte, f *sampled) []byte {
 	for len(record)%4 != 0 {
 		record = append(record, 0)
 	}
-	s := be.AppendUint32(be.AppendUint32(nil, e.rnd.Uint32()), f.in)
-	s = be.AppendUint32(be.AppendUint32(s, e.Sampling), e.rnd.Uint32())
+	if e.samples == nil {
+		e.samples = map[uint32]uint32{}
+	}
+	e.samples[f.in]++
+	n := e.samples[f.in]
+	s := be.AppendUint32(be.AppendUint32(nil, n), f.in)
+	s = be.AppendUint32(be.AppendUint32(s, e.Sampling), n*e.Sampling) // the pool
 	s = be.AppendUint32(be.AppendUint32(s, 0), f.in)
 	s = be.AppendUint32(be.AppendUint32(s, f.out), 1)
 	s = append(s, record...)

@@ -57,7 +57,8 @@ type Account struct {
 	traits  Traits // its Peaks are of the current period
 	before  Peaks  // of the period before
 	earlier Peaks  // of all periods before that
-	decoded bool   // a record of it was decoded: the store can't do without it
+	sources dataSources
+	decoded bool // a record of it was decoded: the store can't do without it
 
 	// Guarded by the pipeline's lock.
 	records uint64 // decoded
@@ -159,6 +160,7 @@ type tally struct {
 	head    decode.Head
 	before  decode.Stats // the decoder's, before the datagram
 	flows   []flow.Flow
+	samples []decode.Sample // of sFlow
 	arrival int64
 }
 
@@ -214,7 +216,14 @@ func (a *Account) note(t *tally, after *decode.Stats) (first bool) {
 		x.flow(&looked[i], t.head.Export)
 	}
 	if t.head.HasSequence && a.From.IsValid() { // the others' numbers are of many
+		duplicates, restarts := a.seq.Duplicates, a.seq.Restarts
 		a.seq.note(&t.head, t.arrival)
+		if a.seq.Restarts != restarts {
+			a.sources.restart()
+		}
+		if a.seq.Duplicates == duplicates {
+			a.sources.note(t.samples)
+		}
 	}
 	return first
 }
@@ -245,8 +254,9 @@ type Ledger struct {
 	Key
 	Traits
 	Transit
-	Lately    Peaks // of the current period and the one before
-	Inclusive bool  // its sequence numbers count the message that they are in
+	Lately    Peaks   // of the current period and the one before
+	Inclusive bool    // its sequence numbers count the message that they are in
+	Samples   Samples // of sFlow
 
 	Records  uint64 // data records that were decoded
 	Held     uint64 // of them, on their way to the outputs

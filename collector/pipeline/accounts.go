@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type accounts struct {
 	// were evicted: the ledger adds up.
 	others  *Account
 	evicted uint64
+
+	sources atomic.Int64 // that have room: see maxDataSources
 }
 
 // A domainKey is a Key but for the port.
@@ -74,6 +77,7 @@ func (p *Pipeline) open(k Key) *Account {
 		return s.others
 	}
 	a := &Account{Key: k}
+	a.sources.room = &s.sources
 	s.all[k] = a
 	switch d := k.domainKey(); {
 	case s.known[k.From.Addr()] == 0:
@@ -137,6 +141,9 @@ func (s *accounts) remove(a *Account, delivered bool) {
 			delete(s.known, d.addr)
 		}
 	}
+	a.mu.Lock()
+	a.sources.forget()
+	a.mu.Unlock()
 	a.moveTo(s.others)
 }
 
@@ -222,7 +229,7 @@ func (a *Account) ledger(now int64) Ledger {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seq.expire(now)
-	l := Ledger{Key: a.Key, Traits: a.traits, Transit: a.seq.Transit, Lately: a.traits.Peaks.or(a.before), Inclusive: a.seq.Inclusive}
+	l := Ledger{Key: a.Key, Traits: a.traits, Transit: a.seq.Transit, Lately: a.traits.Peaks.or(a.before), Inclusive: a.seq.Inclusive, Samples: a.sources.sum()}
 	l.Peaks = l.Lately.or(a.earlier)
 	return l
 }

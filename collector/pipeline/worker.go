@@ -40,9 +40,16 @@ type sizes struct{ flows, options, counters, parts int }
 
 func newWorker(p *Pipeline, src Source) *worker {
 	return &worker{
-		p: p, src: src, dec: decode.New(p.deps.Store), parcel: new(parcel),
+		p: p, src: src, dec: p.decoder(), parcel: new(parcel),
 		in: make([]decode.Datagram, readAhead), done: make(chan struct{}),
 	}
+}
+
+// decoder makes one that keeps what the ledger wants to know.
+func (p *Pipeline) decoder() *decode.Decoder {
+	d := decode.New(p.deps.Store)
+	d.SFlow.Samples = true
+	return d
 }
 
 func (w *worker) run(ctx context.Context) {
@@ -104,6 +111,7 @@ func (w *worker) take(dg *decode.Datagram) {
 	if head, ok := w.dec.Head(); ok && !dg.Closed {
 		t.head, t.arrival, t.octets, t.flows = head, head.Received, len(dg.Data), b.Flows[from:]
 		t.fault, t.faulty = err.(decode.Fault)
+		t.samples = w.dec.Samples()
 		a := w.account(dg)
 		if a.note(t, after) {
 			w.p.accounts.delivered(a)
@@ -206,7 +214,7 @@ func (w *worker) mend() {
 	stats := w.dec.Stats
 	stats.Flows, stats.Records = w.published.Flows, w.published.Records
 	x.flows = int(w.held)
-	w.dec = decode.New(w.p.deps.Store)
+	w.dec = w.p.decoder()
 	w.dec.Stats = stats
 }
 

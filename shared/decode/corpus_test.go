@@ -224,7 +224,13 @@ func messages(t testing.TB, file string) (all []Datagram) {
 		}
 		return all
 	}
-	r, err := pcap.NewReader(bytes.NewReader(data))
+	return payloads(t, data)
+}
+
+// payloads returns the datagrams of a pcap file.
+func payloads(t testing.TB, capture []byte) (all []Datagram) {
+	t.Helper()
+	r, err := pcap.NewReader(bytes.NewReader(capture))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,7 @@ type Decoder struct {
 
 	agent    agent        // of sFlow
 	ordinals ordinals     // of the extras of sFlow
+	samples  []Sample     // of the current datagram
 	row      [1]flow.Flow // of sFlow: what its samples have in common
 }
 
@@ -95,7 +96,7 @@ func (d *Decoder) Decode(b *flow.Batch, dg Datagram) error {
 	d.Stats.Datagrams++
 	d.Stats.Octets += uint64(len(dg.Data))
 	d.fault, d.place, d.at = none, Place{}, Place{}
-	d.headed = false
+	d.headed, d.samples = false, d.samples[:0]
 	if len(dg.Data) < 2 {
 		d.at.Octet = len(dg.Data)
 		return d.fail(ErrShort)

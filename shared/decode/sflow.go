@@ -14,6 +14,8 @@ type SFlow struct {
 	// KeepHeaders keeps all sampled headers as extras (id 1), not only those
 	// that weir can't read.
 	KeepHeaders bool
+	// Samples keeps the heads of a datagram's samples, for Decoder.Samples.
+	Samples bool
 }
 
 // Samples (sFlow Version 5, sample_data of enterprise 0).
@@ -106,6 +108,9 @@ func (d *Decoder) sflow(b *flow.Batch, data []byte) {
 		}
 		sample := data[sflowTag:end:end]
 		data = data[end:]
+		if d.SFlow.Samples {
+			d.sampleHead(sample, format)
+		}
 		ok := true
 		switch format {
 		case flowSample, flowSampleExpanded, discardedPacket:

@@ -2,7 +2,6 @@ package decode
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
@@ -58,20 +57,7 @@ func datagrams(t testing.TB, file string) (all []Datagram) {
 	if !pcap.IsPcap(data) {
 		return []Datagram{{From: flowtest.From, Time: at, Data: data}}
 	}
-	r, err := pcap.NewReader(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		p, err := r.Next()
-		if err == io.EOF {
-			return all
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, Datagram{From: p.Src, Time: p.Time, Data: bytes.Clone(p.Payload)})
-	}
+	return payloads(t, data)
 }
 
 // said returns what tshark says of a case: its flow samples and counter samples.
