@@ -130,7 +130,7 @@ func (d *Daemon) closeRelays() {
 func (d *Daemon) serve(tail *api.Tail) error {
 	s, err := api.New(d.cfg.API, api.Deps{
 		Pipeline: d.Pipeline(), Sessions: d.Store().Sessions, Tail: tail, Listeners: d.listeners,
-		Known: d.known, Token: d.cfg.token(), Version: d.opts.Version, Log: d.opts.Log,
+		Known: d.known, Token: d.cfg.token(), Version: d.opts.Version, Log: d.opts.Log, Ready: d.ready,
 		Reload: func(context.Context) error { _, err := d.Reload(); return err },
 	})
 	if err != nil {
@@ -156,6 +156,17 @@ func (d *Daemon) listeners() (all []api.Listener) {
 		all = append(all, api.Listener{Address: l.Listen().String(), Stats: l.Stats()})
 	}
 	return all
+}
+
+// ready tells the API which outputs are in trouble.
+func (d *Daemon) ready() error {
+	var all []error
+	for _, o := range d.Stats().Outputs {
+		if o.Trouble != "" && o.Name != api.TailOutput {
+			all = append(all, fmt.Errorf("output %s: %s", o.Name, o.Trouble))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // known tells the API what the operator has said of an exporter.

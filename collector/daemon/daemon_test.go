@@ -1,15 +1,21 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/flowtest"
 )
 
@@ -131,6 +137,64 @@ sinks:
 	if _, err := os.Stat(filepath.Join(dir, "templates")); err != nil {
 		t.Errorf("templates: %v", err)
 	}
+}
+
+// A fickle sink refuses while it is told to.
+type fickle struct{ refuse atomic.Bool }
+
+func (f *fickle) Write(context.Context, *flow.Batch) error {
+	if f.refuse.Load() {
+		return errors.New("no room")
+	}
+	return nil
+}
+func (f *fickle) Close() error { return nil }
+
+// While an output refuses, the collector is not ready, and says why.
+func TestReady(t *testing.T) {
+	c := Default()
+	c.Data, c.API.Listen = t.TempDir(), "127.0.0.1:0"
+	c.Pipeline.Flush = time.Millisecond
+	file, err := configured(t, c.Data+"/weir.yaml", "listen: ['127.0.0.1:0']")()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Listen = file.Listen
+	sink := &fickle{}
+	d, err := Start(c, Options{Outputs: []pipeline.Output{{Name: "files", Sink: sink, Queue: pipeline.Queue{Size: 4, Overflow: pipeline.Block}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Stop(t.Context())
+	conn, err := net.Dial("udp4", d.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	is := func(status int, word string) {
+		t.Helper()
+		sink.refuse.Store(status != http.StatusOK)
+		for start := time.Now(); ; time.Sleep(time.Millisecond) {
+			if _, err := conn.Write(flowtest.New(1).V5(7)); err != nil {
+				t.Fatal(err)
+			}
+			w, err := http.Get(d.URL() + "/health")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := io.ReadAll(w.Body)
+			w.Body.Close()
+			if w.StatusCode == status && strings.Contains(string(text), word) {
+				return
+			}
+			if time.Since(start) > 10*time.Second {
+				t.Fatalf("%d %s, want %d and %q", w.StatusCode, text, status, word)
+			}
+		}
+	}
+	is(200, "ready")
+	is(503, "output files: no room")
+	is(200, "ready")
 }
 
 func TestConfigErrors(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // An Output is a sink with its queue.
@@ -30,6 +31,7 @@ type output struct {
 	closed   bool
 	spill    *spill // nil: not to disk
 	sums     OutputStats
+	began    time.Time   // the sink has had a batch since; zero: it has none
 	late     atomic.Bool // it has had its time: what is left is dropped
 	done     chan struct{}
 	err      error // of closing the sink; valid once done is closed
@@ -94,7 +96,20 @@ func (o *output) pop() *parcel {
 		}
 		o.notEmpty.Wait()
 	}
+	o.began = time.Now()
 	return o.take()
+}
+
+// stuck is how long a sink may take for a batch before it is in trouble.
+const stuck = 10 * time.Second
+
+// stats returns the counts. The caller has the lock.
+func (o *output) stats(now time.Time) OutputStats {
+	s := o.sums
+	if d := now.Sub(o.began); !o.began.IsZero() && d > stuck {
+		s.Trouble = fmt.Sprintf("a batch has not been taken for %s", d.Round(time.Second))
+	}
+	return s
 }
 
 // A fate is what became of a parcel at an output.
@@ -170,16 +185,17 @@ func (o *output) run(ctx context.Context) {
 }
 
 func (o *output) deliver(ctx context.Context, x *parcel) {
-	f := dropped
+	f, trouble := dropped, ""
 	if ctx.Err() == nil && !o.late.Load() {
 		f = written
 		if err := o.write(ctx, x); err != nil {
-			f = failed
+			f, trouble = failed, err.Error()
 			o.p.log.warn("write to "+o.Name, err.Error())
 		}
 	}
 	o.p.mu.Lock()
 	o.settle(x, f)
+	o.began, o.sums.Trouble = time.Time{}, trouble
 	o.p.mu.Unlock()
 }
 

@@ -1,8 +1,13 @@
 package pipeline
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"testing"
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
 )
 
 // step moves what one read gives from the source to the sink, on one goroutine.
@@ -52,6 +57,45 @@ func TestHostileBatchIsNotKept(t *testing.T) {
 			t.Errorf("a batch with room for %d flows is kept", cap(x.batch.Flows))
 		}
 	}
+}
+
+// A fickle sink refuses when it is told to.
+type fickle struct{ err error }
+
+func (f *fickle) Write(context.Context, *flow.Batch) error { return f.err }
+func (f *fickle) Close() error                             { return nil }
+
+// An output that refuses, or takes nothing for long, is in trouble until it takes
+// something.
+func TestTrouble(t *testing.T) {
+	sink := &fickle{}
+	p := newPipeline(t, Default(), Deps{Sources: []Source{&feed{data: v5(30, 0), left: 1 << 30}}, Sink: sink})
+	is := func(want string) {
+		t.Helper()
+		if got := p.Stats().Outputs[0].Trouble; got != want {
+			t.Errorf("trouble is %q, want %q", got, want)
+		}
+	}
+	step(t, p)
+	is("")
+	sink.err = errors.New("disk is full")
+	step(t, p)
+	is("disk is full")
+	sink.err = nil
+	step(t, p)
+	is("")
+
+	o := (*p.outputs.Load())[0]
+	if !p.workers[0].step(t.Context()) {
+		t.Fatal("source has ended")
+	}
+	x := o.pop()
+	is("")
+	if got := o.stats(time.Now().Add(12 * time.Second)).Trouble; got != "a batch has not been taken for 12s" {
+		t.Errorf("trouble is %q", got)
+	}
+	o.deliver(t.Context(), x)
+	is("")
 }
 
 func BenchmarkPipeline(b *testing.B) {

@@ -363,8 +363,9 @@ func (p *Pipeline) Stats() Stats {
 	for _, w := range p.workers {
 		add(&s.Stats, &w.published)
 	}
+	now := time.Now()
 	for i, o := range *p.outputs.Load() {
-		s.Outputs = append(s.Outputs, o.sums)
+		s.Outputs = append(s.Outputs, o.stats(now))
 		s.SinkErrors += o.sums.Errors
 		if i == 0 {
 			s.Queued, s.Written, s.Dropped, s.Failed = o.sums.Queued+s.Held, o.sums.Written, o.sums.Dropped, o.sums.Failed

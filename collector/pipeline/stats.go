@@ -28,13 +28,14 @@ type Stats struct {
 // OutputStats counts the flows of one output.
 type OutputStats struct {
 	Name    string `json:"name"`
-	Queued  uint64 `json:"queued"`  // wait for the sink, in memory or on disk
-	Spilled uint64 `json:"spilled"` // of them, on disk
-	Written uint64 `json:"written"` // the sink took them
-	Dropped uint64 `json:"dropped"` // by overflow, or at the end
-	Failed  uint64 `json:"failed"`  // of batches that the sink refused
-	Skipped uint64 `json:"skipped"` // decoded before the output was there
-	Errors  uint64 `json:"errors"`  // writes that ended in an error or a panic
+	Queued  uint64 `json:"queued"`            // wait for the sink, in memory or on disk
+	Spilled uint64 `json:"spilled"`           // of them, on disk
+	Written uint64 `json:"written"`           // the sink took them
+	Dropped uint64 `json:"dropped"`           // by overflow, or at the end
+	Failed  uint64 `json:"failed"`            // of batches that the sink refused
+	Skipped uint64 `json:"skipped"`           // decoded before the output was there
+	Errors  uint64 `json:"errors"`            // writes that ended in an error or a panic
+	Trouble string `json:"trouble,omitempty"` // why the sink takes nothing now
 }
 
 func add(sum *decode.Stats, s *decode.Stats) {
