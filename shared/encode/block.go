@@ -60,8 +60,9 @@ func (e *Encoder) AppendMsgpack(dst []byte, b *flow.Batch, fl []flow.Flow) []byt
 }
 
 // AppendEvents appends each of the flows fl of b as an event of Fluent Bit,
-// [[time, {}], {record}], with the flow's end (else its start, else its arrival)
-// as EventTime: extension type 0, seconds and nanoseconds.
+// [[time, {metadata}], {record}]. The time is the flow's end, else its start, else
+// its arrival, if [Options] say no other, as EventTime: extension type 0, seconds
+// and nanoseconds. There is no metadata if Options don't ask for it.
 func (e *Encoder) AppendEvents(dst []byte, b *flow.Batch, fl []flow.Flow) []byte {
 	return e.appendMsgpack(dst, b, fl, isEvent)
 }
@@ -103,8 +104,11 @@ func (e *Encoder) take(b *flow.Batch, fl []flow.Flow, head uint64) int {
 	return n
 }
 
-// extraLen returns how many octets of extras f has.
-func extraLen(f *flow.Flow) int {
+// extraLen returns how many octets of extras f has that are written.
+func (e *Encoder) extraLen(f *flow.Flow) int {
+	if e.opts.NoExtras {
+		return 0
+	}
 	_, n := f.ExtraAt()
 	return int(n)
 }
@@ -112,12 +116,12 @@ func extraLen(f *flow.Flow) int {
 // takeRun takes the first records of fl, as long as they have one shape.
 func (e *Encoder) takeRun(b *flow.Batch, fl []flow.Flow, head uint64) int {
 	k := &e.block
-	p := e.planMsgpack(e.profile.shape(&fl[0], head))
+	p := e.planMsgpack(e.shape(&fl[0], head))
 	fl = fl[:min(len(fl), p.block)]
-	set, extras := p.shape.set(), extraLen(&fl[0])
+	set, extras := fl[0].Set, e.extraLen(&fl[0])
 	for i := 1; i < len(fl); i++ {
-		n := extraLen(&fl[i])
-		if fl[i].Set != set || n > 0 != p.shape.has(hasExtras) || extras > maxExtras {
+		n := e.extraLen(&fl[i])
+		if fl[i].Set != set || n > 0 != p.shape.has(hasExtras) || extras > maxExtras || fl[i].Version != fl[0].Version || e.strict && e.shape(&fl[i], head) != p.shape {
 			fl = fl[:i]
 		}
 		extras += n
@@ -140,7 +144,7 @@ func (e *Encoder) takeMixed(b *flow.Batch, fl []flow.Flow, head uint64) int {
 	g, extras := 0, 0
 	for i := range fl {
 		f := &fl[i]
-		g = e.group(e.profile.shape(f, head), f, g)
+		g = e.group(e.shape(f, head), f, g)
 		if k.groups[g].plan.block == 1 || extras > maxExtras {
 			if k.groups[g].to == 0 {
 				k.groups = k.groups[:g]
@@ -153,7 +157,7 @@ func (e *Encoder) takeMixed(b *flow.Batch, fl []flow.Flow, head uint64) int {
 		}
 		in[i] = uint8(g)
 		k.groups[g].to++ // how many, for now
-		extras += extraLen(f)
+		extras += e.extraLen(f)
 	}
 	n := 0
 	for i := range k.groups {
@@ -196,7 +200,7 @@ func (e *Encoder) measure(b *flow.Batch, g *group) int {
 	fl := k.rows[g.from:g.to]
 	p := g.plan
 	exporter := uint32(0)
-	if p.exporter.piece >= 0 {
+	if len(p.exporters) > 0 {
 		m := &e.exporterStr
 		if a := &fl[0].Exporter; m.n == 0 || m.addr != *a {
 			m.addr = *a
@@ -220,10 +224,7 @@ func (e *Encoder) measure(b *flow.Batch, g *group) int {
 	}
 	for i := range p.pieces {
 		q, l := &p.pieces[i], &k.lanes[i]
-		base := uint32(len(q.plain))
-		if i == p.exporter.piece {
-			base += exporter
-		}
+		base := uint32(len(q.plain)) + uint32(q.texts)*exporter
 		at, v := l.at[g.from:g.to], l.v[g.from:g.to]
 		switch q.how {
 		case asNothing:
@@ -303,7 +304,7 @@ func (e *Encoder) appendBlock(dst []byte, b *flow.Batch) []byte {
 	buf := dst[from : to+len(view{})]
 	for i := range k.groups {
 		g := &k.groups[i]
-		if g.plan.exporter.piece >= 0 {
+		if len(g.plan.exporters) > 0 {
 			g.plan.bake(&g.exporter)
 		}
 		for i := range g.plan.pieces {
@@ -314,7 +315,7 @@ func (e *Encoder) appendBlock(dst []byte, b *flow.Batch) []byte {
 		}
 		if at := g.plan.time; at > 0 {
 			for j, o := range k.lanes[0].at[g.from:g.to] {
-				t := uint64(eventTime(&k.rows[g.from+j]))
+				t := uint64(e.opts.time(&k.rows[g.from+j]))
 				binary.BigEndian.PutUint64(buf[o+at:], t/1e9<<32|t%1e9)
 			}
 		}
@@ -408,6 +409,11 @@ func (e *Encoder) patch(buf []byte, g *group, w *window) {
 			} else {
 				copy(d[:x.size], s[:])
 			}
+		}
+	}
+	for _, off := range w.spans {
+		for i := range fl {
+			binary.BigEndian.PutUint64(views[i%blockLen][off:], uint64(max(0, fl[i].End-fl[i].Start)))
 		}
 	}
 	for _, x := range w.macs {

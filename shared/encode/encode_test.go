@@ -370,13 +370,14 @@ func TestNoAllocations(t *testing.T) {
 	b := batch(t, 10, 4, fields)
 	var dst []byte
 	for _, p := range allProfiles {
-		e := New(p)
+		e, full := New(p), NewWith(p, Options{Typed: true, Meta: true})
 		run := func() {
 			dst = dst[:0]
 			for i := range b.Flows {
 				dst = e.AppendJSON(dst, b, &b.Flows[i])
 			}
 			dst = e.AppendEvents(dst, b, b.Flows)
+			dst = full.AppendEvents(dst, b, b.Flows)
 			dst = e.AppendEntries(dst, b, b.Flows)
 			dst = e.AppendMsgpack(dst, b, b.Flows)
 		}
@@ -398,16 +399,18 @@ func BenchmarkEncode(b *testing.B) {
 	}
 	for _, c := range []struct {
 		name string
-		p    Profile
+		e    *Encoder
 		f    func(*Encoder, []byte, *flow.Batch, []flow.Flow) []byte
 	}{
-		{"msgpack/flat", Flat, (*Encoder).AppendMsgpack},
-		{"msgpack/ecs", ECS, (*Encoder).AppendMsgpack},
-		{"json/ipfix", IPFIX, json},
-		{"json/flat", Flat, json},
+		{"msgpack/flat", New(Flat), (*Encoder).AppendMsgpack},
+		{"msgpack/ecs", New(ECS), (*Encoder).AppendMsgpack},
+		{"events/flat", NewWith(Flat, Options{Typed: true, Meta: true}), (*Encoder).AppendEvents},
+		{"events/ecs", NewWith(ECS, Options{Typed: true, Meta: true}), (*Encoder).AppendEvents},
+		{"json/ipfix", New(IPFIX), json},
+		{"json/flat", New(Flat), json},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			e := New(c.p)
+			e := c.e
 			n := 0
 			for b.Loop() {
 				dst = c.f(e, dst[:0], x, x.Flows)

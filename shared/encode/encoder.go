@@ -11,6 +11,8 @@ import (
 // records and scratch space: one goroutine uses it at a time.
 type Encoder struct {
 	profile Profile
+	opts    Options
+	strict  bool // the columns don't show all that makes a shape
 
 	json     map[shape]*jsonPlan
 	lastJSON *jsonPlan // neighbours often have the same shape
@@ -34,7 +36,7 @@ const maxPlans = 1024
 
 // New makes an Encoder for p. What [ie.Extend] adds later it may not know.
 func New(p Profile) *Encoder {
-	return &Encoder{profile: p, json: map[shape]*jsonPlan{}, msgpack: map[shape]*msgpackPlan{}, blobs: map[string]*[256]blob{}}
+	return &Encoder{profile: p, opts: Options{Fields: allFields}, json: map[shape]*jsonPlan{}, msgpack: map[shape]*msgpackPlan{}, blobs: map[string]*[256]blob{}}
 }
 
 // A shape is what records share that are written by the same plan. Its words
@@ -60,12 +62,13 @@ func keep[P any](plans map[shape]P, s shape, p P) P {
 
 // A node of the tree of names: a value, or a map of others.
 type node struct {
-	name   string
-	leaf   bool
-	value  value
-	name6  string // for an address: the name if it is an IPv6 address
-	sub    []*node
-	extras bool // takes the elements without a column, behind its own
+	name     string
+	leaf     bool
+	value    value
+	name6    string // for an address: the name if it is an IPv6 address
+	constant []byte // the value of asConstant, in msgpack
+	sub      []*node
+	extras   bool // takes the elements without a column, behind its own
 }
 
 // A value is a column in a form.
@@ -94,6 +97,8 @@ const (
 	asBlob                 // one of those, from asText on, by the column's value
 	asFamily               // an address's
 	asIPv4                 // in msgpack, an address
+	asConstant             // the same in all records of a shape
+	asDuration             // nanoseconds from the start to the end
 	asExtras               // the elements without a column
 	asNothing
 )
@@ -136,6 +141,12 @@ func (p Profile) how(x flow.Field, f flow.Form) how {
 // tree lays out the columns of set as the profile nests them. The map that takes
 // the extras, "netflow" in ECS and else the root, comes last in its parent.
 func (p Profile) tree(set flow.Set, ipv6 bool) *node {
+	return p.treeWith(set, ipv6, p == OTel, func(*node) {})
+}
+
+// treeWith is tree with names in one map, if they are to be flat, and with what
+// add adds to it.
+func (p Profile) treeWith(set flow.Set, ipv6, flat bool, add func(root *node)) *node {
 	root, taken := &node{}, map[string]bool{}
 	for x, ok := set.Next(0); ok && int(x) < flow.NumFields; x, ok = set.Next(x + 1) {
 		for _, path := range p.paths(x) {
@@ -145,14 +156,18 @@ func (p Profile) tree(set flow.Set, ipv6 bool) *node {
 			taken[path.Name] = true
 			n := root
 			parts := []string{path.Name}
-			if p != OTel {
+			if !flat {
 				parts = strings.Split(path.Name, ".")
 			}
 			for _, part := range parts[:len(parts)-1] {
 				n = n.child(part)
 			}
 			leaf := &node{name: parts[len(parts)-1], leaf: true, value: value{x, p.how(x, path.Form)}}
-			switch six := p.name6(x, path.Name); {
+			six := p.name6(x, path.Name)
+			if six != "" && flat && p == ECS {
+				six = "netflow." + six
+			}
+			switch {
 			case flow.Fields[x].Kind == flow.KindAddr:
 				leaf.name6 = six
 			case six != "" && ipv6:
@@ -161,7 +176,8 @@ func (p Profile) tree(set flow.Set, ipv6 bool) *node {
 			n.sub = append(n.sub, leaf)
 		}
 	}
-	if p != ECS {
+	add(root)
+	if p != ECS || flat {
 		root.extras = true
 		return root
 	}

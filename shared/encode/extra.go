@@ -28,10 +28,7 @@ func (e *Encoder) element(x flow.Element) *element {
 	if k.Element != x || len(k.name) == 0 {
 		el, _ := ie.Lookup(x.PEN, x.ID)
 		k.Element, k.typ = x, el.Type
-		k.name = k.name[:0]
-		if e.profile == OTel {
-			k.name = append(k.name, "flow."...)
-		}
+		k.name = append(k.name[:0], e.prefix()...)
 		k.name = ie.AppendName(k.name, x.PEN, x.ID)
 		if e.profile != IPFIX {
 			k.name = snake(k.name)
@@ -142,7 +139,7 @@ func (e *Encoder) appendExtrasMsgpack(dst []byte, b *flow.Batch, f *flow.Flow) (
 			return dst, n
 		}
 		if l, rest := flowLayout(x, v); l != nil {
-			dst = e.appendRecord(appendStr(dst, e.sflowName(x, l)), l, rest)
+			dst = e.appendRecord(appendStr(dst, e.sflowName(x, l)), l, rest, false)
 			continue
 		}
 		k := e.element(x)

@@ -3,6 +3,7 @@ package encode
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/weirflow/weir/shared/flow"
 )
@@ -17,17 +18,18 @@ type layout struct {
 }
 
 func (e *Encoder) compileMsgpack(s shape) *msgpackPlan {
-	p := &msgpackPlan{shape: s, block: 1, exporter: spot{piece: -1}}
+	p := &msgpackPlan{shape: s, block: 1}
 	l := layout{e: e, plan: p}
 	switch {
 	case s.has(isEvent):
-		l.fixed = append(l.fixed, mpArray2, mpArray2, mpExt8, 0, 0, 0, 0, 0, 0, 0, 0, 0, mpFixMap)
+		l.fixed = append(l.fixed, mpArray2, mpArray2, mpExt8, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 		p.time = 4
+		l.meta()
 	case s.has(isEntry):
 		l.fixed = append(l.fixed, mpArray2, mpExt8, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 		p.time = 3
 	}
-	l.node(e.profile.tree(s.set(), s.has(namedIPv6)))
+	l.node(e.profile.treeWith(s.set(), s.has(namedIPv6), e.flat(), func(root *node) { e.additions(root, s) }))
 	if len(l.fixed) >= overshoot {
 		p.block = blockLen
 	}
@@ -47,6 +49,40 @@ func (e *Encoder) compileMsgpack(s shape) *msgpackPlan {
 		e.block.stamps = append(e.block.stamps, stamps{})
 	}
 	return p
+}
+
+// meta lays out the metadata of an event.
+func (l *layout) meta() {
+	s := l.plan.shape
+	var all []*node
+	if l.e.opts.Meta {
+		leaf := func(name string, x flow.Field, h how, constant []byte) {
+			all = append(all, &node{name: name, leaf: true, value: value{x, h}, constant: constant})
+		}
+		leaf("exporter", flow.FieldExporter, asAddr, nil)
+		leaf("protocol", flow.FieldVersion, asConstant, appendKey(nil, protocol(uint8(s.traits>>versionAt))))
+		if s.has(hasDomain) {
+			leaf("domain", flow.FieldDomain, asUint, nil)
+		}
+		if s.has(hasRate) {
+			leaf("sampling", flow.FieldSamplingRate, asUint, nil)
+		}
+	}
+	l.fixed = append(l.fixed, mpFixMap|byte(len(all)))
+	for _, c := range all {
+		l.leaf(c)
+	}
+}
+
+// protocol names a version as metadata has it.
+func protocol(version uint8) string {
+	switch version {
+	case 10:
+		return "ipfix"
+	case flow.SFlow5:
+		return "sflow5"
+	}
+	return "netflow" + strconv.Itoa(int(version))
 }
 
 func (l *layout) node(n *node) {
@@ -91,7 +127,7 @@ func (l *layout) leaves(n *node) {
 // exporter's address, all the same.
 func (v value) isFixed() bool {
 	switch v.how {
-	case asUint, asNanos, asTime, asMAC, asDashedMAC, asFamily:
+	case asUint, asNanos, asTime, asMAC, asDashedMAC, asFamily, asConstant, asDuration:
 		return true
 	case asAddr:
 		return v.field == flow.FieldExporter
@@ -132,10 +168,17 @@ func (l *layout) leaf(c *node) {
 		}
 		w.macs = append(w.macs, m)
 		l.fixed = append(l.fixed, make([]byte, macLen)...)
+	case how == asConstant:
+		l.fixed = append(l.fixed, c.constant...)
+	case how == asDuration:
+		l.fixed = append(l.fixed, mpUint64)
+		w, off := l.window()
+		w.spans = append(w.spans, off)
+		l.fixed = append(l.fixed, make([]byte, 8)...)
 	case how == asFamily:
 		l.fixed = appendKey(l.fixed, family(!p.shape.has(trait)))
-	case how == asAddr && x == flow.FieldExporter && p.exporter.piece < 0:
-		p.exporter = l.here()
+	case how == asAddr && x == flow.FieldExporter:
+		p.exporters = append(p.exporters, l.here())
 	case how == asAddr && !p.shape.has(trait):
 		l.end(value{x, asIPv4})
 	default:
@@ -160,7 +203,7 @@ func (l *layout) number(v value) {
 
 // end ends the piece with a value.
 func (l *layout) end(v value) *piece {
-	q := piece{plain: l.fixed, fixed: slices.Clone(l.fixed), value: v}
+	q := piece{plain: l.fixed, texts: l.here().behind, fixed: slices.Clone(l.fixed), value: v}
 	copy(q.short[:], l.fixed)
 	l.fixed = nil
 	l.plan.pieces = append(l.plan.pieces, q)
@@ -188,8 +231,13 @@ func (l *layout) merge(c *node) bool {
 
 // here is the end of what there is.
 func (l *layout) here() spot {
-	n := len(l.plan.pieces)
-	return spot{n, len(l.fixed), l.plan.exporter.piece == n}
+	s := spot{piece: len(l.plan.pieces), at: len(l.fixed)}
+	for _, x := range l.plan.exporters {
+		if x.piece == s.piece {
+			s.behind++
+		}
+	}
+	return s
 }
 
 // window returns a window that shows the end of what there is, and where.

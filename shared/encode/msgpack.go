@@ -1,8 +1,6 @@
 package encode
 
 import (
-	"math"
-
 	"github.com/weirflow/weir/shared/flow"
 )
 
@@ -21,30 +19,26 @@ type msgpackPlan struct {
 	count   spot   // the number of entries of the map that takes the extras
 	entries uint16 // how many it has without them
 
-	exporter spot // the text of the exporter's address; in piece -1 there is none
-	baked    addrMemo
+	exporters []spot // the texts of the exporter's address
+	baked     addrMemo
 }
 
-// A spot is a place among the octets that all records share. Behind tells that
-// the exporter's text stands before it in the same piece, and is not counted.
+// A spot is a place among the octets that all records share. Behind is how often
+// the exporter's text stands before it in the same piece; it is not counted in at.
 type spot struct {
 	piece, at int
-	behind    bool
+	behind    int
 }
 
 // in returns where the spot is behind the start of its piece, for an exporter
 // whose text has n octets.
-func (s spot) in(n int) int {
-	if s.behind {
-		return s.at + n
-	}
-	return s.at
-}
+func (s spot) in(n int) int { return s.at + s.behind*n }
 
 // A piece is a stretch of octets that all records share, but for what is
 // patched into it, and a value of no fixed width behind it.
 type piece struct {
 	plain []byte    // without the exporter
+	texts int       // how often the exporter belongs there
 	fixed []byte    // with the one that is in place
 	short [128]byte // fixed, if it is short
 	last  bool      // nothing stands behind it that may be overwritten
@@ -60,6 +54,7 @@ type window struct {
 	places []place
 	stamps []stampPlace
 	macs   []macPlace
+	spans  []uint8 // where a duration stands
 }
 
 // view is what a window shows of a record.
@@ -89,19 +84,20 @@ type macPlace struct {
 
 // Octets that msgpack values of our kinds begin with.
 const (
-	mpFixMap = 0x80
-	mpArray2 = 0x92
-	mpStr    = 0xa0 // with the length, below 32
-	mpUint8  = 0xcc
-	mpUint16 = 0xcd
-	mpUint32 = 0xce
-	mpUint64 = 0xcf
-	mpInt64  = 0xd3
-	mpExt8   = 0xd7 // of 8 octets
-	mpStr8   = 0xd9
-	mpStr16  = 0xda
-	mpStr32  = 0xdb
-	mpMap16  = 0xde
+	mpFixMap   = 0x80
+	mpFixArray = 0x90
+	mpArray2   = 0x92
+	mpStr      = 0xa0 // with the length, below 32
+	mpUint8    = 0xcc
+	mpUint16   = 0xcd
+	mpUint32   = 0xce
+	mpUint64   = 0xcf
+	mpInt64    = 0xd3
+	mpExt8     = 0xd7 // of 8 octets
+	mpStr8     = 0xd9
+	mpStr16    = 0xda
+	mpStr32    = 0xdb
+	mpMap16    = 0xde
 )
 
 func appendKey(dst []byte, s string) []byte {
@@ -132,16 +128,34 @@ const (
 	isEvent   // with what Fluent Bit wants before it
 	isEntry   // with what the Forward protocol wants
 	namedIPv6 // columns go by the names for IPv6
+	hasDomain // for metadata
+	hasRate
+	lastMsgpackTrait
 )
 
+// The protocol's version is in a shape above its traits, for metadata.
+const versionAt = 32
+
+const _ = uint(1<<versionAt - lastMsgpackTrait) // they do not meet
+
 // shape returns the shape of f with head before it: isEvent, isEntry or 0.
-func (p Profile) shape(f *flow.Flow, head uint64) shape {
-	s := shape{f.Set[0], f.Set[1], traits(f, !p.numericTimes()) | head}
-	if f.HasExtra() {
+func (e *Encoder) shape(f *flow.Flow, head uint64) shape {
+	only := &e.opts.Fields
+	s := shape{f.Set[0] & only[0], f.Set[1] & only[1], traits(f, !e.profile.numericTimes()) | head}
+	if f.HasExtra() && !e.opts.NoExtras {
 		s.traits |= hasExtras
 	}
 	if f.IsIPv6() {
 		s.traits |= namedIPv6
+	}
+	if e.opts.Meta {
+		s.traits |= uint64(f.Version) << versionAt
+		if f.Set.Has(flow.FieldDomain) {
+			s.traits |= hasDomain
+		}
+		if f.Set.Has(flow.FieldSamplingRate) {
+			s.traits |= hasRate
+		}
 	}
 	return s
 }
@@ -154,22 +168,16 @@ func (p *msgpackPlan) bake(m *addrMemo) {
 		return
 	}
 	p.baked = *m
-	q := &p.pieces[p.exporter.piece]
-	q.fixed = append(append(append(q.fixed[:0], q.plain[:p.exporter.at]...), m.text[:m.n]...), q.plain[p.exporter.at:]...)
-	copy(q.short[:], q.fixed)
-}
-
-// eventTime returns the time of f's event: its end, else its start, else its
-// arrival.
-func eventTime(f *flow.Flow) int64 {
-	t := f.Received
-	if f.Set.Has(flow.FieldEnd) {
-		t = f.End
-	} else if f.Set.Has(flow.FieldStart) {
-		t = f.Start
+	for i := 0; i < len(p.exporters); {
+		q := &p.pieces[p.exporters[i].piece]
+		q.fixed = q.fixed[:0]
+		from := 0
+		for n := i + q.texts; i < n; i++ {
+			at := p.exporters[i].at
+			q.fixed = append(append(q.fixed, q.plain[from:at]...), m.text[:m.n]...)
+			from = at
+		}
+		q.fixed = append(q.fixed, q.plain[from:]...)
+		copy(q.short[:], q.fixed)
 	}
-	if t < 0 || t/1e9 > math.MaxUint32 { // an exporter's clock may say anything
-		t = f.Received
-	}
-	return t
 }

@@ -18,10 +18,7 @@ import (
 
 // sflowName returns the key of a record that l describes.
 func (e *Encoder) sflowName(x flow.Element, l *sflow.Layout) []byte {
-	e.name = e.name[:0]
-	if e.profile == OTel {
-		e.name = append(e.name, "flow."...)
-	}
+	e.name = append(e.name[:0], e.prefix()...)
 	e.name = x.AppendOrd(append(e.name, l.Name...))
 	return e.name
 }
@@ -155,16 +152,16 @@ func address(c *sflow.Cursor) (ie.Type, []byte) {
 }
 
 // appendRecord appends a record's value in msgpack: a map of what JSON has.
-func (e *Encoder) appendRecord(dst []byte, l *sflow.Layout, v []byte) []byte {
+func (e *Encoder) appendRecord(dst []byte, l *sflow.Layout, v []byte, unknown bool) []byte {
 	c := sflow.Cursor{Rest: v}
 	n := len(dst)
-	if dst = e.appendMembers(dst, l, &c, true); c.Bad {
+	if dst = e.appendMembers(dst, l, &c, unknown, true); c.Bad {
 		return e.appendText(dst[:n], ie.OctetArray, v)
 	}
 	return dst
 }
 
-func (e *Encoder) appendMembers(dst []byte, l *sflow.Layout, c *sflow.Cursor, last bool) []byte {
+func (e *Encoder) appendMembers(dst []byte, l *sflow.Layout, c *sflow.Cursor, unknown, last bool) []byte {
 	count, n := len(dst)+1, uint16(0)
 	dst = append(dst, mpMap16, 0, 0)
 	for i := range l.Fields {
@@ -187,12 +184,16 @@ func (e *Encoder) appendMembers(dst []byte, l *sflow.Layout, c *sflow.Cursor, la
 			for range k {
 				if f.Kind == sflow.Words {
 					dst = binary.BigEndian.AppendUint32(append(dst, mpUint32), c.Word())
-				} else if dst = e.appendMembers(dst, f.Of, c, false); c.Bad {
+				} else if dst = e.appendMembers(dst, f.Of, c, unknown, false); c.Bad {
 					return dst
 				}
 			}
 		default:
 			t, v := scalar(f.Kind, c)
+			if unknown && (f.Kind == sflow.Word || f.Kind == sflow.Long) && allOnes(v) {
+				n--
+				break
+			}
 			dst = e.appendValue(appendStr(dst, []byte(f.Name)), t, v)
 		}
 		if n++; c.Bad {
@@ -205,4 +206,14 @@ func (e *Encoder) appendMembers(dst []byte, l *sflow.Layout, c *sflow.Cursor, la
 	}
 	binary.BigEndian.PutUint16(dst[count:], n)
 	return dst
+}
+
+// allOnes tells whether all bits of v are set.
+func allOnes(v []byte) bool {
+	for _, c := range v {
+		if c != 0xff {
+			return false
+		}
+	}
+	return true
 }
