@@ -127,7 +127,16 @@ func (o *output) drop(x *parcel) { o.settle(x, dropped) }
 // settle enters into the ledger what became of x, and lets go of it. The caller
 // has the lock.
 func (o *output) settle(x *parcel, f fate) {
-	n := uint64(x.left)
+	o.count(f, uint64(x.left))
+	for i := range x.parts {
+		t := &x.parts[i]
+		t.account.settle(o.slot, f, uint64(t.records-t.filtered))
+	}
+	o.p.release(x)
+}
+
+// count enters what became of n flows.
+func (o *output) count(f fate, n uint64) {
 	o.sums.Queued -= n
 	switch f {
 	case written:
@@ -138,11 +147,6 @@ func (o *output) settle(x *parcel, f fate) {
 		o.sums.Failed += n
 		o.sums.Errors++
 	}
-	for i := range x.parts {
-		t := &x.parts[i]
-		t.account.settle(o.slot, f, uint64(t.records-t.filtered))
-	}
-	o.p.release(x)
 }
 
 // close says that no parcel will follow.
@@ -186,27 +190,41 @@ func (o *output) run(ctx context.Context) {
 
 func (o *output) deliver(ctx context.Context, x *parcel) {
 	f, trouble := dropped, ""
+	keeps := false
 	if ctx.Err() == nil && !o.late.Load() {
 		f = written
-		if err := o.write(ctx, x); err != nil {
+		err := error(nil)
+		if keeps, err = o.write(ctx, x); err != nil {
 			f, trouble = failed, err.Error()
 			o.p.log.warn("write to "+o.Name, err.Error())
 		}
 	}
 	o.p.mu.Lock()
-	o.settle(x, f)
+	if keeps {
+		o.p.release(x)
+	} else {
+		o.settle(x, f)
+	}
 	o.began, o.sums.Trouble = time.Time{}, trouble
 	o.p.mu.Unlock()
 }
 
-func (o *output) write(ctx context.Context, x *parcel) (err error) {
+// write hands x to the sink. If that keeps it, its receipt will be settled.
+func (o *output) write(ctx context.Context, x *parcel) (keeps bool, err error) {
+	var receipt *Receipt
 	defer func() {
 		if r := recover(); r != nil {
 			o.p.panicked(fmt.Sprintf("sink %T", o.Sink), r)
 			err = fmt.Errorf("panic: %v", r)
+			receipt.void()
 		}
 	}()
-	return o.Sink.Write(ctx, &x.batch)
+	if k, ok := o.Sink.(Keeper); ok {
+		receipt = o.receipt(x)
+		err = k.Keep(ctx, &x.batch, receipt)
+		return err == nil, err
+	}
+	return false, o.Sink.Write(ctx, &x.batch)
 }
 
 func (o *output) closeSink() (err error) {

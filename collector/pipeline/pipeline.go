@@ -76,6 +76,7 @@ type Pipeline struct {
 	// read.
 	mu           sync.Mutex
 	free         []*parcel
+	receipts     []*Receipt // free ones
 	workers      []*worker
 	past         decode.Stats // of workers that have ended
 	filtered     uint64       // flows
