@@ -267,6 +267,10 @@ func (e *Encoder) texts(b *flow.Batch, fl []flow.Flow, q *piece, l *lane, from i
 			var more int
 			text, more = e.appendExtrasMsgpack(text, b, f)
 			l.more[j] = uint16(more)
+		case asCommunity:
+			text = append(text, mpStr|communityLen)
+			text = slices.Grow(text, communityLen)[:was+1+communityLen]
+			putCommunityID((*[communityLen]byte)(text[was+1:]), f)
 		case asAddr: // of IPv6, as the first one is
 			a := f.Addr(q.field)
 			if a.Is4() {

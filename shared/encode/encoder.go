@@ -99,6 +99,7 @@ const (
 	asIPv4                 // in msgpack, an address
 	asConstant             // the same in all records of a shape
 	asDuration             // nanoseconds from the start to the end
+	asCommunity            // the hash of its ends
 	asExtras               // the elements without a column
 	asNothing
 )

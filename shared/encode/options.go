@@ -19,6 +19,9 @@ type Options struct {
 	// Typed says of each record what it is: "type" is flow, option or counter; in
 	// ECS it is what Elastic's assets for NetFlow look for instead.
 	Typed bool
+	// CommunityID adds the hash of a flow's ends that other tools make as well, as
+	// network.community_id in ECS, else community_id.
+	CommunityID bool
 }
 
 // An EventTime says which of a flow's times is its event's.
@@ -92,6 +95,16 @@ func (e *Encoder) typeKey() string {
 
 // additions adds to a tree of flows what [Options] want there.
 func (e *Encoder) additions(root *node, s shape) {
+	if set := s.set(); e.opts.CommunityID && set.Union(communityFields) == set {
+		name := "community_id"
+		switch e.profile {
+		case ECS, OTel:
+			name = "network.community_id"
+		case IPFIX:
+			name = "communityId"
+		}
+		e.place(root, name, value{how: asCommunity}, nil)
+	}
 	for _, c := range e.constants(kindFlow) {
 		e.place(root, c.path, value{how: asConstant}, c.value)
 	}
