@@ -38,7 +38,10 @@ type Options struct {
 	Stages  []pipeline.Stage
 	Log     *slog.Logger          // nil: nothing is logged
 	Named   func(netip.Addr) bool // nil: who has a name in Config.Enrich
-	Stay    bool                  // Reload may leave it without a listener or a sink
+	// Announced is a snapshot of what exporters have announced (template.Store's
+	// AppendSnapshot), beside that of Config.Data.
+	Announced []byte
+	Stay      bool // Reload may leave it without a listener or a sink
 }
 
 // Start is StartWith for a host: one sink, and perhaps stages.
@@ -73,6 +76,11 @@ func (c Config) StartWith(o Options) (*Running, error) {
 		}
 		if err := restore(c.Data, r.store, o.Log); err != nil {
 			return nil, err
+		}
+	}
+	if o.Announced != nil {
+		if err := r.store.Restore(o.Announced); err != nil {
+			return nil, fmt.Errorf("templates of before: %w", err)
 		}
 	}
 	var sources []pipeline.Source

@@ -5,12 +5,24 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirflow/weir/shared/encode"
+	"github.com/weirflow/weir/shared/flow"
 )
 
 func read(props map[string]string) (Config, error) {
 	return Read(func(name string) string { return props[name] })
+}
+
+// file writes a file of weir's settings.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "weir.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func TestRead(t *testing.T) {
@@ -35,6 +47,30 @@ func TestReadDefaults(t *testing.T) {
 	}
 	if c.Schema != encode.ECS || c.BufferLimit != 64e6 || c.MaxBatch != 32e6 || len(c.Collector.Listen) == 0 {
 		t.Errorf("defaults %+v", c)
+	}
+}
+
+func TestReadEvents(t *testing.T) {
+	c, err := read(map[string]string{
+		"fields": "source.ip, bytes,destinationTransportPort , extras", "keys": "Dotted", "types": "flows,stats", "event_time": "received",
+		"community_id": "on", "append": "direct", "spill_path": "/tmp/x", "spill_limit": "2m", "state_path": "/tmp/y", "stats_interval": "90",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := encode.Options{
+		Fields: flow.SetOf(flow.FieldSrcAddr, flow.FieldBytes, flow.FieldDstPort), Dotted: true, Time: encode.Received, Meta: true, Typed: true, CommunityID: true,
+	}
+	if c.Options != want || c.Types != Flows|Ledgers || !c.Direct || c.SpillPath != "/tmp/x" || c.SpillLimit != 2e6 || c.Collector.Data != "/tmp/y" || c.StatsEvery != 90*time.Second {
+		t.Errorf("read %+v", c)
+	}
+	c, err = read(map[string]string{"fields": "network.bytes,observer.ip"})
+	if err != nil || !c.Options.NoExtras || c.Options.Fields != flow.SetOf(flow.FieldBytes, flow.FieldExporter) {
+		t.Errorf("read %+v, %v", c.Options, err)
+	}
+	c, err = read(map[string]string{"fields": "all", "types": "all", "stats_interval": "0"})
+	if err != nil || c.Options != Default().Options || c.Types != allTypes || c.StatsEvery != 0 {
+		t.Errorf("read %+v, %v", c, err)
 	}
 }
 
@@ -84,6 +120,16 @@ func TestReadErrors(t *testing.T) {
 	f("listeners", "udp://:port", "port")
 	f("config_file", filepath.Join(dir, "none.yaml"), `"config_file"`, "none.yaml")
 	f("config_file", bad, `"config_file"`, "lissen", "line 1")
+
+	f("fields", "source.ip,bites", `"fields"`, "bites", "source.ip")
+	f("fields", "extras", `"fields"`)
+	f("keys", "flat", `"keys"`, "dotted, nested")
+	f("types", "flow", `"types"`, `"flow"`, "flows, options")
+	f("event_time", "now", `"event_time"`, "end, received, start")
+	f("community_id", "maybe", `"community_id"`, "on nor off")
+	f("append", "now", `"append"`, "callback, direct")
+	f("stats_interval", "-1s", `"stats_interval"`, "60s")
+	f("stats_interval", "10ms", `"stats_interval"`, "1s")
 
 	f("listener", ":2055", `"listener"`, `did you mean "listeners"`)
 	f("listenres", ":2055", `"listenres"`, `"listeners"`)

@@ -4,40 +4,69 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
 	"github.com/weirflow/weir/collector/pipeline"
-	"github.com/weirflow/weir/shared/encode"
 )
 
 // An Instance is one input section at work: it listens, decodes, encodes and
 // keeps the events until they are drained. Its methods may be called from any
-// goroutine, and none but Stop waits.
+// goroutine, and none but Stop and Feed waits.
 type Instance struct {
 	cfg     Config
 	ring    *ring
+	sink    *sink
 	running *config.Running
 	log     *slog.Logger
+	voice   *voice // where log writes
 	loss    lossReport
+	paused  atomic.Bool
+
+	telling sync.WaitGroup // of the ledger
+	silence context.CancelFunc
 }
 
 // Start opens the sockets and starts to receive. An error is one sentence that
-// names what couldn't be opened.
+// names what couldn't be opened. If an instance is parked that listens where this
+// one is to, that goes on instead, as cfg says.
 func Start(cfg Config, log *slog.Logger) (*Instance, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	x := &Instance{cfg: cfg, ring: newRing(cfg.BufferLimit, cfg.MaxBatch, chunkSize), log: log}
-	var err error
-	x.running, err = cfg.Collector.Start(&sink{ring: x.ring, enc: encode.New(cfg.Schema)}, log)
-	if err != nil {
+	if x := lot.take(&cfg); x != nil {
+		return x, x.resume(cfg, log)
+	}
+	x := &Instance{ring: newRing(cfg.BufferLimit, cfg.MaxBatch, chunkSize), voice: newVoice(log)}
+	x.log = slog.New(x.voice)
+	x.sink = newSink(x.ring, &cfg)
+	if err := x.start(cfg, nil); err != nil {
 		return nil, err
 	}
-	for _, a := range x.running.Addrs() {
-		log.Info("listening on "+a.String(), "schema", cfg.Schema)
-	}
 	return x, nil
+}
+
+// start starts the pipeline; announced is what its exporters have announced before.
+func (x *Instance) start(cfg Config, announced []byte) (err error) {
+	x.cfg = cfg
+	queue := pipeline.Queue{Size: cfg.Collector.Pipeline.Queue, Overflow: cfg.Collector.Pipeline.Overflow}
+	if cfg.SpillPath != "" {
+		queue.Overflow, queue.Dir, queue.Disk = pipeline.Spill, filepath.Join(cfg.SpillPath, "spill"), int64(cfg.SpillLimit)
+	}
+	x.running, err = cfg.Collector.StartWith(config.Options{
+		Outputs: []pipeline.Output{{Name: "fluent bit", Sink: x.sink, Queue: queue}}, Log: x.log, Announced: announced,
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range x.running.Addrs() {
+		x.log.Info("listening on "+a.String(), "schema", cfg.Schema)
+	}
+	x.tell()
+	return nil
 }
 
 // Addrs returns where x listens.
@@ -62,7 +91,7 @@ func (x *Instance) Drain(dst []byte, max int) []byte {
 	return dst
 }
 
-// Stats of an Instance. What Collector has written is what Ring took in.
+// Stats of an Instance. What Collector has written is what was drained or fed.
 type Stats struct {
 	Collector pipeline.Stats
 	Ring      Counts
@@ -73,12 +102,37 @@ func (x *Instance) Stats() Stats {
 }
 
 // Stop closes the sockets and waits until all that was read is in the ring,
-// or ctx ends. What waits there can still be drained. Fluent Bit doesn't ask
-// again when it ends, so that is lost, and said.
+// or ctx ends. What waits there can still be drained.
 func (x *Instance) Stop(ctx context.Context) error {
+	x.hush()
 	err := x.running.Stop(ctx)
 	x.report(time.Time{})
 	c := x.ring.counts()
 	x.log.Info("stopped", "events", c.In.Events, "delivered", c.Out.Events, "dropped", c.Dropped.Events, "undelivered", c.Waiting.Events)
 	return err
+}
+
+// tell starts to tell of the ledger, as often as the configuration says.
+func (x *Instance) tell() {
+	ctx, cancel := context.WithCancel(context.Background())
+	x.silence = cancel
+	if x.cfg.StatsEvery == 0 {
+		return
+	}
+	x.telling.Go(func() {
+		for tick := time.NewTicker(x.cfg.StatsEvery); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case now := <-tick.C:
+				x.tellLedger(now)
+			}
+		}
+	})
+}
+
+func (x *Instance) hush() {
+	x.silence()
+	x.telling.Wait()
 }

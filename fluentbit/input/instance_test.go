@@ -18,6 +18,9 @@ func start(t *testing.T, props map[string]string) *Instance {
 	if props["listeners"] == "" {
 		props["listeners"] = "udp://127.0.0.1:0"
 	}
+	if props["types"] == "" {
+		props["types"] = "flows"
+	}
 	cfg, err := Read(func(name string) string { return props[name] })
 	if err != nil {
 		t.Fatal(err)

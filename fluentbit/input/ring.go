@@ -1,29 +1,48 @@
 package input
 
-import "sync"
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/weirflow/weir/collector/pipeline"
+)
 
 // A ring keeps events in the order of their arrival, in chunks of whole events.
-// It never grows beyond its limit: a full ring gives up its oldest chunk. Any
-// number of goroutines may use it at once.
+// It never grows beyond its limit: a full ring gives up its oldest chunk, or where
+// it may wait lets who adds wait. Any number of goroutines may use it at once.
 type ring struct {
 	size  int // octets at which a chunk is full
 	most  int // chunks
 	batch int // octets that are drained at once, at most
 
 	mu      sync.Mutex
+	room    sync.Cond // chunks have become free
+	filled  chan struct{}
 	chunks  []*chunk // oldest first; the last one is being filled
 	free    []*chunk
-	made    int // chunks that exist
+	shares  []*share // free ones
+	made    int      // chunks that exist
 	waiting Count
 	in      Count
 	out     Count
 	dropped Count
 }
 
-// A chunk is a run of whole events.
+// A chunk is a run of whole events of one tag.
 type chunk struct {
+	tag    string
 	data   []byte
 	events uint64
+	shares []*share
+}
+
+// A share is what chunks hold of a batch of the pipeline. What became of all of
+// them became of the batch; if one was dropped, it was.
+type share struct {
+	receipt *pipeline.Receipt // nil: nobody wants to know
+	holders int
+	dropped bool
 }
 
 // A Count is an amount of events.
@@ -47,26 +66,90 @@ func (c *Count) sub(events uint64, octets int) {
 const chunkSize = 128 << 10
 
 func newRing(limit, batch, size int) *ring {
-	return &ring{size: size, most: max(2, limit/size), batch: batch}
+	r := &ring{size: size, most: max(2, limit/size), batch: batch, filled: make(chan struct{}, 1)}
+	r.room.L = &r.mu
+	return r
 }
 
-// add adds events, whole ones, that follow one another in data.
-func (r *ring) add(events int, data []byte) {
+// share returns one for a batch. end ends the adding.
+func (r *ring) share(receipt *pipeline.Receipt) *share {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.last(len(data))
+	var s *share
+	if n := len(r.shares); n > 0 {
+		s, r.shares = r.shares[n-1], r.shares[:n-1]
+	} else {
+		s = new(share)
+	}
+	*s = share{receipt: receipt, holders: 1}
+	return s
+}
+
+// end says that no more of s will be added.
+func (r *ring) end(s *share) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leave(s, false)
+}
+
+// leave is called for each holder of s, with whether it has dropped its part. The
+// caller has the lock.
+func (r *ring) leave(s *share, dropped bool) {
+	s.dropped = s.dropped || dropped
+	if s.holders--; s.holders > 0 {
+		return
+	}
+	if s.receipt != nil {
+		if s.dropped {
+			s.receipt.Dropped()
+		} else {
+			s.receipt.Written()
+		}
+	}
+	s.receipt = nil
+	r.shares = append(r.shares, s)
+}
+
+// wait returns when the ring has room for another chunk, or ctx ends.
+func (r *ring) wait(ctx context.Context) {
+	defer context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.room.Broadcast()
+	})()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ctx.Err() == nil && len(r.free) == 0 && r.made >= r.most && len(r.chunks) > 0 {
+		r.room.Wait()
+	}
+}
+
+// add adds events, whole ones, that follow one another in data; s is nil if nobody
+// wants to know what becomes of them.
+func (r *ring) add(tag string, events int, data []byte, s *share) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.last(tag, len(data))
 	c.data = append(c.data, data...)
 	c.events += uint64(events)
+	if n := len(c.shares); s != nil && (n == 0 || c.shares[n-1] != s) {
+		c.shares = append(c.shares, s)
+		s.holders++
+	}
 	r.in.add(uint64(events), len(data))
 	r.waiting.add(uint64(events), len(data))
+	select {
+	case r.filled <- struct{}{}:
+	default:
+	}
 }
 
 // last returns the chunk that takes the next n octets.
-func (r *ring) last(n int) *chunk {
-	if at := len(r.chunks) - 1; at >= 0 && len(r.chunks[at].data)+n <= r.size {
+func (r *ring) last(tag string, n int) *chunk {
+	if at := len(r.chunks) - 1; at >= 0 && r.chunks[at].tag == tag && len(r.chunks[at].data)+n <= r.size {
 		return r.chunks[at]
 	}
-	if len(r.free) == 0 && r.made == r.most && len(r.chunks) > 0 {
+	if len(r.free) == 0 && r.made >= r.most && len(r.chunks) > 0 {
 		r.drop(r.pop())
 	}
 	var c *chunk
@@ -76,6 +159,7 @@ func (r *ring) last(n int) *chunk {
 		c = &chunk{data: make([]byte, 0, r.size)}
 		r.made++
 	}
+	c.tag = tag
 	r.chunks = append(r.chunks, c)
 	return c
 }
@@ -86,19 +170,25 @@ func (r *ring) pop() *chunk {
 	n := copy(r.chunks, r.chunks[1:])
 	r.chunks[n] = nil
 	r.chunks = r.chunks[:n]
-	r.waiting.sub(c.events, len(c.data))
 	return c
 }
 
 func (r *ring) drop(c *chunk) {
 	r.dropped.add(c.events, len(c.data))
-	r.release(c)
+	r.release(c, true)
 }
 
-// release makes c's memory available again, unless an event of unusual length
-// has blown it up.
-func (r *ring) release(c *chunk) {
-	if cap(c.data) > 2*r.size {
+// release accounts for c and makes its memory available again, unless an event of
+// unusual length has blown it up or the ring has become smaller.
+func (r *ring) release(c *chunk, dropped bool) {
+	r.waiting.sub(c.events, len(c.data))
+	for i, s := range c.shares {
+		r.leave(s, dropped)
+		c.shares[i] = nil
+	}
+	c.shares = c.shares[:0]
+	r.room.Broadcast()
+	if cap(c.data) > 2*r.size || r.made > r.most {
 		r.made--
 		return
 	}
@@ -117,13 +207,12 @@ func (r *ring) drain(dst []byte, room int) []byte {
 		}
 		room -= len(c.data)
 		dst = append(dst, c.data...)
-		r.mu.Lock()
-		r.release(c)
-		r.mu.Unlock()
+		r.delivered(c)
 	}
 }
 
-// take returns the oldest chunk if it has no more than room octets, else nil.
+// take returns the oldest chunk if it has no more than room octets, else nil. It
+// must be delivered or given back.
 func (r *ring) take(room int) *chunk {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,9 +222,45 @@ func (r *ring) take(room int) *chunk {
 	if len(r.chunks) == 0 || len(r.chunks[0].data) > room {
 		return nil
 	}
-	c := r.pop()
+	return r.pop()
+}
+
+// delivered says that the events of c have been handed over.
+func (r *ring) delivered(c *chunk) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.out.add(c.events, len(c.data))
-	return c
+	r.release(c, false)
+}
+
+// giveBack puts chunks that were taken in front again, oldest first.
+func (r *ring) giveBack(cs []*chunk) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.chunks = slices.Insert(r.chunks, 0, cs...)
+}
+
+// giveUp drops all that waits.
+func (r *ring) giveUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.chunks) > 0 {
+		r.drop(r.pop())
+	}
+}
+
+// resize gives the ring other limits. What is beyond them is dropped as more comes.
+func (r *ring) resize(limit, batch int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most, r.batch = max(2, limit/r.size), batch
+	for len(r.free) > 0 && r.made > r.most {
+		r.free = r.free[:len(r.free)-1]
+		r.made--
+	}
+	for len(r.chunks) > 0 && r.made > r.most {
+		r.drop(r.pop())
+	}
 }
 
 // Counts of a ring at one moment: In = Out + Dropped + Waiting.
@@ -147,4 +272,14 @@ func (r *ring) counts() Counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return Counts{In: r.in, Out: r.out, Dropped: r.dropped, Waiting: r.waiting}
+}
+
+// nextTag returns the tag of the oldest events, "none" if there are none.
+func (r *ring) nextTag() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.chunks) == 0 {
+		return "none"
+	}
+	return r.chunks[0].tag
 }

@@ -10,7 +10,7 @@ import (
 // put adds events of 10 octets: their number, with zeros before it.
 func put(r *ring, from, n int) {
 	for i := range n {
-		r.add(1, fmt.Appendf(nil, "%010d", from+i))
+		r.add("", 1, fmt.Appendf(nil, "%010d", from+i), nil)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestRingDrainsWithinRoom(t *testing.T) {
 // An event longer than a batch must not block those behind it.
 func TestRingDropsWhatNeverFits(t *testing.T) {
 	r := newRing(1000, 150, 100)
-	r.add(1, make([]byte, 500))
+	r.add("", 1, make([]byte, 500), nil)
 	put(r, 0, 3)
 	got := r.drain(nil, 150)
 	if len(got) != 30 {
@@ -139,7 +139,7 @@ func TestRingReusesMemory(t *testing.T) {
 	r := newRing(10000, 10000, 1000)
 	add := func(n int) {
 		for range n {
-			r.add(1, []byte("0123456789"))
+			r.add("", 1, []byte("0123456789"), nil)
 		}
 	}
 	dst := make([]byte, 0, 10000)

@@ -3,30 +3,82 @@ package input
 import (
 	"context"
 	"slices"
+	"sync"
 
+	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
 )
 
-// A sink is the pipeline's end: it encodes flows into the ring. It never waits
-// and never fails.
+// A sink is the pipeline's end: it encodes records into the ring. It never fails,
+// and waits only if what doesn't fit is to be kept on disk.
 type sink struct {
 	ring *ring
-	enc  *encode.Encoder
-	buf  []byte
+
+	mu    sync.Mutex // of what a reload may change
+	enc   *encode.Encoder
+	types Types
+	waits bool
+
+	buf []byte
+}
+
+func newSink(r *ring, c *Config) *sink {
+	s := &sink{ring: r}
+	s.configure(c)
+	return s
+}
+
+func (s *sink) configure(c *Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enc, s.types, s.waits = encode.NewWith(c.Schema, c.Options), c.Types, c.SpillPath != ""
 }
 
 // group is how many flows are encoded at once: as many as the encoder takes in
 // one go, and few enough that a chunk of the ring holds several groups.
 const group = 64
 
-func (s *sink) Write(_ context.Context, b *flow.Batch) error {
-	for fl := range slices.Chunk(b.Flows, group) {
-		s.buf = s.enc.AppendEvents(s.buf[:0], b, fl)
-		s.ring.add(len(fl), s.buf)
+// Keep encodes b. The receipt is settled when Fluent Bit has all of it, or some of
+// it had to be dropped.
+func (s *sink) Keep(ctx context.Context, b *flow.Batch, receipt *pipeline.Receipt) error {
+	s.mu.Lock()
+	enc, types, waits := s.enc, s.types, s.waits
+	s.mu.Unlock()
+	share := s.ring.share(receipt)
+	defer s.ring.end(share)
+	if !waits {
+		ctx = nil
+	}
+	if types.Has(Flows) {
+		for fl := range slices.Chunk(b.Flows, group) {
+			s.put(ctx, len(fl), enc.AppendEvents(s.buf[:0], b, fl), share)
+		}
+	}
+	if types.Has(Options) {
+		for os := range slices.Chunk(b.Options, group) {
+			s.put(ctx, len(os), enc.AppendOptionEvents(s.buf[:0], b, os), share)
+		}
+	}
+	if types.Has(Counters) {
+		for cs := range slices.Chunk(b.Counters, group) {
+			s.put(ctx, len(cs), enc.AppendCounterEvents(s.buf[:0], b, cs), share)
+		}
 	}
 	return nil
 }
+
+// put adds events; until ctx ends it waits for room, unless ctx is nil.
+func (s *sink) put(ctx context.Context, events int, data []byte, share *share) {
+	if ctx != nil {
+		s.ring.wait(ctx)
+	}
+	s.buf = data
+	s.ring.add("", events, data, share)
+}
+
+// Write is Keep, and nobody wants to know what becomes of b.
+func (s *sink) Write(ctx context.Context, b *flow.Batch) error { return s.Keep(ctx, b, nil) }
 
 // Close does nothing: what waits in the ring is still there to be drained.
 func (s *sink) Close() error { return nil }

@@ -43,7 +43,8 @@ func batch(t testing.TB, path string) *flow.Batch {
 
 func TestSinkAllocs(t *testing.T) {
 	b := batch(t, "pcap/v9/pmacctd.pcap")
-	s := &sink{ring: newRing(1e6, 1e6, chunkSize), enc: encode.New(encode.ECS)}
+	cfg := Default()
+	s := newSink(newRing(1e6, 1e6, chunkSize), &cfg)
 	dst := make([]byte, 0, 1e6)
 	for range 100 { // until the ring has all its chunks
 		s.Write(t.Context(), b)
@@ -62,7 +63,9 @@ func BenchmarkSink(b *testing.B) {
 	flows := batch(b, "pcap/v9/pmacctd.pcap")
 	for _, p := range []encode.Profile{encode.ECS, encode.IPFIX, encode.Flat} {
 		b.Run(p.String(), func(b *testing.B) {
-			s := &sink{ring: newRing(8e6, 8e6, chunkSize), enc: encode.New(p)}
+			cfg := Default()
+			cfg.Schema = p
+			s := newSink(newRing(8e6, 8e6, chunkSize), &cfg)
 			dst := make([]byte, 0, 8e6)
 			records, octets := 0, 0
 			b.ReportAllocs()

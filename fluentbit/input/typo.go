@@ -9,8 +9,8 @@ import (
 // Fluent Bit tells a Go input only the values of properties that it asks for by
 // name, so a property that nobody asks for is silently ignored. So we also ask
 // for names that are likely mistakes: every name one edit away from one of ours
-// (a letter left out, doubled, wrong or exchanged with its neighbour), and
-// these.
+// (a letter left out, doubled, wrong or exchanged with its neighbour, or an s
+// behind it), and these.
 var mistakes = map[string]string{
 	"address":     "listeners",
 	"addresses":   "listeners",
@@ -25,6 +25,13 @@ var mistakes = map[string]string{
 	"config":      "config_file",
 	"conf_file":   "config_file",
 	"configfile":  "config_file",
+	"columns":     "fields",
+	"state":       "state_path",
+	"state_dir":   "state_path",
+	"spill":       "spill_path",
+	"spill_dir":   "spill_path",
+	"time":        "event_time",
+	"stats":       "stats_interval",
 }
 
 // findMistake returns an error that names a property that has a value and isn't
@@ -48,18 +55,16 @@ func findMistake(get func(name string) string) error {
 	return nil
 }
 
-// edits ranges over the names one edit away from name.
+// edits ranges over the names one such edit away from name.
 func edits(name string) func(yield func(string) bool) {
 	const letters = "abcdefghijklmnopqrstuvwxyz_-."
 	return func(yield func(string) bool) {
-		for i := range len(name) + 1 {
+		if !yield(name + "s") {
+			return
+		}
+		for i := range len(name) {
 			head, tail := name[:i], name[i:]
-			for _, c := range letters {
-				if !yield(head + string(c) + tail) {
-					return
-				}
-			}
-			if len(tail) == 0 {
+			if !yield(head + tail[:1] + tail) { // doubled
 				return
 			}
 			if !yield(head + tail[1:]) {

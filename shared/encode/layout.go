@@ -60,7 +60,7 @@ func (l *layout) meta() {
 			all = append(all, &node{name: name, leaf: true, value: value{x, h}, constant: constant})
 		}
 		leaf("exporter", flow.FieldExporter, asAddr, nil)
-		leaf("protocol", flow.FieldVersion, asConstant, appendKey(nil, protocol(uint8(s.traits>>versionAt))))
+		leaf("protocol", flow.FieldVersion, asConstant, appendKey(nil, Protocol(uint8(s.traits>>versionAt))))
 		if s.has(hasDomain) {
 			leaf("domain", flow.FieldDomain, asUint, nil)
 		}
@@ -74,8 +74,8 @@ func (l *layout) meta() {
 	}
 }
 
-// protocol names a version as metadata has it.
-func protocol(version uint8) string {
+// Protocol names a version as metadata of events have it: ipfix, netflow9, sflow5.
+func Protocol(version uint8) string {
 	switch version {
 	case 10:
 		return "ipfix"

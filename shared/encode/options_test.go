@@ -106,7 +106,7 @@ func TestMeta(t *testing.T) {
 		}
 		for i := range with {
 			f := &b.Flows[i]
-			want := map[string]any{"exporter": f.Exporter.Netip().String(), "protocol": protocol(f.Version)}
+			want := map[string]any{"exporter": f.Exporter.Netip().String(), "protocol": Protocol(f.Version)}
 			if f.Set.Has(flow.FieldDomain) {
 				want["domain"] = fmt.Sprint(f.Domain)
 			}
@@ -214,7 +214,7 @@ func TestOptionAndCounterEvents(t *testing.T) {
 					x := &b.Options[i]
 					want := readJSON(t, New(IPFIX).AppendOptionJSON(nil, &b, x))
 					matches(t, fmt.Sprintf("%s %s option %d", name, p, i), p, got, want, map[string]string{exporter: x.Exporter.Netip().String()})
-					if o.Meta && (got.meta["exporter"] != x.Exporter.Netip().String() || got.meta["protocol"] != protocol(x.Version)) {
+					if o.Meta && (got.meta["exporter"] != x.Exporter.Netip().String() || got.meta["protocol"] != Protocol(x.Version)) {
 						t.Errorf("metadata are %v", got.meta)
 					}
 				}

@@ -42,6 +42,10 @@ func ParseProfile(name string) (Profile, error) {
 // numericTimes tells whether p has times as Unix nanoseconds.
 func (p Profile) numericTimes() bool { return p == Flat || p == OTel }
 
+// Name returns the name of column x, the first if it has several. In ECS a dot
+// leads into a map.
+func (p Profile) Name(x flow.Field) string { return p.paths(x)[0].Name }
+
 // paths returns where profile p puts column x.
 func (p Profile) paths(x flow.Field) []flow.Path {
 	c := &flow.Fields[x]

@@ -161,7 +161,7 @@ func (r *event) append(dst []byte) []byte {
 			meta.sub = append(meta.sub, &node{name: name, leaf: true, constant: v})
 		}
 		leaf("exporter", appendStr(nil, []byte(r.from.exporter.Netip().String())))
-		leaf("protocol", appendStr(nil, []byte(protocol(r.from.version))))
+		leaf("protocol", appendStr(nil, []byte(Protocol(r.from.version))))
 		leaf("domain", uint64Value(uint64(r.from.domain)))
 	}
 	return r.root.append(meta.append(dst))

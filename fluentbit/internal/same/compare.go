@@ -46,8 +46,8 @@ func expected(t testing.TB) map[string][]row {
 	return all
 }
 
-// Compare checks that events are the capture's, under the schema: ecs or ipfix.
-// Every key that is expected must have its value, none may be there besides, and
+// Compare checks that the flows among events are the capture's, under the schema:
+// ecs or ipfix. Every key that is expected must have its value, none may be there besides, and
 // each exporter's records must be in order.
 func Compare(t testing.TB, schema string, events []Event) {
 	t.Helper()
@@ -55,7 +55,7 @@ func Compare(t testing.TB, schema string, events []Event) {
 	exporter := names(flow.FieldExporter, "exporter")[0].Name
 	received := names(flow.FieldReceived, "collectionTimeMilliseconds")[0].Name
 	want := expected(t)
-	for i, e := range events {
+	for i, e := range Of("flow", events) {
 		who := strings.Trim(e.Record[exporter], `"`)
 		rows := want[who]
 		if len(rows) == 0 {
@@ -65,7 +65,7 @@ func Compare(t testing.TB, schema string, events []Event) {
 		r := rows[0]
 		want[who] = rows[1:]
 
-		wanted := map[string]string{}
+		wanted := said(schema, &e, who)
 		for key, value := range r {
 			field, ok := flow.FieldByName(key)
 			if !ok {
@@ -98,6 +98,29 @@ func Compare(t testing.TB, schema string, events []Event) {
 			t.Errorf("%d records of exporter %s are missing", len(rows), who)
 		}
 	}
+}
+
+// said is what an event says of itself, beside what was sent.
+func said(schema string, e *Event, exporter string) map[string]string {
+	if schema != "ecs" {
+		return map[string]string{"type": quote("flow")}
+	}
+	m := map[string]string{
+		"event.kind": quote("event"), "event.category": "[network]", "event.type": "[connection]", "event.action": quote("netflow_flow"),
+		"input.type": quote("netflow"), "data_stream.dataset": quote("netflow.log"), "agent.name": quote(exporter),
+	}
+	start, err := time.Parse(`"`+time.RFC3339Nano+`"`, e.Record["event.start"])
+	end, err2 := time.Parse(`"`+time.RFC3339Nano+`"`, e.Record["event.end"])
+	if err == nil && err2 == nil {
+		m["event.duration"] = fmt.Sprint(end.Sub(start).Nanoseconds())
+	}
+	if ip, ok := e.Record["source.ip"]; ok {
+		m["network.type"] = quote("ipv4")
+		if strings.Contains(ip, ":") {
+			m["network.type"] = quote("ipv6")
+		}
+	}
+	return m
 }
 
 // ecsNames returns the names of x in ECS. Those that come from IANA's name of an

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -17,10 +18,38 @@ import (
 // in JSON.
 type Event struct {
 	Time   time.Time
+	Meta   map[string]any
 	Record map[string]string
 }
 
-// Events decodes [[time, {}], {record}] as often as it stands in data. An error
+// Type says what the event is: flow, option, counter, stats or finding.
+func (e *Event) Type() string {
+	if t, ok := e.Record["type"]; ok {
+		return strings.Trim(t, `"`)
+	}
+	switch t := strings.Trim(e.Record["event.action"], `"`); t {
+	case "netflow_flow":
+		return "flow"
+	case "netflow_options":
+		return "option"
+	case "sflow_counters":
+		return "counter"
+	default:
+		return strings.TrimPrefix(t, "weir_")
+	}
+}
+
+// Of returns the events of a type.
+func Of(kind string, all []Event) (some []Event) {
+	for _, e := range all {
+		if e.Type() == kind {
+			some = append(some, e)
+		}
+	}
+	return some
+}
+
+// Events decodes [[time, {metadata}], {record}] as often as it stands in data. An error
 // comes with the events before it; io.ErrUnexpectedEOF says that the last event
 // is not whole.
 func Events(data []byte) (events []Event, err error) {
@@ -84,12 +113,8 @@ func event(d *msgpack.Decoder) (e Event, err error) {
 		return e, err
 	}
 	e.Time = time.Unix(int64(binary.BigEndian.Uint32(at[:])), int64(binary.BigEndian.Uint32(at[4:]))).UTC()
-	meta, err := d.DecodeMap()
-	if err != nil {
+	if e.Meta, err = d.DecodeMap(); err != nil {
 		return e, err
-	}
-	if len(meta) != 0 {
-		return e, fmt.Errorf("metadata %v", meta)
 	}
 	record, err := d.DecodeMap()
 	if err != nil {
