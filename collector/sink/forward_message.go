@@ -39,9 +39,12 @@ type messenger struct {
 const (
 	// chunkLen is the length of an id: 128 bits in Base64.
 	chunkLen = 24
-	// maxEntries is the length at which a message is full. By default Fluent Bit
-	// takes 6 MB, Fluentd as much as there is.
-	maxEntries = 512 << 10
+	// maxEntries is the length at which a message is full; it gets less than twice
+	// as long. Fluentd takes as much as there is, Fluent Bit by default 6 MB. But
+	// what zstd makes of less, Fluent Bit unpacks into Buffer_Chunk_Size, by default
+	// 1,024,000 octets, and acknowledges what has no room there as if it had kept
+	// it (seen in 5.1.1).
+	maxEntries = 500_000
 	// group is how many flows are encoded at once.
 	group = 64
 	// maxFree is how many buffers are kept.
@@ -61,7 +64,7 @@ func newMessenger(cfg *Forward, c chooser) (*messenger, error) {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
 	case compressZstd:
-		p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(maxEntries))
+		p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(512<<10))
 		if err != nil {
 			return nil, fmt.Errorf("zstd: %w", err)
 		}

@@ -480,3 +480,30 @@ func TestForwardConfig(t *testing.T) {
 		}
 	}
 }
+
+// Fluent Bit acknowledges messages of more than 1,024,000 octets, if zstd made
+// them shorter, and loses them.
+func TestForwardMessageLength(t *testing.T) {
+	for _, length := range []int{0, 1000, 7700, 8000, 100_000} {
+		w := forward(t, func(c *Forward) { c.Servers = []string{"127.0.0.1"} })
+		b := flows(0, 500)
+		for i := range b.Flows {
+			b.Flows[i].AppName = b.Strings.Intern(bytes.Repeat([]byte{'a' + byte(i%16)}, length))
+			b.Flows[i].Set.Add(flow.FieldAppName)
+		}
+		messages, err := w.pack.append(nil, b, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, m := range messages {
+			n += m.flows
+			if len(m.data) > 1_000_200 {
+				t.Errorf("names of %d octets: a message of %d with %d flows", length, len(m.data), m.flows)
+			}
+		}
+		if n != 500 {
+			t.Errorf("names of %d octets: %d flows", length, n)
+		}
+	}
+}
