@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -180,7 +181,7 @@ func (w *Forwarder) try(ctx context.Context, left int) (*link, error) {
 			return nil, err
 		}
 		if err := l.send(ctx, m); err != nil {
-			return l, err
+			return l, w.hear(l, err)
 		}
 		m.on = l
 	}
@@ -210,10 +211,32 @@ func (w *Forwarder) await(ctx context.Context, l *link) error {
 		if err != nil {
 			return err
 		}
-		if w.remove(func(m *message) bool { return string(m.id[:]) == id }) > 0 {
+		if w.acknowledged(id) {
 			l.works()
 			return nil
 		}
+	}
+}
+
+// acknowledged forgets the message with the id, and tells whether it waited.
+func (w *Forwarder) acknowledged(id string) bool {
+	return w.remove(func(m *message) bool { return string(m.id[:]) == id }) > 0
+}
+
+// hear reads what the server had said before l broke with err: messages that it
+// acknowledged need not be sent again, and it may have asked for a shared key,
+// which then is the error.
+func (w *Forwarder) hear(l *link, err error) error {
+	_ = l.conn.SetReadDeadline(time.Now().Add(parting)) // a closed connection tells so by itself
+	for {
+		id, e := l.ack()
+		if errors.Is(e, errNoKey) {
+			return e
+		}
+		if e != nil {
+			return err
+		}
+		w.acknowledged(id)
 	}
 }
 
@@ -246,6 +269,9 @@ func (w *Forwarder) connected(ctx context.Context) (*link, error) {
 // quick is how long a server that was down may take to answer while others are
 // up.
 const quick = time.Second
+
+// parting is how long a broken link is listened to; what it has is here already.
+const parting = 10 * time.Millisecond
 
 // pick returns the link to use, connected; nil if there is none now.
 func (w *Forwarder) pick(ctx context.Context) *link {

@@ -121,6 +121,8 @@ func (l *link) send(ctx context.Context, m *message) error {
 	return err
 }
 
+var errNoKey = errors.New("the server asks for a shared key: write the same as there, as shared_key_file")
+
 // ack reads an acknowledgement.
 func (l *link) ack() (id string, err error) {
 	l.in.begin()
@@ -130,7 +132,7 @@ func (l *link) ack() (id string, err error) {
 	}
 	if k == kindArray {
 		if word, err := l.in.text(); err == nil && word == "HELO" {
-			return "", errors.New("the server asks for a shared key: write the same as there, as shared_key_file")
+			return "", errNoKey
 		}
 		return "", errReply
 	}

@@ -211,6 +211,39 @@ func TestForwardWindow(t *testing.T) {
 	}
 }
 
+// With a window, acknowledgements that had come when the connection broke count,
+// though nobody had read them yet.
+func TestForwardWindowAcknowledged(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		s := new(forwardServer).serve(t, network)
+		w := forward(t, func(c *Forward) { c.Window = 100 }, s)
+		for i := range 5 {
+			write(t, w, flows(1+i, 1))
+		}
+		state := func() (opened, acked int) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.opened, s.acked
+		}
+		for _, acked := state(); acked < 5; _, acked = state() {
+			time.Sleep(time.Millisecond)
+		}
+		s.hangUp()
+		n := 6
+		for opened, _ := state(); opened < 2; opened, _ = state() {
+			write(t, w, flows(n, 1))
+			n++
+			time.Sleep(time.Millisecond)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := ports(s.got()); !slices.Equal(got, count(1, n-1)) {
+			t.Errorf("%s: ports %v", network, got)
+		}
+	}
+}
+
 // What Close can't deliver, it counts.
 func TestForwardCloseTells(t *testing.T) {
 	s := (&forwardServer{mute: 1000}).serve(t, "tcp")
@@ -236,6 +269,23 @@ func TestForwardWithoutAck(t *testing.T) {
 	if got := s.got(); !slices.Equal(ports(got), count(1, 10)) || got[0].chunk != "" {
 		t.Errorf("got %v", got)
 	}
+}
+
+// Without acknowledgements nothing is read while all is well; a server that asks
+// for a shared key is heard when it hangs up.
+func TestForwardWithoutAckAndKey(t *testing.T) {
+	s := (&forwardServer{key: "key"}).serve(t, "tcp")
+	w := forward(t, func(c *Forward) { c.Ack = false }, s)
+	for range 1000 {
+		if err := once(w, flows(1, 1)); err != nil {
+			if !strings.Contains(err.Error(), "the server asks for a shared key: write the same") {
+				t.Error(err)
+			}
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("no error")
 }
 
 // A batch that is too much for one message makes several.

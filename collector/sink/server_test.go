@@ -38,6 +38,7 @@ type forwardServer struct {
 	conns    map[net.Conn]bool
 	opened   int
 	messages []received
+	acked    int // messages
 	noAck    int // so many messages are not acknowledged: the connection is closed
 	mute     int // so many messages are not acknowledged, and the connection stays
 	cutAfter int // the next connection is closed when so many octets were read
@@ -185,6 +186,9 @@ func (s *forwardServer) converse(c net.Conn) error {
 		if _, err := c.Write(answer); err != nil {
 			return err
 		}
+		s.mu.Lock()
+		s.acked++
+		s.mu.Unlock()
 	}
 }
 
