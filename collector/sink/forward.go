@@ -234,7 +234,7 @@ func (w *Forwarder) hear(l *link, err error) error {
 			return e
 		}
 		if e != nil {
-			return err
+			return l.gone(err)
 		}
 		w.acknowledged(id)
 	}

@@ -15,7 +15,9 @@ import (
 	mrand "math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +31,7 @@ type link struct {
 	conn  net.Conn
 	in    unpacker
 	once  bool      // the server wants the connection closed when its messages are acknowledged
+	heard bool      // the server has said something that we understood, on this connection
 	fails int       // attempts in a row that failed
 	again time.Time // not to be tried before
 	why   error     // the last failure
@@ -55,11 +58,11 @@ func (l *link) dial(ctx context.Context, timeout time.Duration) error {
 		t := tls.Client(conn, l.secure)
 		if err := t.HandshakeContext(ctx); err != nil {
 			conn.Close()
-			return err
+			return noTLS(err)
 		}
 		conn = t
 	}
-	l.conn, l.once = conn, false
+	l.conn, l.once, l.heard = conn, false, false
 	l.in = unpacker{r: bufio.NewReaderSize(conn, 4096)}
 	stop := l.within(ctx, timeout)
 	defer stop()
@@ -146,16 +149,35 @@ func (l *link) ack() (id string, err error) {
 		}
 		return l.in.skip(0)
 	})
+	l.heard = l.heard || err == nil
 	return id, l.gone(err)
 }
 
 // gone says in words what the end of a connection or of a time is.
 func (l *link) gone(err error) error {
 	switch {
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+	case closed(err) && !l.heard && l.secure == nil && l.network == "tcp":
+		return fmt.Errorf("the server closed the connection, and said nothing: if it goes on like this, it may want tls:// before its address: %w", err)
+	case closed(err):
 		return fmt.Errorf("the server closed the connection: %w", err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("the server did not answer: %w", err)
+	}
+	return err
+}
+
+// closed tells whether err is what is seen when the other side has closed the
+// connection.
+func closed(err error) bool {
+	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}, func(e error) bool { return errors.Is(err, e) })
+}
+
+// noTLS says in words what comes of a TLS handshake with a server that speaks
+// something else.
+func noTLS(err error) error {
+	var other tls.RecordHeaderError
+	if closed(err) || errors.As(err, &other) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the server doesn't answer TLS's handshake: if it speaks no TLS, write tcp:// before its address: %w", err)
 	}
 	return err
 }
@@ -170,6 +192,7 @@ func (l *link) greet() error {
 	if err != nil {
 		return l.gone(err)
 	}
+	l.heard = true
 	var random [16]byte
 	rand.Read(random[:])
 	salt := hex.EncodeToString(random[:]) // Fluent Bit wants a text
@@ -186,7 +209,7 @@ func (l *link) greet() error {
 		return l.gone(err)
 	}
 	err = l.pong(salt, nonce)
-	if errors.Is(err, io.EOF) { // Fluent Bit's way to say so
+	if closed(err) { // Fluent Bit's way to say so
 		return fmt.Errorf("the server closed the connection during the handshake: its shared key, or user and password, are others than here: %w", err)
 	}
 	return l.gone(err)

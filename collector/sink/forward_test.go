@@ -405,6 +405,41 @@ func TestForwardTLS(t *testing.T) {
 	}
 }
 
+// One side speaks TLS, the other doesn't.
+func TestForwardNoTLS(t *testing.T) {
+	cert, ca := certificate(t)
+	secure := &tls.Config{Certificates: []tls.Certificate{cert}}
+	for _, x := range []struct {
+		name   string
+		server *forwardServer
+		scheme string
+		change func(*Forward)
+		want   string
+	}{
+		{"there", &forwardServer{tls: secure}, "tcp://", nil, "it may want tls:// before its address"},
+		{"there, without ack", &forwardServer{tls: secure}, "tcp://", func(c *Forward) { c.Ack = false }, "it may want tls:// before its address"},
+		{"here", &forwardServer{}, "tls://", func(c *Forward) { c.TLS.CA = ca }, "if it speaks no TLS, write tcp:// before its address"},
+		{"here, with key", &forwardServer{key: "key"}, "tls://", func(c *Forward) { c.TLS.CA, c.SharedKey = ca, "key" }, "if it speaks no TLS, write tcp:// before its address"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			s := x.server.serve(t, "tcp")
+			w := forward(t, func(c *Forward) {
+				c.Servers = []string{x.scheme + s.listener.Addr().String()}
+				if x.change != nil {
+					x.change(c)
+				}
+			})
+			var err error
+			for start := time.Now(); err == nil && time.Since(start) < 10*time.Second; time.Sleep(time.Millisecond) {
+				err = once(w, flows(1, 1))
+			}
+			if err == nil || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("error %v, want %q", err, x.want)
+			}
+		})
+	}
+}
+
 // When a server goes, its messages go to the next; what works is kept.
 func TestForwardFailover(t *testing.T) {
 	a, b := new(forwardServer).serve(t, "tcp"), new(forwardServer).serve(t, "tcp")
