@@ -78,7 +78,7 @@ soak: build ## the collector for SOAK (2h) at RECORDS (100000) a second: fails w
 	$(GO) run ./collector/bench soak $(or $(SOAK),2h) $(or $(RECORDS),100000)
 
 bench-fluentbit: ## from a batch to the ring of msgpack
-	@$(GOBENCH) . ./fluentbit/input | .ci/figures fluentbit
+	@$(GOBENCH) . ./fluentbit/input ./fluentbit/cmd/in_weir | .ci/figures fluentbit AgainstFluentBitGo/flat x '>=40' AgainstFluentBitGo/ecs x '>=30'
 
 bench-grafana: ## queries and inserts of the window in memory
 	@$(GOBENCH) . ./grafana/pkg/... | .ci/figures grafana

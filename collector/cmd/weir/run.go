@@ -174,7 +174,11 @@ func (f *runFlags) run(cmd *cobra.Command, c daemon.Config) error {
 		return err
 	}
 	s := d.Stats()
-	log.Info("stopped", "datagrams", s.Datagrams, "flows", s.Flows, "faults", faultsText(&s.Stats))
+	lost := uint64(0)
+	for _, o := range s.Outputs {
+		lost += o.Dropped + o.Failed
+	}
+	log.Info("stopped", "datagrams", s.Datagrams, "flows", s.Flows, "faults", faultsText(&s.Stats), "lost_by_outputs", lost)
 	return err
 }
 
