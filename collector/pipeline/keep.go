@@ -50,8 +50,10 @@ func (r *Receipt) settle(f fate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.o.count(f, uint64(r.left))
-	for _, x := range r.parts {
-		x.account.settle(r.o.slot, f, x.records)
+	if !r.o.gone {
+		for _, x := range r.parts {
+			x.account.settle(r.o.slot, f, x.records)
+		}
 	}
 	clear(r.parts) // they hold accounts
 	r.parts = r.parts[:0]

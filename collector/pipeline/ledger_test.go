@@ -219,6 +219,62 @@ func TestOutputsComeAndGo(t *testing.T) {
 	}
 }
 
+// A sink that never comes back holds up neither its own removal nor that of a
+// source, and what a worker still has for an output that is gone is not entered
+// into that of the one in its place.
+func TestStuckOutputIsRemoved(t *testing.T) {
+	cfg := Default()
+	cfg.Batch, cfg.Drain = 10, 20*time.Millisecond
+	stuck := func() *taker {
+		return &taker{write: func(ctx context.Context, _ *flow.Batch) error { <-ctx.Done(); return ctx.Err() }}
+	}
+	x := &numbered{from: from}
+	var in []decode.Datagram
+	for range 10 {
+		in = append(in, x.datagram(10))
+	}
+	src := &list{all: in, stay: true}
+	p := newPipeline(t, cfg, Deps{Sources: []Source{src}, Stay: true, Outputs: []Output{
+		{"blocks", stuck(), Queue{Size: 1, Overflow: Block}},
+		{"other", &taker{}, Queue{Size: 1, Overflow: DropOldest}},
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- p.Run(ctx) }()
+	for p.Stats().Outputs[0].Queued != 30 { // in the sink, in the queue, and before it
+		time.Sleep(time.Millisecond)
+	}
+	if err := p.RemoveOutput("other"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.AddOutput(Output{"in its place", stuck(), Queue{Size: 100, Overflow: DropOldest}}); err != nil {
+		t.Fatal(err)
+	}
+	within := func(what string, f func()) {
+		t.Helper()
+		end := make(chan struct{})
+		go func() { f(); close(end) }()
+		select {
+		case <-end:
+		case <-time.After(10 * time.Second):
+			t.Fatal(what + " waits for ever")
+		}
+	}
+	within("Remove", func() { p.Remove(src) })
+	for i, o := range ledgerOf(t, p, from).Outputs {
+		if all := p.Stats().Outputs[i]; o.Queued != all.Queued || o.Skipped != all.Skipped || o.Dropped != all.Dropped {
+			t.Errorf("the exporter's %+v, of all %+v", o, all)
+		}
+	}
+	checkLedger(t, p.Stats())
+	within("RemoveOutput", func() { p.RemoveOutput("blocks") })
+	within("RemoveOutput", func() { p.RemoveOutput("in its place") })
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // An overflowing queue goes to disk, and comes back in order.
 func TestSpill(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spill")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -31,10 +30,13 @@ type output struct {
 	closed   bool
 	spill    *spill // nil: not to disk
 	sums     OutputStats
-	began    time.Time   // the sink has had a batch since; zero: it has none
-	late     atomic.Bool // it has had its time: what is left is dropped
+	began    time.Time // the sink has had a batch since; zero: it has none
+	gone     bool      // it was removed: its slot may be another's
 	done     chan struct{}
 	err      error // of closing the sink; valid once done is closed
+
+	writing context.Context // of the sink's writes, once it has started
+	giveUp  func()          // ends it: what is left is dropped
 }
 
 func newOutput(p *Pipeline, o Output, slot int) *output {
@@ -47,13 +49,14 @@ func newOutput(p *Pipeline, o Output, slot int) *output {
 	return x
 }
 
-// push hands x, which counts as queued already, to the output. The caller has
-// the lock; where the output blocks, it is given up meanwhile.
-func (o *output) push(x *parcel) {
-	for o.Queue.Overflow == Block && o.n == len(o.ring) && !o.closed {
+// push hands x, which is of w and counts as queued already, to the output. The
+// caller has the lock; where the output blocks, it is given up meanwhile.
+func (o *output) push(w *worker, x *parcel) {
+	blocks := func() bool { return o.Queue.Overflow == Block && o.n == len(o.ring) }
+	for blocks() && !o.closed && !w.late {
 		o.notFull.Wait()
 	}
-	if o.closed {
+	if o.closed || blocks() {
 		o.drop(x)
 		return
 	}
@@ -128,9 +131,11 @@ func (o *output) drop(x *parcel) { o.settle(x, dropped) }
 // has the lock.
 func (o *output) settle(x *parcel, f fate) {
 	o.count(f, uint64(x.left))
-	for i := range x.parts {
-		t := &x.parts[i]
-		t.account.settle(o.slot, f, uint64(t.records-t.filtered))
+	if !o.gone {
+		for i := range x.parts {
+			t := &x.parts[i]
+			t.account.settle(o.slot, f, uint64(t.records-t.filtered))
+		}
 	}
 	o.p.release(x)
 }
@@ -159,18 +164,17 @@ func (o *output) close() {
 	o.moved.Broadcast()
 }
 
-// giveUp drops what is left of an output that was removed.
-func (o *output) giveUp() {
-	o.p.mu.Lock()
-	defer o.p.mu.Unlock()
-	o.late.Store(true)
-	o.moved.Broadcast()
+// start lets the output go; its writes end with ctx. The caller has the lock.
+func (o *output) start(ctx context.Context) {
+	o.writing, o.giveUp = context.WithCancel(ctx)
+	go o.run(o.writing)
 }
 
 // run takes parcels to the sink until the output is closed and empty, and closes
 // the sink. When ctx has ended, parcels are dropped.
 func (o *output) run(ctx context.Context) {
 	defer close(o.done)
+	defer o.giveUp()
 	if o.spill != nil {
 		stop := context.AfterFunc(ctx, func() { // wakes the spiller
 			o.p.mu.Lock()
@@ -191,7 +195,7 @@ func (o *output) run(ctx context.Context) {
 func (o *output) deliver(ctx context.Context, x *parcel) {
 	f, trouble := dropped, ""
 	keeps := false
-	if ctx.Err() == nil && !o.late.Load() {
+	if ctx.Err() == nil {
 		f = written
 		err := error(nil)
 		if keeps, err = o.write(ctx, x); err != nil {

@@ -139,7 +139,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	p.mu.Lock()
 	p.running, p.writing = ctx, writing
 	for _, o := range *p.outputs.Load() {
-		go o.run(writing)
+		o.start(writing)
 	}
 	for _, w := range p.workers {
 		p.start(w)
@@ -207,7 +207,8 @@ func (p *Pipeline) Add(s Source) {
 }
 
 // Remove stops reading s, hands on what it has read, closes it, and returns when
-// that is done.
+// that is done. An output that blocks is waited for at most for Config.Drain;
+// what it has no room for then is dropped.
 func (p *Pipeline) Remove(s Source) {
 	p.mu.Lock()
 	var w *worker
@@ -220,7 +221,16 @@ func (p *Pipeline) Remove(s Source) {
 	p.mu.Unlock()
 	if started {
 		w.cancel()
+		late := time.AfterFunc(p.cfg.Drain, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			w.late = true
+			for _, o := range *p.outputs.Load() {
+				o.notFull.Broadcast()
+			}
+		})
 		<-w.done
+		late.Stop()
 	}
 }
 
@@ -247,7 +257,7 @@ func (p *Pipeline) AddOutput(x Output) error {
 	more := append(slices.Clone(all), o)
 	p.outputs.Store(&more)
 	if p.running != nil {
-		go o.run(p.writing)
+		o.start(p.writing)
 	}
 	return nil
 }
@@ -284,6 +294,7 @@ func (p *Pipeline) RemoveOutput(name string) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	o.gone = true // what a worker that waits elsewhere still has for it is nobody's
 	less := slices.DeleteFunc(slices.Clone(*p.outputs.Load()), func(x *output) bool { return x == o })
 	p.outputs.Store(&less)
 	return o.err
@@ -309,7 +320,7 @@ func (p *Pipeline) send(w *worker, x *parcel) *parcel {
 		o.sums.Queued += uint64(x.left)
 	}
 	for _, o := range all {
-		o.push(x)
+		o.push(w, x)
 	}
 	p.release(x)
 	next := p.fresh()

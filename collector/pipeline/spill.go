@@ -83,7 +83,7 @@ func (o *output) runSpill(ctx context.Context) {
 	defer s.remove()
 	for {
 		switch {
-		case (ctx.Err() != nil || o.late.Load()) && !s.empty():
+		case ctx.Err() != nil && !s.empty():
 			o.dropSpill()
 		case len(s.held) > 0 && o.n < len(o.ring):
 			o.unspill()

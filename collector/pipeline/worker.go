@@ -33,6 +33,7 @@ type worker struct {
 	published decode.Stats // guarded by the pipeline's lock
 	held      uint64       // flows in the parcel; likewise
 	safe      sizes        // of the parcel's batch, as published
+	late      bool         // it has had its time to hand on what it read; likewise
 }
 
 // sizes says how much of a batch there is.

@@ -191,7 +191,8 @@ func (f *runFlags) greet(w io.Writer, d *daemon.Daemon) {
 	fmt.Fprintln(w)
 }
 
-// wait returns when ctx ends or the pipeline does; SIGHUP reloads.
+// wait returns when ctx ends or the pipeline does; SIGHUP reloads. A reload that
+// takes long, as sinks that go are given time, holds up no end.
 func (f *runFlags) wait(ctx context.Context, log *slog.Logger, d *daemon.Daemon) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -203,10 +204,19 @@ func (f *runFlags) wait(ctx context.Context, log *slog.Logger, d *daemon.Daemon)
 		case <-d.Done():
 			return
 		case <-hup:
-			if changes, err := d.Reload(); err != nil {
-				log.Error("reload", "error", err)
-			} else if len(changes) == 0 {
-				log.Info("reload: nothing has changed")
+			reloaded := make(chan struct{})
+			go func() {
+				defer close(reloaded)
+				if changes, err := d.Reload(); err != nil {
+					log.Error("reload", "error", err)
+				} else if len(changes) == 0 {
+					log.Info("reload: nothing has changed")
+				}
+			}()
+			select {
+			case <-ctx.Done():
+				return
+			case <-reloaded:
 			}
 		}
 	}
