@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
@@ -77,7 +79,7 @@ func (w *worker) anonymise(b *flow.Batch, f *flow.Flow) {
 		f.Set.Del(flow.FieldUser)
 	}
 	if f.HasExtra() {
-		hideExtras(b, f)
+		hideExtras(b, f, hide)
 	}
 }
 
@@ -104,22 +106,103 @@ func truncate(a *flow.Addr, n int) {
 	binary.BigEndian.PutUint64(a[8:], binary.BigEndian.Uint64(a[8:])&low)
 }
 
-// hideExtras takes from the elements without a column those that are addresses
-// or may hold some: octets, lists, and what weir doesn't know.
-func hideExtras(b *flow.Batch, f *flow.Flow) {
+// hideExtras takes from the elements without a column those that are to be
+// hidden. Their octets go too: who gets batches whole would see them.
+func hideExtras(b *flow.Batch, f *flow.Flow, hide columns) {
 	var c flow.Cursor
 	for {
 		e, v, ok := b.NextExtra(f, &c)
 		if !ok {
 			return
 		}
-		if mayHoldAddress(e) {
+		if mustHide(e, v, hide) {
+			clear(v)
 			b.DropLast(f, &c, len(v))
 		}
 	}
 }
 
-func mayHoldAddress(e flow.Element) bool {
+// hideFields does so with an options record. The first fields of NetFlow v9's
+// are scopes, whose ids are no elements.
+func hideFields(b *flow.Batch, o *flow.Option, hide columns) {
+	var c flow.Cursor
+	scopes := o.Scopes
+	for i := 0; ; i++ {
+		e, v, ok := b.NextField(o, &c)
+		if !ok {
+			return
+		}
+		scope := i < int(scopes)
+		if scope && o.Version == 9 || !mustHide(e, v, hide) {
+			continue
+		}
+		clear(v)
+		b.DropLastField(o, &c, len(v))
+		if scope {
+			o.Scopes--
+		}
+	}
+}
+
+// mustHide tells of an element without a column whether it is an address or may
+// hold some, as octets, lists, what weir doesn't know, and texts with one in them
+// do; or holds what columns are hidden for.
+func mustHide(e flow.Element, v []byte, hide columns) bool {
 	x, ok := ie.Lookup(e.PEN, e.ID)
-	return !ok || x.Type == ie.OctetArray || x.Type == ie.IPv4Address || x.Type == ie.IPv6Address || x.Type.IsList()
+	if !ok || x.Type.IsList() {
+		return true
+	}
+	switch x.Type {
+	case ie.OctetArray, ie.IPv4Address, ie.IPv6Address:
+		return true
+	case ie.MACAddress:
+		return hide&hideMAC != 0
+	case ie.String:
+		return hide&hideUser != 0 && namesUser(x.Name) || hasAddress(string(v))
+	}
+	return false
+}
+
+// namesUser tells whether an element is the name of a user, of any vendor.
+func namesUser(element string) bool {
+	x := strings.ToLower(element)
+	return strings.Contains(x, "user") && !strings.Contains(x, "useragent")
+}
+
+// hasAddress tells whether a text has an IP address in it, as that of
+// X-Forwarded-For, a URL or a SIP URI may.
+func hasAddress(text string) bool {
+	for len(text) > 0 {
+		n := strings.IndexFunc(text, func(r rune) bool { return !addressRune(r) })
+		if n < 0 {
+			n = len(text)
+		}
+		if n >= len("::1") && isAddress(text[:n]) {
+			return true
+		}
+		text = text[min(n+1, len(text)):]
+	}
+	return false
+}
+
+func addressRune(r rune) bool {
+	return r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F' || r == ':' || r == '.'
+}
+
+// isAddress tells whether a run of the characters of addresses is one, or has an
+// IPv4 address between colons, as its port and what is before may stand there.
+func isAddress(run string) bool {
+	run = strings.Trim(run, ".")
+	if _, err := netip.ParseAddr(strings.TrimRight(run, ":")); err == nil {
+		return true
+	}
+	if _, err := netip.ParseAddr(run); err == nil {
+		return true
+	}
+	for part := range strings.SplitSeq(run, ":") {
+		if a, err := netip.ParseAddr(strings.Trim(part, ".")); err == nil && a.Is4() {
+			return true
+		}
+	}
+	return false
 }

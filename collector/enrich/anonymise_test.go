@@ -90,6 +90,82 @@ func TestAnonymiseExtras(t *testing.T) {
 	}
 }
 
+// extras puts elements into the arena of b.
+func extras(b *flow.Batch, all ...extra) (off, n uint32) {
+	var row []byte
+	for _, x := range all {
+		head := make([]byte, flow.ExtraHeader)
+		flow.PutExtraHeader(head, x.e, uint16(len(x.v)))
+		row = append(append(row, head...), x.v...)
+	}
+	off, buf := b.Arena(len(row))
+	copy(buf, row)
+	return off, uint32(len(row))
+}
+
+type extra struct {
+	e flow.Element
+	v string
+}
+
+// What is hidden in columns hides in no other element either: an address in a
+// text, a second MAC address, a second user.
+func TestAnonymiseTexts(t *testing.T) {
+	f := func(columns string, want string, all ...extra) {
+		t.Helper()
+		s := stage(t, parse(t, "anonymise: {mode: truncate, columns: ["+columns+"]}"), nil)
+		var b flow.Batch
+		f := add(&b, flow.Flow{Exporter: exporter})
+		f.SetExtra(extras(&b, all...))
+		s.Apply(&b)
+		var left []string
+		for e, v := range b.Extra(f) {
+			left = append(left, fmt.Sprintf("%d=%q", e.ID, v))
+		}
+		if got := strings.Join(left, " "); got != want {
+			t.Errorf("%s: left %s, want %s", columns, got, want)
+		}
+		whole := flow.AppendBatch(nil, &b)
+		for _, x := range all {
+			if !strings.Contains(want, fmt.Sprintf("%q", x.v)) && strings.Contains(string(whole), x.v) {
+				t.Errorf("%s: %q is still in the batch", columns, x.v)
+			}
+		}
+	}
+	text := func(v string) extra { return extra{flow.Element{ID: 460}, v} } // httpRequestHost
+	for _, v := range []string{"10.1.2.3", "[2001:db8::1]:80", "10.1.2.3:8080", "a, 10.1.2.3, b", "http://10.1.2.3/x", "<sip:me@2001:db8::1>", "for=10.1.2.3.", "fe80::1%eth0"} {
+		f("src", "", text(v))
+	}
+	for _, v := range []string{"", "example.net", "v1.2.3", "12:30:45", "a.b.c.d", "1.2.3.4.5"} {
+		f("src", fmt.Sprintf("460=%q", v), text(v))
+	}
+	mac, user, agent := extra{flow.Element{ID: 81}, "\x02\x01\x02\x03\x04\x05"}, extra{flow.Element{ID: 371, Ord: 1}, "alice"}, extra{flow.Element{ID: 468}, "curl"}
+	f("src", `81="\x02\x01\x02\x03\x04\x05" 371="alice" 468="curl"`, mac, user, agent)
+	f("mac, user", `468="curl"`, mac, user, agent)
+}
+
+// Nor in options.
+func TestAnonymiseOptions(t *testing.T) {
+	s := stage(t, parse(t, "anonymise: {mode: truncate}"), nil)
+	f := func(version uint8, scopes uint8, want string, all ...extra) {
+		t.Helper()
+		b := flow.Batch{Options: []flow.Option{{Version: version, Scopes: scopes}}}
+		b.Options[0].SetFields(extras(&b, all...))
+		s.Apply(&b)
+		got := fmt.Sprint(b.Options[0].Scopes)
+		for e, v := range b.Fields(&b.Options[0]) {
+			got += fmt.Sprintf(" %d=%q", e.ID, v)
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	address, name, id := extra{flow.Element{ID: 8}, "\x0a\x01\x02\x03"}, extra{flow.Element{ID: 82}, "eth0"}, extra{flow.Element{ID: 10}, "\x00\x07"}
+	f(10, 1, `1 10="\x00\a" 82="eth0"`, id, address, name)
+	f(10, 2, `1 10="\x00\a" 82="eth0"`, address, id, name)
+	f(9, 1, `1 1="\n" 82="eth0"`, extra{flow.Element{ID: 1}, "\x0a"}, address, name)
+}
+
 type broken struct{}
 
 func (broken) Names(netip.Addr, uint8, uint32) template.Names { panic("broken") }

@@ -92,12 +92,17 @@ func (s *Stage) done(w *worker) {
 }
 
 // Apply fills the columns of b's flows. Should it panic where addresses are to be
-// hidden, no flow is left in b: the pipeline hands on what is there.
+// hidden, no flow is left in b, and nothing in its options: the pipeline hands on
+// what is there.
 func (s *Stage) Apply(b *flow.Batch) {
 	finished := false
 	defer func() {
 		if !finished && s.tables.Load().hide != 0 {
 			b.Flows = b.Flows[:0]
+			for i := range b.Options {
+				b.Options[i].SetFields(0, 0)
+				b.Options[i].Scopes = 0
+			}
 		}
 	}()
 	s.speeds.learn(b.Counters)
@@ -123,6 +128,9 @@ func (s *Stage) Apply(b *flow.Batch) {
 	if w.tables.hide != 0 {
 		for i := range b.Flows {
 			w.anonymise(b, &b.Flows[i])
+		}
+		for i := range b.Options {
+			hideFields(b, &b.Options[i], w.tables.hide)
 		}
 	}
 	s.done(w)

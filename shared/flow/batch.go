@@ -111,8 +111,10 @@ func ReadExtraHeader(d []byte) (e Element, v []byte) {
 
 // DropExtra removes from the extras of f the one whose header is at octets
 // behind the first.
-func (b *Batch) DropExtra(f *Flow, at int) {
-	d := b.arena[f.extra.off+uint32(at):]
+func (b *Batch) DropExtra(f *Flow, at int) { b.drop(f.extra, at) }
+
+func (b *Batch) drop(s span, at int) {
+	d := b.arena[s.off+uint32(at):]
 	binary.BigEndian.PutUint32(d, 0)
 	binary.BigEndian.PutUint16(d[4:], padding)
 }
@@ -206,6 +208,10 @@ func (o *Option) SetFields(off, n uint32) { o.extra = span{off, n} }
 
 // NextField returns the field of o behind c and moves c on; scopes come first.
 func (b *Batch) NextField(o *Option, c *Cursor) (Element, []byte, bool) { return b.next(o.extra, c) }
+
+// DropLastField is for o and NextField what DropLast is for a Flow and NextExtra.
+// The caller takes a scope from o.Scopes.
+func (b *Batch) DropLastField(o *Option, c *Cursor, n int) { b.drop(o.extra, int(c.at)-n-ExtraHeader) }
 
 // Fields ranges over the fields of o, scopes first.
 func (b *Batch) Fields(o *Option) iter.Seq2[Element, []byte] { return b.seq(o.extra) }
