@@ -22,7 +22,8 @@ import (
 // call Reopen.
 //
 // A batch that can't be written whole is taken back from an uncompressed file;
-// a compressed one is given up, and the next batch begins another.
+// a compressed one is given up, and the next batch begins another, unless it was
+// the first.
 type Files struct {
 	cfg    File
 	deps   Deps
@@ -102,7 +103,7 @@ func (f *Files) Write(_ context.Context, b *flow.Batch) error {
 		return f.wrong("write", err)
 	}
 	if f.cfg.Sync == syncBatch {
-		return f.sync()
+		return f.sync(before)
 	}
 	return nil
 }
@@ -188,23 +189,24 @@ func (f *Files) put() {
 
 // giveUp closes the file after an error, when before octets of it were right.
 func (f *Files) giveUp(before int64) {
+	begun := f.pack != nil && before > 0
 	if f.file != nil {
-		if f.pack == nil {
+		if !begun {
 			_ = f.file.Truncate(before) // what can't be taken back stays
 		}
 		_ = f.file.Close() // the error that brought us here is the one to tell
 	}
-	if f.pack != nil {
+	if begun {
 		f.number++ // nothing can follow half a stream
 	}
 	f.file, f.out = nil, nil
 }
 
-// sync brings what was written to the disk.
-func (f *Files) sync() error {
+// sync brings what was written to the disk. Without it, before octets are right.
+func (f *Files) sync(before int64) error {
 	if f.pack != nil {
 		if err := f.pack.Flush(); err != nil {
-			f.giveUp(f.size.n)
+			f.giveUp(before)
 			return f.wrong("write", err)
 		}
 	}

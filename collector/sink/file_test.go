@@ -396,6 +396,33 @@ func TestFileHalfAStream(t *testing.T) {
 	}
 }
 
+// A compressed file that could not be begun is tried again: a disk that stays
+// full is not filled with the names of files.
+func TestFileNeverBegun(t *testing.T) {
+	for _, compress := range []string{compressGzip, compressZstd} {
+		f, _, dir := files(t, "f", func(c *File) { c.Compress, c.Sync = compress, syncBatch })
+		for range 5 {
+			if err := f.Open(); err != nil {
+				t.Fatal(err)
+			}
+			f.size.w = &shortWriter{w: f.file, fail: true}
+			if err := f.Write(context.Background(), flows(3, 10)); err == nil {
+				t.Error("no error")
+			}
+		}
+		put(t, f, flows(20, 1))
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		all, _ := os.ReadDir(dir)
+		data, err := os.ReadFile(filepath.Join(dir, "f"))
+		suffix := map[string]string{compressGzip: ".gz", compressZstd: ".zst"}[compress]
+		if err != nil || len(all) != 1 || !slices.Equal(lines(t, unpacked(t, "f"+suffix, data)), []int{20}) {
+			t.Errorf("%s: %d files, %v", compress, len(all), err)
+		}
+	}
+}
+
 func TestFileOpenErrors(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
