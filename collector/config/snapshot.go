@@ -71,6 +71,11 @@ func keepSaving(ctx context.Context, dir string, store *template.Store, announce
 		}
 		return time.Since(start)
 	}
+	if left, err := filepath.Glob(filepath.Join(dir, snapshotFile+"-*")); err == nil { // of a run that was killed as it wrote
+		for _, name := range left {
+			os.Remove(name)
+		}
+	}
 	tick := time.NewTicker(snapshotSoon)
 	defer tick.Stop()
 	saved, last, took := announced(), time.Now(), time.Duration(0)

@@ -57,6 +57,7 @@ func Start(c Config, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{cfg: c, opts: o, apiEnd: make(chan struct{})}
 	close(d.apiEnd)
+	left := d.leftSpills()
 	taps, err := d.openRelays()
 	if err != nil {
 		return nil, err
@@ -76,6 +77,7 @@ func Start(c Config, o Options) (*Daemon, error) {
 		closeSinks(d.sinks)
 		return nil, err
 	}
+	d.dropSpills(left) // now that no other run can be there
 	if c.API.Listen == "" {
 		return d, nil
 	}

@@ -237,3 +237,39 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What a run that was killed has left on disk goes: spilled flows of any sink,
+// and a snapshot that was being written.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	left := []string{filepath.Join(dir, "spill", "old", "spill-123"), filepath.Join(dir, "templates-123")}
+	mine := filepath.Join(dir, "spill", "note")
+	for _, path := range append(left, mine) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("flows"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := configured(t, filepath.Join(t.TempDir(), "weir.yaml"), "data: "+dir+"\nlisten: ['127.0.0.1:0']\napi: {listen: '127.0.0.1:0'}")
+	c, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Start(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, path := range left {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Errorf("somebody else's: %v", err)
+	}
+}

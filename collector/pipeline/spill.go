@@ -50,6 +50,10 @@ type segment struct {
 	left int // parcels to be read
 }
 
+// SpillPrefix is what the names of a spill's files begin with. A run that is
+// killed leaves them behind.
+const SpillPrefix = "spill-"
+
 const (
 	segmentSize = 64 << 20
 	leastOver   = 64 // parcels that may wait for the disk, at least
@@ -142,7 +146,7 @@ func (s *spill) write(b *flow.Batch) (h spilled, err error) {
 		if err := os.MkdirAll(s.dir, 0o700); err != nil {
 			return h, err
 		}
-		f, err := os.CreateTemp(s.dir, "spill-*")
+		f, err := os.CreateTemp(s.dir, SpillPrefix+"*")
 		if err != nil {
 			return h, err
 		}
