@@ -72,6 +72,9 @@ func (c Config) Validate() error {
 		if err := r.Validate(); err != nil {
 			return fmt.Errorf("relay %d: %w", i+1, err)
 		}
+		if r.Loops(c.Listen) {
+			return fmt.Errorf("relay %d: to is %s, where this weir listens itself: write another collector's address", i+1, r.To)
+		}
 		if _, err := query.Parse(r.Filter); err != nil && r.Filter != "" {
 			return fmt.Errorf("relay %d: filter: %w", i+1, err)
 		}

@@ -210,10 +210,16 @@ func TestConfigErrors(t *testing.T) {
 	}
 	f("relay: [{to: nowhere}]", "relay 1: to is")
 	f("data: x\nrelay: [{to: '127.0.0.1:9', filter: 'prot tcp'}]", "relay 1: filter: column 1")
+	f("data: x\nrelay: [{to: 'localhost:2055'}]", "relay 1: to is localhost:2055, where this weir listens itself")
+	f("data: x\nrelay: [{to: ':6343'}]", "relay 1: to is :6343, where this weir listens itself")
 	f("data: x\nsinks: [{type: filee}]", "line 2: type of a sink is \"filee\"")
 	f("api: {listn: x}", `line 1: unknown key "listn": did you mean "listen"?`)
 	f("listen: [':2055']", "api has no token: write one under api.tokens, or a directory as data")
 	f("data: x\napi: {listen: nowhere}", "api: listen is")
+	f("data: x\napi: {listen: ':x'}", "api: listen is")
+	f("data: x\napi: {listen: '127.0.0.1:99999'}", "api: listen is")
+	f("data: x\n---\ndata: y", "line 2: another document: write all into one, without --- between")
+	f("data: x\nsinks: [{type: file, path: x/y}, {type: file, path: ./x//y}]", "sinks: sinks file and file-2 have one path")
 	c := Default()
 	c.Data = t.TempDir()
 	if err := c.Validate(); err != nil {

@@ -40,6 +40,25 @@ func (c Relay) Validate() error {
 	return nil
 }
 
+// Loops tells whether what is passed on would come back to one of the listeners,
+// for ever. Names but localhost are not looked up.
+func (c Relay) Loops(listen source.Listens) bool {
+	host, _, _ := net.SplitHostPort(c.To)
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && host != "localhost" {
+		return false
+	}
+	addr, err := net.ResolveUDPAddr("udp", c.To)
+	return err == nil && listen.Hear(netip.AddrPortFrom(orUnspecified(addr.AddrPort().Addr()), uint16(addr.Port)))
+}
+
+// orUnspecified is a, or where no address means: this machine.
+func orUnspecified(a netip.Addr) netip.Addr {
+	if a.IsValid() {
+		return a
+	}
+	return netip.IPv4Unspecified()
+}
+
 // leastQueue has room for a datagram in each half.
 const leastQueue = 128 << 10
 

@@ -220,6 +220,38 @@ func (l Listen) String() string {
 	return hostport
 }
 
+// Hear tells whether what this machine sends to an address comes to one of the
+// UDP listeners.
+func (all Listens) Hear(to netip.AddrPort) bool {
+	a := to.Addr().Unmap()
+	for _, l := range all {
+		host, port, err := net.SplitHostPort(l.HostPort())
+		if err != nil || l.Scheme() != "udp" || port != strconv.Itoa(int(to.Port())) {
+			continue
+		}
+		at, err := netip.ParseAddr(host)
+		switch {
+		case err == nil && !at.IsUnspecified():
+			if at.Unmap() == a || a.IsUnspecified() && at.IsLoopback() {
+				return true
+			}
+		case err != nil && host != "": // a name
+		case a.IsLoopback() || a.IsUnspecified() || ours(a):
+			return true
+		}
+	}
+	return false
+}
+
+// ours tells whether an address is of this machine.
+func ours(a netip.Addr) bool {
+	all, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(all, func(x net.Addr) bool {
+		n, ok := x.(*net.IPNet)
+		return ok && n.IP.Equal(net.IP(a.WithZone("").AsSlice()))
+	})
+}
+
 // HostPort returns the address without its scheme, as host:port.
 func (l Listen) HostPort() string {
 	_, hostport, _ := l.split()

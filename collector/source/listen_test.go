@@ -1,6 +1,7 @@
 package source
 
 import (
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -99,4 +100,27 @@ func TestProtocols(t *testing.T) {
 	has(0, true, 0, 9)
 	has(ipfix, true, 77, 9) // the decoder's fault
 	has(ipfix, true, 0)
+}
+
+// What a relay must not send to: itself.
+func TestHear(t *testing.T) {
+	f := func(to string, want bool, listen ...string) {
+		t.Helper()
+		all, err := ParseListens(listen...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := all.Hear(netip.MustParseAddrPort(to)); got != want {
+			t.Errorf("%s to %v: %v", to, listen, got)
+		}
+	}
+	f("127.0.0.1:2055", true, ":2055")
+	f("[::1]:2055", true, "tcp://:4739", "udp://[::]:2055")
+	f("0.0.0.0:2055", true, "127.0.0.1:2055")
+	f("192.0.2.1:2055", true, "192.0.2.1:2055")
+	f("[::ffff:192.0.2.1]:2055", true, "192.0.2.1:2055")
+	f("192.0.2.1:2055", false, ":2055")
+	f("127.0.0.1:2056", false, ":2055")
+	f("127.0.0.2:2055", false, "127.0.0.1:2055")
+	f("127.0.0.1:4739", false, "tcp://:4739")
 }

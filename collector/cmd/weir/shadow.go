@@ -69,6 +69,9 @@ func (f *shadowFlags) load() (config.Config, error) {
 	if err := f.relay.Validate(); err != nil {
 		return c, fmt.Errorf("--to: %w", err)
 	}
+	if f.relay.Loops(c.Listen) {
+		return c, fmt.Errorf("--to: shadow listens at %s itself: write the other collector's address", f.relay.To)
+	}
 	if f.report < 0 {
 		return c, fmt.Errorf("--report: %s is below 0", f.report)
 	}

@@ -81,5 +81,6 @@ func TestShadowUsage(t *testing.T) {
 	f("Write --to HOST:PORT", "--from", ":2055")
 	f(`--to: to is "192.0.2.9"`, "--from", ":2055", "--to", "192.0.2.9")
 	f("--report: -1s is below 0", "--from", ":2055", "--to", "192.0.2.9:1", "--report", "-1s")
+	f("--to: shadow listens at 127.0.0.1:2055 itself", "--from", ":2055", "--to", "127.0.0.1:2055")
 	f(`--from: listen address "2055"`, "--from", "2055", "--to", "192.0.2.9:1")
 }
