@@ -36,7 +36,11 @@ func (c Config) Validate() error {
 	if c.Listen == "" {
 		return nil
 	}
-	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(c.Listen)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
 		return fmt.Errorf("listen is %q: write host:port, as %s, or \"\" for no API", c.Listen, Default().Listen)
 	}
 	for _, h := range c.Hosts {

@@ -25,7 +25,7 @@ func Load(path string) (Config, error) {
 }
 
 // Read reads a YAML file over v, which points to a struct. A key that doesn't
-// exist is an error, which names it and its line.
+// exist is an error, which names it and its line; so is a second document.
 func Read(path string, v any) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -36,6 +36,13 @@ func Read(path string, v any) error {
 	d.KnownFields(true)
 	if err := d.Decode(v); err != nil && err != io.EOF { // EOF: nothing but comments
 		return fmt.Errorf("%s: %w", path, plain(err, reflect.TypeOf(v).Elem()))
+	}
+	var more yaml.Node
+	switch err := d.Decode(&more); {
+	case err == nil:
+		return fmt.Errorf("%s: line %d: another document: write all into one, without --- between", path, more.Line)
+	case err != io.EOF:
+		return fmt.Errorf("%s: %w", path, plain(err, nil))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -220,10 +221,11 @@ func (l List) Validate() error {
 		}
 		names[s.Name] = true
 		if f, ok := s.Config.(*File); ok {
-			if other, twice := paths[f.Path]; twice {
+			path := filepath.Clean(f.Path)
+			if other, twice := paths[path]; twice {
 				return fmt.Errorf("sinks %s and %s have one path, %q: write another for one", other, s.Name, f.Path)
 			}
-			paths[f.Path] = s.Name
+			paths[path] = s.Name
 		}
 	}
 	return nil
