@@ -78,7 +78,7 @@ func keepSaving(ctx context.Context, dir string, store *template.Store, announce
 	}
 	tick := time.NewTicker(snapshotSoon)
 	defer tick.Stop()
-	saved, last, took := announced(), time.Now(), time.Duration(0)
+	saved, last, took := uint64(0), time.Now(), time.Duration(0) // what came before we were here isn't saved
 	for {
 		select {
 		case <-ctx.Done():
