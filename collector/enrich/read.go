@@ -31,9 +31,7 @@ func readRows[T any, P pointer[T]](path string) ([]T, error) {
 	case ".csv":
 		rows, err = readCSV[T, P](text)
 	case ".yaml", ".yml":
-		if err = yaml.Unmarshal(text, &rows); err != nil {
-			err = errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-		}
+		rows, err = readYAML[T](text)
 	default:
 		return nil, fmt.Errorf("%s: a table's name ends in .csv, .yaml or .yml", path)
 	}
@@ -42,6 +40,21 @@ func readRows[T any, P pointer[T]](path string) ([]T, error) {
 	}
 	for i := range rows {
 		P(&rows[i]).at().file = path
+	}
+	return rows, nil
+}
+
+func readYAML[T any](text []byte) (rows []T, err error) {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	err = d.Decode(&rows)
+	if err == nil {
+		var more yaml.Node
+		if err = d.Decode(&more); err == nil {
+			return nil, fmt.Errorf("line %d: another document: write all into one list, without --- between", more.Line)
+		}
+	}
+	if err != io.EOF {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	return rows, nil
 }
@@ -61,6 +74,9 @@ func readCSV[T any, P pointer[T]](text []byte) (rows []T, err error) {
 		head[i] = strings.ToLower(strings.TrimSpace(head[i]))
 		if x := P(new(T)); !slices.Contains(keys(x), head[i]) {
 			return nil, unknown(x, head[i], 1)
+		}
+		if slices.Contains(head[:i], head[i]) {
+			return nil, fmt.Errorf("line 1: %s is there twice: remove one", head[i])
 		}
 	}
 	for {

@@ -142,6 +142,8 @@ func TestTableErrors(t *testing.T) {
 		}
 	}
 	f("e.csv", "address,nam\n", `line 1: unknown key "nam": the keys are address, name, site`)
+	f("e.csv", "address,name,Name\n", "line 1: name is there twice")
+	f("e.yaml", "- address: 192.0.2.1\n---\n- address: x\n", "line 2: another document")
 	f("e.csv", "", "line 1: write the keys, as address,name")
 	f("e.csv", "address,name\n192.0.2.1\n", "line 2", "wrong number of fields")
 	f("e.csv", "address\n192.0.2\n", `line 2: address: "192.0.2" is not understood: write an address or a prefix`)
