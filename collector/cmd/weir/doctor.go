@@ -152,7 +152,7 @@ func (v *visit) listeners(w *strings.Builder) {
 func (v *visit) domain(w *strings.Builder, e *api.Exporter, d *api.Domain) {
 	fmt.Fprintf(w, "%s", e.Address)
 	if e.Name != "" {
-		fmt.Fprintf(w, " (%s)", e.Name)
+		fmt.Fprintf(w, " (%s)", printable(e.Name))
 	}
 	fmt.Fprintf(w, ", %s domain %d from %s", d.Protocol, d.Domain, d.Source)
 	if d.Platform != "" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -60,12 +59,6 @@ for options, and what weir doctor has to say, as errors/warnings.`,
 	return cmd
 }
 
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
 func printExporterTable(out io.Writer, all *api.Exporters, now time.Time) error {
 	if len(all.Exporters) == 0 {
 		_, err := fmt.Fprintln(out, "no exporter has sent anything yet")
@@ -86,7 +79,7 @@ func orDash(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return s
+	return printable(s)
 }
 
 // ago writes how long something is ago.
