@@ -226,10 +226,11 @@ func (s *sequence) close(i int) {
 	}
 }
 
-// expire makes missing what has waited too long.
+// expire makes missing what has waited too long. Where the clock has been set
+// back, that is not known.
 func (s *sequence) expire(now int64) {
 	for i := range s.holes {
-		if !s.holes[i].gone && now-s.holes[i].since > reorder {
+		if d := now - s.holes[i].since; !s.holes[i].gone && (d > reorder || d < -reorder) {
 			s.close(i)
 		}
 	}

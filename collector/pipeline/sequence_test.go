@@ -75,6 +75,18 @@ func TestSequence(t *testing.T) {
 	f("overtaken, and its uptime with it", Transit{Sent: 30, Received: 30, Late: 10}, up(1000, 9000), up(1020, 9200), up(1010, 9100))
 }
 
+// What waits does so for no longer because the clock is set back.
+func TestSequenceClockSetBack(t *testing.T) {
+	var s sequence
+	s.note(message(100, 10), 3600e9)
+	s.note(message(120, 10), 3600e9)
+	s.note(message(130, 10), 10e9)
+	balanced(t, &s)
+	if s.Waiting != 0 || s.Missing != 10 {
+		t.Errorf("%+v", s.Transit)
+	}
+}
+
 // softflowd counts a message in its own number.
 func TestSequenceInclusive(t *testing.T) {
 	var s sequence

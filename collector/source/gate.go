@@ -109,12 +109,18 @@ type bucket struct {
 
 func newBucket(rate float64) *bucket { return &bucket{rate: rate, level: rate} }
 
+// setBack tells of the nanoseconds since something whether the clock has been set
+// back meanwhile: readers that overtake one another make less.
+func setBack(d int64) bool { return d < -1e9 }
+
 // take takes a token, if there is one. It is now, Unix nanoseconds.
 func (b *bucket) take(now int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if d := now - b.last; d > 0 {
 		b.level = min(b.level+float64(d)*b.rate/1e9, b.rate)
+		b.last = now
+	} else if setBack(d) {
 		b.last = now
 	}
 	if b.level < 1 {

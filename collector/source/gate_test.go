@@ -206,3 +206,27 @@ func BenchmarkGate(b *testing.B) {
 		})
 	}
 }
+
+// A clock that is set back doesn't keep a bucket from filling, nor a reader from
+// learning.
+func TestClockSetBack(t *testing.T) {
+	const hour = int64(time.Hour)
+	b := newBucket(10)
+	for range 10 {
+		b.take(2 * hour)
+	}
+	b.take(hour)
+	if !b.take(hour + 1e9) {
+		t.Error("a second after the clock was set back there is no token")
+	}
+	p := pacemaker{buffer: 1 << 20}
+	p.drained(2 * hour)
+	p.drained(hour)
+	for i := range int64(100) {
+		p.add(1000, 1000)
+		p.drained(hour + i*1e7)
+	}
+	if p.rate < 1e4 {
+		t.Errorf("a rate of %f", p.rate)
+	}
+}

@@ -49,6 +49,8 @@ func (p *pacemaker) drained(now int64) time.Duration {
 			p.size += (float64(p.octets)/float64(p.count) - p.size) * weight
 		}
 		p.last, p.count, p.octets = now, 0, 0
+	} else if setBack(now - p.last) {
+		p.last, p.count, p.octets = now, 0, 0
 	}
 	return p.pause()
 }
