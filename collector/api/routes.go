@@ -2,6 +2,8 @@ package api
 
 import (
 	_ "embed"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -79,6 +81,9 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, Health{Status: "live"})
 }
 
+// ErrPartly is what Deps.Reload wraps where some of the configuration was applied.
+var ErrPartly = errors.New("the rest is as the file says")
+
 // reload reads the configuration anew.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	if s.deps.Reload == nil {
@@ -86,7 +91,10 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.deps.Reload(r.Context()); err != nil {
-		problem(w, http.StatusUnprocessableEntity, "%v; the configuration before still holds", err)
+		if !errors.Is(err, ErrPartly) {
+			err = fmt.Errorf("%w; the configuration before still holds", err)
+		}
+		problem(w, http.StatusUnprocessableEntity, "%v", err)
 		return
 	}
 	answer(w, http.StatusOK, struct {

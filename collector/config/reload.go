@@ -12,8 +12,8 @@ import (
 // Reload makes r as c says: listeners that c no longer has are closed once what
 // they have read is handed on, new ones are opened, and the others go on
 // untouched. It returns a line for each change, also for what takes effect with
-// a restart only. A listener that can't be opened is an error; the rest is as c
-// says then, and tables are read again.
+// a restart only. Tables that can't be read are an error, and nothing is changed.
+// So is a listener that can't be opened, but the rest is as c says then.
 func (r *Running) Reload(c Config) (changes []string, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -25,10 +25,11 @@ func (r *Running) Reload(c Config) (changes []string, err error) {
 			return nil, err
 		}
 	}
+	if err := r.enrich.Configure(c.Enrich); err != nil {
+		return nil, fmt.Errorf("enrich: %w", err)
+	}
 	changes = r.reloadListeners(c, &err)
-	if e := r.enrich.Configure(c.Enrich); e != nil {
-		err = errors.Join(err, fmt.Errorf("enrich: %w", e))
-	} else if !reflect.DeepEqual(r.cfg.Enrich, c.Enrich) {
+	if !reflect.DeepEqual(r.cfg.Enrich, c.Enrich) {
 		r.cfg.Enrich = c.Enrich
 		changes = append(changes, "enrich has changed")
 	}
@@ -73,6 +74,7 @@ func (r *Running) reloadListeners(c Config, err *error) (changes []string) {
 		x, e := source.Open(l, r.cfg.Source)
 		if e != nil {
 			*err = errors.Join(*err, e)
+			changes = append(changes, fmt.Sprintf("%s is not open", l))
 			continue
 		}
 		r.listeners = append(r.listeners, x)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -133,7 +134,13 @@ func (d *Daemon) serve(tail *api.Tail) error {
 	s, err := api.New(d.cfg.API, api.Deps{
 		Pipeline: d.Pipeline(), Sessions: d.Store().Sessions, Tail: tail, Listeners: d.listeners,
 		Known: d.known, Token: d.cfg.token(), Version: d.opts.Version, Log: d.opts.Log, Ready: d.ready,
-		Reload: func(context.Context) error { _, err := d.Reload(); return err },
+		Reload: func(context.Context) error {
+			changes, err := d.Reload()
+			if err != nil && len(changes) > 0 {
+				return fmt.Errorf("%w; %w: %s", err, api.ErrPartly, strings.Join(changes, "; "))
+			}
+			return err
+		},
 	})
 	if err != nil {
 		return err
@@ -186,7 +193,7 @@ func (d *Daemon) URL() string {
 }
 
 // Reload reads the configuration again and makes the collector as it says. It
-// returns a line for each change.
+// returns a line for each change: an error without one has changed nothing.
 func (d *Daemon) Reload() (changes []string, err error) {
 	if d.opts.Load == nil {
 		return nil, errors.New("there is no file to reload: start with --config FILE")
@@ -197,7 +204,9 @@ func (d *Daemon) Reload() (changes []string, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	changes, err = d.Running.Reload(c.Config)
+	if changes, err = d.Running.Reload(c.Config); err != nil && len(changes) == 0 {
+		return nil, err
+	}
 	more, e := d.reloadSinks(c.Sinks)
 	changes, err = append(changes, more...), errors.Join(err, e)
 	if !reflect.DeepEqual(c.API, d.cfg.API) || !reflect.DeepEqual(c.Relay, d.cfg.Relay) {

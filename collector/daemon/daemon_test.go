@@ -123,6 +123,37 @@ sinks:
 	if _, err := d.Reload(); err == nil || !strings.Contains(err.Error(), `did you mean "listen"?`) {
 		t.Errorf("a bad file: %v", err)
 	}
+	reload := func() string {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPost, d.URL()+"/api/v1/reload", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := os.ReadFile(filepath.Join(dir, "token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		w, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Body.Close()
+		body, err := io.ReadAll(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Status + string(body)
+	}
+	wrong := strings.Replace(text, "enrich:", "enrich:\n  files: {networks: [/no/such/file.csv]}", 1)
+	configured(t, path, wrong) // one listener less, and the first file
+	if got := reload(); !strings.Contains(got, "422") || !strings.Contains(got, "the configuration before still holds") || len(d.Addrs()) != 2 {
+		t.Errorf("tables that can't be read: %s; %v", got, d.Addrs())
+	}
+	configured(t, path, strings.Replace(changed, "flows.jsonl", "more.jsonl", 1)+"- {type: file, name: nowhere, path: /dev/null/x}\n")
+	if got := reload(); !strings.Contains(got, "422") || !strings.Contains(got, "the rest is as the file says: sink nowhere is not open") {
+		t.Errorf("a sink that can't be opened: %s", got)
+	}
 	for range 2 {
 		if err := d.Stop(t.Context()); err != nil {
 			t.Fatal(err)

@@ -104,6 +104,7 @@ func (d *Daemon) reloadSinks(list sink.List) (changes []string, err error) {
 		}
 		if e != nil {
 			err = errors.Join(err, e)
+			changes = append(changes, "sink "+s.Name+" is not open")
 			continue
 		}
 		d.sinks = append(d.sinks, o)
