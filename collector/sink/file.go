@@ -35,6 +35,7 @@ type Files struct {
 	file   *os.File // nil: none is open
 	name   string   // of file
 	began  time.Time
+	pipe   bool      // it is one
 	number int       // in the name of file
 	size   counter   // of file
 	out    io.Writer // file or standard output, or pack before it
@@ -89,13 +90,16 @@ func (f *Files) begin(t time.Time) time.Time {
 }
 
 // Write writes the flows of b that the filter lets through.
-func (f *Files) Write(_ context.Context, b *flow.Batch) error {
+func (f *Files) Write(ctx context.Context, b *flow.Batch) error {
 	f.buf = f.rec.append(f.buf[:0], b)
 	if len(f.buf) == 0 {
 		return nil
 	}
 	if err := f.ready(); err != nil {
 		return err
+	}
+	if f.pipe { // whose reader may be slow, or hang
+		defer context.AfterFunc(ctx, func() { _ = f.file.SetWriteDeadline(time.Unix(1, 0)) })()
 	}
 	before := f.size.n
 	if _, err := f.out.Write(f.buf); err != nil {
@@ -157,7 +161,12 @@ func (f *Files) open(began time.Time) error {
 	}
 	for ; ; f.number++ {
 		f.name = numbered(base, f.number)
-		file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		mode := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+		i, err := os.Stat(f.name)
+		if f.pipe = err == nil && i.Mode()&fs.ModeNamedPipe != 0; f.pipe {
+			mode |= syscall.O_NONBLOCK // else this waits for a reader, whatever happens
+		}
+		file, err := os.OpenFile(f.name, mode, 0o600)
 		if err != nil {
 			return f.wrong("open", err)
 		}
@@ -264,6 +273,8 @@ func (f *Files) wrong(doing string, err error) error {
 		advice = ": write the name of a file as path"
 	case errors.Is(err, syscall.EPIPE):
 		advice = ": whoever read it has gone"
+	case errors.Is(err, syscall.ENXIO):
+		advice = ": nobody reads this pipe: start who does first"
 	}
 	return fmt.Errorf("%s %s: %w%s", doing, f.name, err, advice)
 }
