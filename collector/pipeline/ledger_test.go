@@ -275,6 +275,36 @@ func TestStuckOutputIsRemoved(t *testing.T) {
 	}
 }
 
+// An output that blocks holds up the source, but what was read has gone to the
+// others.
+func TestBlockedOutputIsLast(t *testing.T) {
+	cfg := Default()
+	cfg.Batch, cfg.Drain = 10, 10*time.Millisecond
+	x := &numbered{from: from}
+	var in []decode.Datagram
+	for range 5 {
+		in = append(in, x.datagram(10))
+	}
+	stuck := &taker{write: func(ctx context.Context, _ *flow.Batch) error { <-ctx.Done(); return ctx.Err() }}
+	p := newPipeline(t, cfg, Deps{Sources: []Source{&list{all: in, stay: true}}, Outputs: []Output{
+		{"blocks", stuck, Queue{Size: 1, Overflow: Block}},
+		{"other", &taker{}, Queue{Size: 100, Overflow: DropOldest}},
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- p.Run(ctx) }()
+	for start := time.Now(); p.Stats().Outputs[1].Written < 30; time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%+v", p.Stats().Outputs)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	checkLedger(t, p.Stats())
+}
+
 // An overflowing queue goes to disk, and comes back in order.
 func TestSpill(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spill")

@@ -49,14 +49,17 @@ func newOutput(p *Pipeline, o Output, slot int) *output {
 	return x
 }
 
+// full tells whether who has something for the output must wait. The caller has
+// the lock.
+func (o *output) full() bool { return o.Queue.Overflow == Block && o.n == len(o.ring) }
+
 // push hands x, which is of w and counts as queued already, to the output. The
 // caller has the lock; where the output blocks, it is given up meanwhile.
 func (o *output) push(w *worker, x *parcel) {
-	blocks := func() bool { return o.Queue.Overflow == Block && o.n == len(o.ring) }
-	for blocks() && !o.closed && !w.late {
+	for o.full() && !o.closed && !w.late {
 		o.notFull.Wait()
 	}
-	if o.closed || blocks() {
+	if o.closed || o.full() {
 		o.drop(x)
 		return
 	}

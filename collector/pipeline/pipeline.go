@@ -320,8 +320,16 @@ func (p *Pipeline) send(w *worker, x *parcel) *parcel {
 		o.sums.Queued += uint64(x.left)
 	}
 	for _, o := range all {
+		if !o.full() {
+			o.push(w, x)
+		} else {
+			w.full = append(w.full, o)
+		}
+	}
+	for _, o := range w.full { // last, as w may have to wait for them
 		o.push(w, x)
 	}
+	w.full = w.full[:0]
 	p.release(x)
 	next := p.fresh()
 	w.safe = sizes{}

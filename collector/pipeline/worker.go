@@ -27,6 +27,7 @@ type worker struct {
 	parcel *parcel
 	since  time.Time // the first record of the parcel came in
 	in     []decode.Datagram
+	full   []*output // for send
 	tally  tally
 	recent [256]*Account // of the last datagrams, by a hash of their key
 
