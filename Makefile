@@ -41,7 +41,7 @@ check: ## format, vet, staticcheck, rules, generated files, builds for every pla
 
 generate: ## everything that is made from the column table, the registries, the settings and detect.proto
 	$(GO) generate ./shared/ie ./shared/flow ./collector/config
-	$(GO) generate ./plugins/... ./splunk/...
+	$(GO) generate ./plugins/... ./splunk/... ./fluentbit/...
 
 fuzz: ## each fuzz target for FUZZTIME (60 s)
 	@set -e; for p in $$($(GO) list ./shared/... ./collector/... ./splunk/... ./plugins/...); do \
