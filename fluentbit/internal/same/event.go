@@ -20,6 +20,7 @@ type Event struct {
 	Time   time.Time
 	Meta   map[string]any
 	Record map[string]string
+	Map    map[string]any // the record as it came
 }
 
 // Type says what the event is: flow, option, counter, stats or finding.
@@ -83,7 +84,7 @@ func JSONEvents(data []byte) (events []Event, err error) {
 			return events, fmt.Errorf("event %d: %w", len(events), err)
 		}
 		delete(record, "date")
-		e := Event{Time: at, Record: map[string]string{}}
+		e := Event{Time: at, Record: map[string]string{}, Map: record}
 		if err := flatten(e.Record, "", record); err != nil {
 			return events, fmt.Errorf("event %d: %w", len(events), err)
 		}
@@ -120,7 +121,7 @@ func event(d *msgpack.Decoder) (e Event, err error) {
 	if err != nil {
 		return e, err
 	}
-	e.Record = map[string]string{}
+	e.Record, e.Map = map[string]string{}, record
 	return e, flatten(e.Record, "", record)
 }
 
