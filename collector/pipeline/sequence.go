@@ -47,7 +47,7 @@ const (
 type sequence struct {
 	Transit
 	// Inclusive exporters count a message in its own number, against RFC 7011
-	// §3.1; softflowd does.
+	// §3.1, and leave its options records out; softflowd does.
 	Inclusive bool
 
 	started bool
@@ -57,6 +57,7 @@ type sequence struct {
 	next    uint32 // the number that the next message should have
 	last    uint32 // as the last message had it
 	units   uint32 // of the last message
+	options uint32 // of these, options records
 	uptime  uint32 // of the last message, if hasUptime
 	hasUp   bool
 
@@ -88,6 +89,11 @@ func (s *sequence) note(h *decode.Head, now int64) {
 }
 
 func (s *sequence) enter(h *decode.Head, now int64) {
+	if s.Inclusive && h.Options > 0 {
+		counted := *h
+		counted.Units, counted.Options = h.Units-h.Options, 0
+		h = &counted
+	}
 	if !s.started {
 		s.started = true
 		s.begin(h)
@@ -129,12 +135,13 @@ func (s *sequence) suspect(h *decode.Head, now int64) bool {
 	if n := len(s.suspects); n > 0 {
 		last, units = s.suspects[n-1].Sequence, s.suspects[n-1].Units
 	}
-	step := h.Sequence - last
+	step, own := h.Sequence-last, h.Units-h.Options
 	switch {
-	case step == h.Units && step != units && len(s.suspects) > 0:
+	case step == own && step != units && len(s.suspects) > 0:
 		s.Inclusive = true
 		s.next -= s.units // the last one's number was its end
-	case step == h.Units && (step != units || len(s.suspects) > 0) && len(s.suspects) < maxSuspects:
+		s.Sent, s.Received = s.Sent-uint64(s.options), s.Received-uint64(s.options)
+	case step == own && (step != units || len(s.suspects) > 0) && len(s.suspects) < maxSuspects:
 		s.suspects = append(s.suspects, *h)
 		return true
 	}
@@ -180,7 +187,7 @@ func (s *sequence) advance(h *decode.Head, n uint32) {
 	s.Sent += uint64(h.Units)
 	s.Received += uint64(h.Units)
 	s.next = n + h.Units
-	s.last, s.units, s.open = h.Sequence, h.Units, h.Uncounted
+	s.last, s.units, s.options, s.open = h.Sequence, h.Units, h.Options, h.Uncounted
 	s.uptime, s.hasUp = h.Uptime, h.HasUptime
 	s.probation = false
 	s.remember(n)

@@ -16,6 +16,7 @@ type Head struct {
 	// Units is what this datagram adds to Sequence. Uncounted says that it holds
 	// data records beside them whose number is not known: their template is not.
 	Units     uint32
+	Options   uint32 // of Units: options records, in IPFIX
 	Uncounted bool
 }
 
@@ -26,11 +27,12 @@ func (d *Decoder) Head() (Head, bool) {
 	return d.head, d.headed
 }
 
-// count adds data records to the datagram's units, unless they were part of an
-// earlier one.
-func (d *Decoder) count(records int) {
+// count adds data records, of which some are options, to the datagram's units,
+// unless they were part of an earlier one.
+func (d *Decoder) count(records, options int) {
 	if !d.late && d.head.Version == 10 {
 		d.head.Units += uint32(records)
+		d.head.Options += uint32(options)
 	}
 }
 

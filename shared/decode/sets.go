@@ -233,7 +233,7 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 		n, used, ok := p.AppendOptions(b, set, m, s)
 		d.Stats.Options += uint64(n)
 		d.Stats.Records += uint64(n)
-		d.count(n)
+		d.count(n, n)
 		if !ok {
 			d.head.Uncounted = true
 			d.failIn(ErrShort, used, n+1)
@@ -248,7 +248,7 @@ func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte
 			n = records(b.Flows[flows:])
 		}
 		d.Stats.Records += uint64(n)
-		d.count(n)
+		d.count(n, 0)
 		if !ok {
 			d.head.Uncounted = true
 			d.failIn(ErrShort, used, n+1)
