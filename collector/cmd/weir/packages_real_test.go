@@ -17,20 +17,6 @@ import (
 	"time"
 )
 
-const top = "../../.."
-
-func tool(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	var stderr bytes.Buffer
-	cmd := exec.Command(name, args...)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, stderr.Bytes())
-	}
-	return string(out)
-}
-
 // packages makes the packages for this machine and returns them by their ends.
 func packages(t *testing.T) map[string][]byte {
 	t.Helper()

@@ -3,34 +3,19 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
-	"io"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// totals is what an exporter was fed, or what weir printed of it.
-type totals struct {
-	Flows, Packets, Bytes uint64
-}
-
 // TestRealExporters runs Debian's exporters into weir listen: what they were fed
 // and what weir prints must add up to the same. make test-real installs them and
 // builds bin/weir.
 func TestRealExporters(t *testing.T) {
-	root, err := filepath.Abs("../../..")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, x := range []struct {
 		exporter, program string
 		versions          []string
@@ -42,55 +27,17 @@ func TestRealExporters(t *testing.T) {
 	} {
 		needs(t, x.program)
 		for _, version := range x.versions {
-			t.Run(x.exporter+"-v"+version, func(t *testing.T) { realExporter(t, root, x.exporter, version) })
+			t.Run(x.exporter+"-v"+version, func(t *testing.T) { realExporter(t, x.exporter, version) })
 		}
 	}
 }
 
-// needs skips the test if a program is not installed, and fails it where it has
-// to be.
-func needs(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed: run testdata/make/install.sh", program)
-		}
-		t.Skipf("%s is not installed: run testdata/make/install.sh", program)
-	}
-}
-
-func realExporter(t *testing.T, root, exporter, version string) {
+func realExporter(t *testing.T, exporter, version string) {
 	port := freePort(t)
-	listen := exec.Command(filepath.Join(root, "bin", "weir"), "listen", "--format", "json", "127.0.0.1:"+port)
-	out, err := listen.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	notes, err := listen.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := listen.Start(); err != nil {
-		t.Fatalf("%v: make build", err)
-	}
-	defer listen.Process.Kill()
-	stderr := bufio.NewReader(notes)
-	for {
-		line, err := stderr.ReadString('\n')
-		if err != nil {
-			t.Fatalf("weir listen ended: %v", err)
-		}
-		if strings.Contains(line, "listening") {
-			break
-		}
-	}
-	said := make(chan []byte)
-	go func() {
-		rest, _ := io.ReadAll(stderr)
-		said <- rest
-	}()
+	listen := launch(t, inTop(t, "bin", "weir"), "listen", "--format", "json", "127.0.0.1:"+port)
+	listen.errs.shows(t, "listening")
 
-	live := exec.Command(filepath.Join(root, "testdata", "make", "live.sh"), exporter, version, port)
+	live := exec.Command(inTop(t, "testdata", "make", "live.sh"), exporter, version, port)
 	live.Stderr = os.Stderr
 	text, err := live.Output()
 	if err != nil {
@@ -104,54 +51,25 @@ func realExporter(t *testing.T, root, exporter, version string) {
 		t.Fatalf("live.sh fed nothing: %s", text)
 	}
 
-	lines := make(chan []byte)
-	go func() {
-		defer close(lines)
-		for s := bufio.NewScanner(out); s.Scan(); {
-			lines <- bytes.Clone(s.Bytes())
+	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		if strings.Count(listen.out.String(), "\n") >= int(want.Flows) {
+			break
 		}
-	}()
+	}
+	time.Sleep(time.Second) // no more comes
+	listen.end(t, syscall.SIGINT)
 	var got totals
-	deadline := time.After(10 * time.Second)
-	stop := time.NewTimer(10 * time.Second) // set to a second when all is there, to see that no more comes
-	for open := true; open; {
-		select {
-		case line, ok := <-lines:
-			if !ok {
-				open = false
-				break
-			}
-			var f struct{ OctetDeltaCount, PacketDeltaCount uint64 }
-			if err := json.Unmarshal(line, &f); err != nil {
-				t.Fatalf("weir printed %s: %v", line, err)
-			}
-			got.Flows++
-			got.Bytes += f.OctetDeltaCount
-			got.Packets += f.PacketDeltaCount
-			if got.Flows == want.Flows {
-				stop.Reset(time.Second)
-			}
-		case <-stop.C:
-			listen.Process.Signal(syscall.SIGINT)
-		case <-deadline:
-			listen.Process.Signal(syscall.SIGINT)
+	for line := range strings.Lines(listen.out.String()) {
+		var f struct{ OctetDeltaCount, PacketDeltaCount uint64 }
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatalf("weir printed %s: %v", line, err)
 		}
+		got.Flows++
+		got.Bytes += f.OctetDeltaCount
+		got.Packets += f.PacketDeltaCount
 	}
-	rest := <-said
-	if err := listen.Wait(); err != nil {
-		t.Errorf("weir listen: %v\n%s", err, rest)
-	}
-	if got != want {
-		t.Errorf("weir has %+v, %s was fed %+v\n%s", got, exporter, want, rest)
+	if got != want || !listen.cmd.ProcessState.Success() {
+		t.Errorf("weir has %+v, %s was fed %+v; %v\n%s", got, exporter, want, listen.cmd.ProcessState, listen.errs.String())
 	}
 	t.Logf("%s version %s: %d flows, %d packets, %d octets", exporter, version, got.Flows, got.Packets, got.Bytes)
-}
-
-func freePort(t *testing.T) string {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port)
 }
