@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes build/packages: a deb, an rpm and a tar.gz of weir for each of ARCHES,
-# the same from the same commit. make packages calls it.
+# the same from the same commit. make packages calls it. VERSION_SUFFIX makes
+# another version of the same, for tests of upgrades.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 GO=${GO:-go}
@@ -19,6 +20,7 @@ VERSION=${tag#v}
 VERSION=${VERSION//-/\~}
 if [ "$commits" != 0 ]; then VERSION+=+$commits.${described##*-}; fi
 if ! git diff --quiet HEAD; then VERSION+=.dirty; fi
+VERSION+=${VERSION_SUFFIX:-}
 export VERSION
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH

@@ -17,19 +17,28 @@ import (
 	"time"
 )
 
-// packages makes the packages for this machine and returns them by their ends.
-func packages(t *testing.T) map[string][]byte {
+// packages makes the packages for this machine and returns them by their ends,
+// and "arm64", the tar.gz for that, if that is another one that is among arches.
+func packages(t *testing.T, arches, suffix string) map[string][]byte {
 	t.Helper()
 	cmd := exec.Command(top + "/collector/packaging/build.sh")
-	cmd.Env = append(os.Environ(), "ARCHES="+runtime.GOARCH)
+	cmd.Env = append(os.Environ(), "ARCHES="+arches, "VERSION_SUFFIX="+suffix)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	here := runtime.GOARCH
+	names := map[string]string{
+		".deb": "_" + here + ".deb", ".tar.gz": "-" + here + ".tar.gz",
+		".rpm": map[string]string{"amd64": ".x86_64.rpm", "arm64": ".aarch64.rpm"}[here],
+	}
+	if arches != here {
+		names["arm64"] = "-arm64.tar.gz"
+	}
 	all := map[string][]byte{}
-	for _, end := range []string{".deb", ".rpm", ".tar.gz"} {
-		files, _ := filepath.Glob(top + "/build/packages/*" + end)
+	for end, name := range names {
+		files, _ := filepath.Glob(top + "/build/packages/*" + name)
 		if len(files) != 1 {
-			t.Fatalf("%s: %v, want one", end, files)
+			t.Fatalf("%s: %v, want one", name, files)
 		}
 		d, err := os.ReadFile(files[0])
 		if err != nil {
@@ -42,7 +51,7 @@ func packages(t *testing.T) map[string][]byte {
 
 // What the packages hold is whole, the same from the same commit, and runs.
 func TestPackages(t *testing.T) {
-	first := packages(t)
+	first := packages(t, runtime.GOARCH, "")
 	dir := t.TempDir()
 	path := func(end string) string {
 		p := filepath.Join(dir, "weir"+end)
@@ -52,7 +61,7 @@ func TestPackages(t *testing.T) {
 		return p
 	}
 	deb, rpm, archive := path(".deb"), path(".rpm"), path(".tar.gz")
-	for end, d := range packages(t) {
+	for end, d := range packages(t, runtime.GOARCH, "") {
 		if !bytes.Equal(d, first[end]) {
 			t.Errorf("the %s of the same commit differs", end)
 		}
@@ -94,6 +103,32 @@ func TestPackages(t *testing.T) {
 	}
 	service(t, dir, root, bin)
 	runs(t, bin, config)
+	later := packages(t, "amd64 arm64", "+1")
+	t.Run("arm64", func(t *testing.T) { emulated(t, bin, later["arm64"]) })
+	t.Run("installed", func(t *testing.T) { machines(t, first, later) })
+}
+
+// emulated runs the command for arm64, which says and decodes the same.
+func emulated(t *testing.T, bin string, archive []byte) {
+	needs(t, "qemu-aarch64-static")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "weir.tar.gz")
+	if err := os.WriteFile(file, archive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tool(t, "tar", "-C", dir, "--strip-components=1", "-xzf", file)
+	arm := filepath.Join(dir, "weir")
+	if got := tool(t, "qemu-aarch64-static", arm, "version"); !strings.HasSuffix(got, " linux/arm64\n") {
+		t.Errorf("version: %q", got)
+	}
+	for _, name := range []string{"v9/pmacctd", "ipfix/openvswitch", "sflow/pmacctd", "v5/softflowd"} {
+		in := inTop(t, "testdata", "pcap", name+".pcap")
+		args := []string{"decode", "--meta", in}
+		want := tool(t, bin, args...)
+		if got := tool(t, "qemu-aarch64-static", append([]string{arm}, args...)...); got != want || want == "" {
+			t.Errorf("%s: arm64 decodes %d octets, %s %d, not the same", name, len(got), runtime.GOARCH, len(want))
+		}
+	}
 }
 
 // samePaths tells where the deb and the rpm differ that shouldn't.
