@@ -35,11 +35,14 @@ var fixed = map[string]object{
 	"event.category":                 keyword,
 	"event.dataset":                  keyword,
 	"event.duration":                 of("long"),
+	"event.id":                       keyword,
 	"event.kind":                     keyword,
+	"event.severity":                 of("long"),
 	"event.type":                     keyword,
 	"flow.id":                        keyword,
 	"flow.locality":                  keyword,
 	"input.type":                     keyword,
+	"message":                        keyword,
 	"netflow.exporter.address":       keyword, // with a port
 	"netflow.exporter.timestamp":     of("date"),
 	"netflow.exporter.uptime_millis": of("long"),
@@ -47,8 +50,18 @@ var fixed = map[string]object{
 	"network.community_id":           keyword,
 	"network.type":                   keyword,
 	"related.ip":                     of("ip"),
+	"rule.category":                  keyword,
+	"rule.name":                      keyword,
+	"rule.version":                   keyword,
 	"source.geo.location":            of("geo_point"),
 	"source.locality":                keyword,
+	"threat.framework":               keyword,
+	"threat.technique.id":            keyword,
+	"weir.finding.confidence":        of("double"),
+	"weir.finding.coverage":          of("double"),
+	"weir.finding.end":               of("date"),
+	"weir.finding.start":             of("date"),
+	"weir.stats.clock_skew_seconds":  of("double"),
 }
 
 // settings hold for OpenSearch and Elasticsearch. A value that its field can't
@@ -71,6 +84,7 @@ var settings = object{
 func dynamic(names map[string][]string) []any {
 	called := func(typ string) string { return "^(" + strings.Join(names[typ], "|") + ")(_[0-9]+)?$" }
 	return []any{
+		object{"metrics": object{"path_match": "weir.finding.metrics.*", "mapping": of("double")}},
 		object{"addresses": object{"match_mapping_type": "string", "match_pattern": "regex", "match": called("ip"), "mapping": of("ip")}},
 		object{"times": object{"match_mapping_type": "string", "match_pattern": "regex", "match": called("date"), "mapping": of("date")}},
 		object{"texts": object{"match_mapping_type": "string", "mapping": keyword}},

@@ -1,5 +1,6 @@
 // Command gen writes fluentbit/conf/index-template.json: how OpenSearch and
-// Elasticsearch are to index records of the schema ecs.
+// Elasticsearch are to index records of the schema ecs; and fluentbit/FIELDS.md, the
+// reference of all fields.
 //
 // Names and types of columns come from flow.Fields, as package encode writes
 // them; those of elements without a column from the registries, where the
@@ -26,8 +27,12 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	path, out := filepath.Join(*dir, "index-template.json"), appendJSON(nil, t, "")
-	out = append(out, '\n')
+	write(filepath.Join(*dir, "index-template.json"), append(appendJSON(nil, t, ""), '\n'))
+	write(filepath.Join(*dir, "..", "FIELDS.md"), []byte(fields()))
+}
+
+// write writes a file, unless it is so already.
+func write(path string, out []byte) {
 	if old, _ := os.ReadFile(path); bytes.Equal(old, out) {
 		return
 	}
