@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Four targets share a folder's name.
 .PHONY: help build run test test-real check generate fuzz clean \
-	fluentbit grafana splunk plugins packages \
+	fluentbit fluentbit-native grafana splunk plugins packages \
 	soak bench bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins
 
 help: ## list the targets
@@ -24,7 +24,7 @@ run: build ## run the collector on $(LISTEN):2055, :4739 and :6343 with an offic
 test: ## unit tests and goldens
 	$(GO) test ./... ./testdata
 
-test-real: build fluentbit ## real exporters, hosts as their masters drive them; installs what it needs
+test-real: build ## real exporters, hosts as their masters drive them; installs what it needs
 	.ci/real
 
 check: ## format, vet, staticcheck, rules, generated files, builds for every platform
@@ -48,7 +48,10 @@ fuzz: ## each fuzz target for FUZZTIME (60 s)
 		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz || true); do \
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 1x $$p; done; done
 
-fluentbit: ## build/in_weir.so
+fluentbit: ## in_weir.so for Linux with glibc 2.17 and later: build/fluentbit/linux_{amd64,arm64}, and build for this machine
+	GO=$(GO) fluentbit/packaging/build.sh
+
+fluentbit-native: ## build/in_weir.so by this machine's C compiler: for a glibc as new as its own
 	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -trimpath -ldflags '-s -w' -o build/in_weir.so ./fluentbit/cmd/in_weir
 
 grafana: ## the datasource's backend in grafana/dist

@@ -6,12 +6,13 @@ have() {
 		mmdebstrap systemd-nspawn qemu-aarch64-static; do
 		PATH=$PATH:/usr/sbin command -v $c >/dev/null || return
 	done
+	python3 -c 'import ensurepip, venv' 2>/dev/null || return
 	ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1
 }
 have && exit
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -q -y --no-install-recommends softflowd pmacct fprobe nfdump openvswitch-switch tshark protobuf-compiler libfaketime rpm systemd \
-	python3 util-linux iproute2 procps nftables openssl \
+	python3 python3-venv util-linux iproute2 procps nftables openssl \
 	mmdebstrap systemd-container qemu-user-static
 have
