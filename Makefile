@@ -61,8 +61,9 @@ splunk: ## the modular input in build/splunk
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/linux_x86_64/bin/weir ./splunk/cmd/weir-splunk
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/windows_x86_64/bin/weir.exe ./splunk/cmd/weir-splunk
 
-packages: ## deb, rpm and tar.gz of weir for linux amd64 and arm64 in build/packages
+packages: ## deb, rpm and tar.gz of weir, deb and rpm of the Fluent Bit plugin, for linux amd64 and arm64 in build/packages
 	GO=$(GO) collector/packaging/build.sh
+	GO=$(GO) fluentbit/packaging/packages.sh
 
 bench: bench-shared bench-collector bench-fluentbit bench-grafana bench-splunk bench-plugins ## all figures
 
