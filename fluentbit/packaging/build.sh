@@ -19,15 +19,16 @@ for arch in ${ARCHES:-amd64 arm64}; do
 		exit 1
 		;;
 	esac
-	# Go caches what a compiler made whose name is one word. The name is part of
-	# the build ID, so it has no path.
+	# Go caches what a compiler made whose name is one word, by that name: it has
+	# no path, so that all work trees share the cache.
 	cc=zig-cc-$target
 	printf '#!/bin/sh\nexec zig cc -target %s "$@"\n' "$target" >"$bin/$cc"
 	chmod +x "$bin/$cc"
 	dir=build/fluentbit/linux_$arch
-	# zig strips nothing where it sees -g, which is in Go's own flags.
+	# zig strips nothing where it sees -g, which is in Go's own flags. Go's build
+	# ID depends on where things are, so the linker makes one of what is linked.
 	PATH=$bin:$zig:$PATH CC=$cc CGO_CFLAGS=-O2 CGO_LDFLAGS=-O2 CGO_ENABLED=1 GOOS=linux GOARCH=$arch "$GO" build \
-		-buildmode=c-shared -trimpath -buildvcs=false -ldflags '-s -w' -o "$dir/in_weir.so" ./fluentbit/cmd/in_weir
+		-buildmode=c-shared -trimpath -buildvcs=false -ldflags '-s -w -buildid= -B none -extldflags=-Wl,--build-id=sha1' -o "$dir/in_weir.so" ./fluentbit/cmd/in_weir
 	rm -f "$dir/in_weir.h"
 	if [ "$arch" = "$host" ]; then
 		cp "$dir/in_weir.so" build/in_weir.so

@@ -172,6 +172,9 @@ func checkELF(t *testing.T, name string, machine elf.Machine) {
 		}
 	}
 	for _, s := range f.Sections {
+		if s.Name == ".note.go.buildid" {
+			t.Error("it has Go's build ID, which isn't the same in another folder")
+		}
 		if s.Name == ".symtab" || strings.Contains(s.Name, "debug") {
 			t.Errorf("it isn't stripped: it has a section %s", s.Name)
 		}
