@@ -53,7 +53,7 @@ func (b *bench) hostile() error {
 		spoofed = n
 		attacked <- err
 	})
-	honest, took, err := load{exporters: 4, rate: 2000, seconds: seconds}.send(to)
+	honest, took, err := flowtest.Load{Exporters: 4, Rate: 2000, Seconds: seconds}.Send(to)
 	memory := resident(cmd.Process.Pid)
 	close(stop)
 	if e := <-attacked; err == nil {
@@ -69,7 +69,7 @@ func (b *bench) hostile() error {
 	if err != nil {
 		return err
 	}
-	lost := honest - flows/records
+	lost := honest - flows/flowtest.LoadRecords
 	rate := float64(spoofed) / took.Seconds()
 	figure(fmt.Sprintf("collector/memory under %.0f spoofed templates a second", rate), float64(memory)/1e6, "MB", "<=200", memory <= 200e6)
 	figure("collector/datagrams of honest exporters lost meanwhile, less what the kernel dropped", float64(max(lost-kernel, 0)), "datagrams", "<=0", lost <= kernel)
@@ -110,7 +110,7 @@ func attack(to netip.AddrPort, rate int, stop <-chan struct{}) (sent int, err er
 	d := flowtest.Packet(9, 0, flowtest.Template(9, 300, flowtest.Twenty[:4]))
 	start := time.Now()
 	for {
-		for range burst {
+		for range 16 {
 			binary.BigEndian.PutUint32(d[16:], uint32(sent))
 			if _, err := unix.Write(fds[sent%len(fds)], d); err != nil {
 				return sent, err

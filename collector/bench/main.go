@@ -20,6 +20,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/weirflow/weir/shared/flowtest"
 )
 
 func main() {
@@ -90,12 +92,12 @@ func (b *bench) against(rate int, goal float64) error {
 	best := map[string]float64{}
 	for range b.rounds {
 		for _, c := range collectors {
-			m, err := measure(c, load{exporters: 8, rate: rate, seconds: b.seconds})
+			m, err := measure(c, flowtest.Load{Exporters: 8, Rate: rate, Seconds: b.seconds})
 			if err != nil {
 				return err
 			}
-			if lost := m.sent*records - m.records; lost > m.sent*records/100 {
-				fmt.Fprintf(os.Stderr, "bench: %s lost %d of %d records\n", c.name, lost, m.sent*records)
+			if lost := m.sent*flowtest.LoadRecords - m.records; lost > m.sent*flowtest.LoadRecords/100 {
+				fmt.Fprintf(os.Stderr, "bench: %s lost %d of %d records\n", c.name, lost, m.sent*flowtest.LoadRecords)
 			}
 			perMillion := m.cpu.Seconds() / float64(m.records) * 1e6
 			if v, ok := best[c.name]; !ok || perMillion < v {
@@ -117,15 +119,15 @@ func (b *bench) against(rate int, goal float64) error {
 // full sends 100,000 datagrams a second, 2.4 million records, from many
 // exporters and then from one as fast as it goes.
 func (b *bench) full() error {
-	m, err := measure(weir(), load{exporters: 8, rate: 100_000, seconds: 2 * b.seconds})
+	m, err := measure(weir(), flowtest.Load{Exporters: 8, Rate: 100_000, Seconds: 2 * b.seconds})
 	if err != nil {
 		return err
 	}
-	lost := float64(m.sent*records - m.records)
-	figure(fmt.Sprintf("collector/records lost at %d a second for %d s", int(float64(m.sent*records)/m.took.Seconds()), 2*b.seconds), lost, "records", "<=0", lost <= 0)
+	lost := float64(m.sent*flowtest.LoadRecords - m.records)
+	figure(fmt.Sprintf("collector/flowtest.LoadRecords lost at %d a second for %d s", int(float64(m.sent*flowtest.LoadRecords)/m.took.Seconds()), 2*b.seconds), lost, "records", "<=0", lost <= 0)
 	reach := func(exporters int) (best float64, err error) {
 		for range b.rounds {
-			m, err := measure(weir(), load{exporters: exporters, seconds: b.seconds})
+			m, err := measure(weir(), flowtest.Load{Exporters: exporters, Seconds: b.seconds})
 			if err != nil {
 				return 0, err
 			}
@@ -148,7 +150,7 @@ func (b *bench) full() error {
 
 // exporters measures memory with many exporters.
 func (b *bench) exporters(n int) error {
-	m, err := measure(weir(), load{exporters: n, rate: 20_000, seconds: max(2, b.seconds/2)})
+	m, err := measure(weir(), flowtest.Load{Exporters: n, Rate: 20_000, Seconds: max(2, b.seconds/2)})
 	if err != nil {
 		return err
 	}

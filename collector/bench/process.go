@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/weirflow/weir/shared/flowtest"
 )
 
 // A collector is a program that is measured.
@@ -73,7 +75,7 @@ type measurement struct {
 }
 
 // measure runs c under a load.
-func measure(c collector, l load) (m measurement, err error) {
+func measure(c collector, l flowtest.Load) (m measurement, err error) {
 	dir, err := os.MkdirTemp("", "weir-bench-*")
 	if err != nil {
 		return m, err
@@ -95,7 +97,7 @@ func measure(c collector, l load) (m measurement, err error) {
 		return m, fmt.Errorf("%s: %w: %s", c.name, err, output.String())
 	}
 	to := netip.MustParseAddrPort("127.0.0.1:" + port)
-	m.sent, m.took, err = l.send(to)
+	m.sent, m.took, err = l.Send(to)
 	time.Sleep(settle)
 	m.memory = resident(cmd.Process.Pid)
 	cmd.Process.Signal(os.Interrupt)

@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/weirflow/weir/shared/flowtest"
 )
 
 // soak runs a collector under a load for a long time, and fails when its memory,
@@ -45,7 +47,7 @@ func (b *bench) soak(long time.Duration, rate int) error {
 	to := netip.MustParseAddrPort("127.0.0.1:" + port)
 	sent := make(chan error, 1)
 	go func() {
-		_, _, err := load{exporters: 50, rate: rate / records, seconds: int(long.Seconds())}.send(to)
+		_, _, err := flowtest.Load{Exporters: 50, Rate: rate / flowtest.LoadRecords, Seconds: int(long.Seconds())}.Send(to)
 		sent <- err
 	}()
 	var all []usage

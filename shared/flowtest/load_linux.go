@@ -1,6 +1,4 @@
-//go:build linux
-
-package main
+package flowtest
 
 import (
 	"encoding/binary"
@@ -8,27 +6,26 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/weirflow/weir/shared/flowtest"
 )
 
-// records are in each datagram: NetFlow v9, 20 fields, 1,439 octets and less.
-const records = 24
+// LoadRecords are in each datagram of a Load: NetFlow v9, 20 fields, 1,439 octets
+// and less.
+const LoadRecords = 24
 
-// A load is what is sent to a collector: datagrams of NetFlow v9, each
+// A Load is what is sent to a collector: datagrams of NetFlow v9, each
 // exporter's template first.
-type load struct {
-	exporters int
-	rate      int // datagrams a second; 0: as fast as it goes
-	seconds   int
+type Load struct {
+	Exporters int
+	Rate      int // datagrams a second; 0: as fast as it goes
+	Seconds   int
 }
 
 // burst is how many datagrams a sender passes to the kernel at once.
 const burst = 16
 
-// send sends the load, and returns how many datagrams it were.
-func (l load) send(to netip.AddrPort) (sent int, took time.Duration, err error) {
-	fds := make([]int, min(l.exporters, 256))
+// Send sends the load, and returns how many datagrams it were.
+func (l Load) Send(to netip.AddrPort) (sent int, took time.Duration, err error) {
+	fds := make([]int, min(l.Exporters, 256))
 	for i := range fds {
 		if fds[i], err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return 0, 0, err
@@ -39,14 +36,14 @@ func (l load) send(to netip.AddrPort) (sent int, took time.Duration, err error) 
 		}
 	}
 	// More exporters than sockets are told apart by their source id.
-	m := flowtest.New(1)
+	m := New(1)
 	const id = 260
 	data := make([][]byte, burst)
 	for i := range data {
-		data[i] = flowtest.Packet(9, 0, m.Data(id, records, flowtest.Twenty))
+		data[i] = Packet(9, 0, m.Data(id, LoadRecords, Twenty))
 	}
-	for e := range l.exporters {
-		template := flowtest.Packet(9, uint32(e/len(fds)), flowtest.Template(9, id, flowtest.Twenty))
+	for e := range l.Exporters {
+		template := Packet(9, uint32(e/len(fds)), Template(9, id, Twenty))
 		if _, err := unix.Write(fds[e%len(fds)], template); err != nil {
 			return 0, 0, err
 		}
@@ -57,9 +54,9 @@ func (l load) send(to netip.AddrPort) (sent int, took time.Duration, err error) 
 	time.Sleep(100 * time.Millisecond)
 
 	start := time.Now()
-	end := start.Add(time.Duration(l.seconds) * time.Second)
+	end := start.Add(time.Duration(l.Seconds) * time.Second)
 	for exporter := 0; ; exporter++ {
-		e := exporter % l.exporters
+		e := exporter % l.Exporters
 		fd, domain := fds[e%len(fds)], uint32(e/len(fds))
 		for _, d := range data {
 			binary.BigEndian.PutUint32(d[16:], domain)
@@ -72,8 +69,8 @@ func (l load) send(to netip.AddrPort) (sent int, took time.Duration, err error) 
 		if now.After(end) {
 			return sent, now.Sub(start), nil
 		}
-		if l.rate > 0 {
-			due := start.Add(time.Duration(float64(sent) / float64(l.rate) * 1e9))
+		if l.Rate > 0 {
+			due := start.Add(time.Duration(float64(sent) / float64(l.Rate) * 1e9))
 			for time.Until(due) > 60*time.Microsecond {
 				time.Sleep(50 * time.Microsecond)
 			}
