@@ -1,0 +1,196 @@
+//go:build linux
+
+// Command bench measures in_weir.so in the harness, which loads it as Fluent Bit
+// does and throws its events away, and prints a line for each figure:
+//
+//	figure<TAB>name<TAB>value<TAB>unit<TAB>goal<TAB>met|missed
+//
+// It builds both. Events are of the schema flat, of records of 20 fields of NetFlow
+// v9. SCALE=small runs shorter.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirflow/weir/shared/flowtest"
+)
+
+func main() {
+	seconds := 10
+	if os.Getenv("SCALE") == "small" {
+		seconds = 3
+	}
+	if err := run(seconds); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(seconds int) error {
+	dir, err := os.MkdirTemp("", "weir-bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := bench{harness: filepath.Join(dir, "harness"), plugin: filepath.Join(dir, "in_weir.so"), seconds: seconds}
+	build := exec.Command("go", "build", "-buildmode=c-shared", "-o", b.plugin, "./fluentbit/cmd/in_weir")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	for _, c := range []*exec.Cmd{build, exec.Command("fluentbit/harness/build.sh", b.harness)} {
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", c, err, out)
+		}
+	}
+	for _, rate := range []struct {
+		way     string
+		records int
+	}{{"callback", 75_000}, {"direct", 300_000}} {
+		o, err := b.measure(rate.records, "append="+rate.way, "buffer_limit=128m")
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("fluentbit/%s at %d records/s", rate.way, int(float64(o.sent)/o.took.Seconds()))
+		figure(name+": lost", float64(o.sent-o.delivered), "records", "<=0", o.sent == o.delivered)
+		figure(name+": CPU of all", o.cpu.Seconds()/float64(o.sent)*1e6, "CPU-s/million records", "-", true)
+		figure(name+": most memory above rest", float64(o.memory)/1e6, "MB", "<=128", o.memory <= 128e6)
+	}
+	return b.overload()
+}
+
+// overload sends ten times what is asked for.
+func (b *bench) overload() error {
+	const limit = 16
+	o, err := b.measure(25_000, fmt.Sprintf("buffer_limit=%dm", limit), "max_batch=1m")
+	if err != nil {
+		return err
+	}
+	times := float64(o.sent) / float64(o.delivered)
+	figure("fluentbit/ten times too much: records sent for one delivered", times, "x", ">=8", times >= 8)
+	uncounted := o.sent - o.delivered - o.dropped - o.undelivered
+	figure("fluentbit/ten times too much: neither delivered nor counted as lost", float64(uncounted), "records", "<=0", uncounted == 0)
+	figure(fmt.Sprintf("fluentbit/ten times too much: most memory above rest, buffer_limit %dm", limit), float64(o.memory)/1e6, "MB", fmt.Sprintf("<=%d", 2*limit), o.memory <= 2*limit*1e6)
+	return nil
+}
+
+type bench struct {
+	harness, plugin string
+	seconds         int
+}
+
+// An outcome is what became of a load.
+type outcome struct {
+	sent, delivered, dropped, undelivered int // records
+	took                                  time.Duration
+	cpu                                   time.Duration // of the harness and all in it
+	memory                                int64         // octets, the most less those before the load
+}
+
+var (
+	listening = regexp.MustCompile(`listening on (\S+):`)
+	stopped   = regexp.MustCompile(`stopped: events=(\d+) delivered=(\d+) dropped=(\d+) undelivered=(\d+)`)
+)
+
+// measure sends so many records a second to an instance with these properties.
+func (b *bench) measure(rate int, props ...string) (o outcome, err error) {
+	args := append([]string{"--slowest", "5000", b.plugin, "listeners=127.0.0.1:0", "schema=flat", "types=flows", "stats_interval=0"}, props...)
+	cmd := exec.Command(b.harness, args...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return o, err
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return o, err
+	}
+	if err := cmd.Start(); err != nil {
+		return o, err
+	}
+	defer cmd.Wait()
+	defer stdin.Close()
+	lines := bufio.NewScanner(stderr)
+	to, err := find(lines, listening)
+	if err != nil {
+		return o, err
+	}
+	where, err := netip.ParseAddrPort(to[1])
+	if err != nil {
+		return o, err
+	}
+	rest, err := status(cmd.Process.Pid, "VmRSS")
+	if err != nil {
+		return o, err
+	}
+	sent, took, err := flowtest.Load{Exporters: 8, Rate: rate / flowtest.LoadRecords, Seconds: b.seconds}.Send(where)
+	if err != nil {
+		return o, err
+	}
+	o.sent, o.took = sent*flowtest.LoadRecords, took
+	time.Sleep(2500 * time.Millisecond) // two more calls
+	most, err := status(cmd.Process.Pid, "VmHWM")
+	if err != nil {
+		return o, err
+	}
+	o.memory = most - rest
+	stdin.Close()
+	counts, err := find(lines, stopped)
+	if err != nil {
+		return o, err
+	}
+	for i, n := range []*int{nil, &o.delivered, &o.dropped, &o.undelivered} {
+		if n != nil {
+			if *n, err = strconv.Atoi(counts[i+1]); err != nil {
+				return o, err
+			}
+		}
+	}
+	io.Copy(io.Discard, stderr)
+	if err := cmd.Wait(); err != nil {
+		return o, fmt.Errorf("harness: %w", err)
+	}
+	o.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return o, nil
+}
+
+// find reads until a line matches.
+func find(lines *bufio.Scanner, what *regexp.Regexp) ([]string, error) {
+	var seen []string
+	for lines.Scan() {
+		if m := what.FindStringSubmatch(lines.Text()); m != nil {
+			return m, nil
+		}
+		seen = append(seen, lines.Text())
+	}
+	return nil, errors.Join(fmt.Errorf("the harness never said %s:\n%s", what, strings.Join(seen, "\n")), lines.Err())
+}
+
+// status returns octets that /proc tells of a process.
+func status(pid int, key string) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	m := regexp.MustCompile(`(?m)^` + key + `:\s+(\d+) kB$`).FindSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("/proc does not tell %s", key)
+	}
+	n, err := strconv.ParseInt(string(m[1]), 10, 64)
+	return n << 10, err
+}
+
+func figure(name string, v float64, unit, goal string, met bool) {
+	verdict := "missed"
+	if met {
+		verdict = "met"
+	}
+	fmt.Printf("figure\t%s\t%.4g\t%s\t%s\t%s\n", name, v, unit, goal, verdict)
+}
