@@ -4,7 +4,10 @@ package main
 import "C"
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"time"
 	"unsafe"
 
 	flb "github.com/fluent/fluent-bit-go/input"
@@ -14,11 +17,19 @@ import (
 
 // An instance is an input's, with the C memory in which Fluent Bit gets its
 // events. Fluent Bit copies them before it calls again, so that one buffer is
-// enough.
+// enough. All its methods are called on the thread that called Init.
 type instance struct {
 	*input.Instance
 	log    *slog.Logger
 	endLog func()
+
+	thread bool       // it has a thread of its own
+	direct bool       // events are handed over as they come
+	append appendFunc // nil if that can't be
+	feeder feeder
+
+	paused bool
+	reload bool // Exit is followed by a new Init
 
 	buf unsafe.Pointer
 	cap int
@@ -30,16 +41,89 @@ const grain = 1 << 20
 // collect hands what waits to Fluent Bit: data is nil if that is nothing.
 func (x *instance) collect(data *unsafe.Pointer, size *C.size_t) C.int {
 	*data, *size = nil, 0
+	if x.direct || x.paused {
+		return flb.FLB_OK
+	}
 	return C.int(guard(x.log, "callback", func() int {
-		if n := x.Batch(); n > x.cap {
-			C.free(x.buf)
-			x.cap = (n + grain - 1) / grain * grain
-			x.buf = C.malloc(C.size_t(x.cap))
-		}
-		b := x.Drain(unsafe.Slice((*byte)(x.buf), x.cap)[:0], x.cap)
-		if len(b) > 0 {
+		if b := x.drain(); len(b) > 0 {
 			*data, *size = x.buf, C.size_t(len(b))
 		}
 		return flb.FLB_OK
 	}))
+}
+
+// drain takes what one call may hand over into the buffer.
+func (x *instance) drain() []byte {
+	if n := x.Batch(); n > x.cap {
+		C.free(x.buf)
+		x.cap = (n + grain - 1) / grain * grain
+		x.buf = C.malloc(C.size_t(x.cap))
+	}
+	return x.Drain(unsafe.Slice((*byte)(x.buf), x.cap)[:0], x.cap)
+}
+
+// feed starts to hand events over as they come, if it is to be so.
+func (x *instance) feed() {
+	if !x.direct {
+		return
+	}
+	x.feeder.start(func(ctx context.Context) {
+		guard(x.log, "feed", func() int {
+			if err := x.Feed(ctx, maxRun, x.append); err != nil {
+				x.log.Error("feed: " + err.Error())
+			}
+			return flb.FLB_OK
+		})
+	})
+}
+
+// pause stops handing over. What waits goes to Fluent Bit before that, as in a
+// last call: a pause is also how Fluent Bit begins to end, and then it takes
+// events for a second more, without asking for them. An instance without a
+// thread of its own can't tell that it is meant; Fluent Bit doesn't ask it while
+// it is paused.
+func (x *instance) pause() {
+	if !x.thread || x.paused {
+		return
+	}
+	guard(x.log, "pause", func() int {
+		x.paused = true
+		x.SetPaused(true)
+		if x.append == nil {
+			return flb.FLB_OK
+		}
+		if b := x.drain(); len(b) > 0 && !x.append("", b) {
+			x.log.Error(fmt.Sprintf("lost events: fluent bit has no room for the last %d octets", len(b)))
+		}
+		return flb.FLB_OK
+	})
+}
+
+func (x *instance) resume() {
+	x.paused = false
+	x.SetPaused(false)
+}
+
+// preExit is the last moment at which Fluent Bit's side of x is whole.
+func (x *instance) preExit(reload bool) {
+	x.feeder.stop()
+	x.reload = reload
+}
+
+func (x *instance) exit() {
+	guard(x.log, "exit", func() int {
+		x.feeder.stop()
+		if x.reload {
+			x.Park()
+			return flb.FLB_OK
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := x.Stop(ctx); err != nil {
+			x.log.Error("stop: " + err.Error())
+		}
+		return flb.FLB_OK
+	})
+	x.endLog()
+	C.free(x.buf)
 }

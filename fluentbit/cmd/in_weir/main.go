@@ -12,8 +12,7 @@ package main
 import "C"
 
 import (
-	"context"
-	"time"
+	"sync/atomic"
 	"unsafe"
 
 	flb "github.com/fluent/fluent-bit-go/input"
@@ -25,7 +24,17 @@ import (
 // ends the old instances when it reloads.
 var instances input.Registry[*instance]
 
+// hooks says that Fluent Bit is 2.2 or later: it calls PreRegister, PreRun,
+// Pause, Resume and PreExit.
+var hooks atomic.Bool
+
 func main() {}
+
+//export FLBPluginPreRegister
+func FLBPluginPreRegister(C.int) C.int {
+	hooks.Store(true)
+	return 0
+}
 
 //export FLBPluginRegister
 func FLBPluginRegister(def unsafe.Pointer) C.int {
@@ -46,13 +55,25 @@ func FLBPluginInit(plugin unsafe.Pointer) C.int {
 			log.Error(err.Error())
 			return flb.FLB_ERROR
 		}
+		append, err := newAppend((*C.struct_weir_plugin)(plugin))
+		if cfg.Direct && err != nil {
+			log.Error(err.Error())
+			return flb.FLB_ERROR
+		}
 		run, err := input.Start(cfg, log)
 		if err != nil {
 			log.Error(err.Error())
 			return flb.FLB_ERROR
 		}
-		h := instances.Add(uint64(C.weir_thread()), &instance{Instance: run, log: log, endLog: end})
+		x := &instance{Instance: run, log: log, endLog: end, thread: C.weir_own_thread() != 0, direct: cfg.Direct, append: append}
+		h := instances.Add(uint64(C.weir_thread()), x)
 		C.weir_keep_handle((*C.struct_weir_plugin)(plugin).context, C.uintptr_t(h))
+		if !hooks.Load() {
+			if cfg.Direct {
+				log.Warn("append direct: fluent bit before 2.2 does not tell when it pauses, so mem_buf_limit has no effect")
+			}
+			x.feed()
+		}
 		return flb.FLB_OK
 	}))
 }
@@ -93,31 +114,43 @@ func FLBPluginInputCleanupCallback(unsafe.Pointer) C.int { return flb.FLB_OK }
 //export FLBPluginInputCleanupCallbackCtx
 func FLBPluginInputCleanupCallbackCtx(C.uintptr_t, unsafe.Pointer) C.int { return flb.FLB_OK }
 
-// A paused instance is not asked for events. It goes on receiving; they wait in
-// its ring, which is what the ring is for.
+// here calls f with the calling thread's instances.
+func here(f func(*instance)) {
+	for _, x := range instances.Thread(uint64(C.weir_thread())) {
+		f(x)
+	}
+}
 
+// Fluent Bit calls these since 2.2. None says which instance is meant, but each
+// comes on its thread.
+
+//export FLBPluginInputPreRun
+func FLBPluginInputPreRun(C.int) C.int {
+	here((*instance).feed)
+	return flb.FLB_OK
+}
+
+// A paused instance goes on receiving; its events wait in the ring. Fluent Bit
+// stops asking the instance that was started last, whichever it has paused: the
+// others know by this that they must not answer.
+//
 //export FLBPluginInputPause
-func FLBPluginInputPause() {}
+func FLBPluginInputPause() { here((*instance).pause) }
 
 //export FLBPluginInputResume
-func FLBPluginInputResume() {}
+func FLBPluginInputResume() { here((*instance).resume) }
+
+//export FLBPluginInputPreExit
+func FLBPluginInputPreExit(reload C.int) {
+	here(func(x *instance) { x.preExit(reload != 0) })
+}
 
 // FLBPluginExit ends one instance, that of the calling thread.
 //
 //export FLBPluginExit
 func FLBPluginExit() C.int {
-	x, ok := instances.Take(uint64(C.weir_thread()))
-	if !ok {
-		return flb.FLB_OK // its Init went wrong
+	if x, ok := instances.Take(uint64(C.weir_thread())); ok { // else its Init went wrong
+		x.exit()
 	}
-	return C.int(guard(x.log, "exit", func() int {
-		defer x.endLog()
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		if err := x.Stop(ctx); err != nil {
-			x.log.Error("stop: " + err.Error())
-		}
-		C.free(x.buf)
-		return flb.FLB_OK
-	}))
+	return flb.FLB_OK
 }

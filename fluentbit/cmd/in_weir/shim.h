@@ -5,10 +5,12 @@
 #ifndef WEIR_SHIM_H
 #define WEIR_SHIM_H
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The part of FLBPluginInit's argument that is ours to read: the same since
  * Fluent Bit 2.0. */
@@ -43,6 +45,30 @@ static inline void weir_keep_handle(void **context, uintptr_t handle)
     if (context != NULL && context[1] == NULL) {
         context[1] = (void *) handle;
     }
+}
+
+/* Returns Fluent Bit's function that takes events at any time, or NULL. It is
+ * not part of the interface for plugins; it has been the same since 2.0. */
+static inline void *weir_find_append(void)
+{
+    return dlsym(RTLD_DEFAULT, "flb_input_log_append");
+}
+
+/* Returns 0 if Fluent Bit took the events. A full Fluent Bit makes the caller
+ * wait for up to a second. */
+static inline int weir_append(void *append, void *instance, const char *tag, size_t tag_len, const void *events,
+                              size_t size)
+{
+    return ((int (*)(void *, const char *, size_t, const void *, size_t)) append)(
+        instance, tag_len > 0 ? tag : NULL, tag_len, events, size);
+}
+
+/* Tells whether the calling thread is an input's own; Fluent Bit names those. */
+static inline int weir_own_thread(void)
+{
+    char name[16];
+
+    return pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strncmp(name, "flb-in-", 7) == 0;
 }
 
 /* Names the calling thread. */
