@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +41,9 @@ func TestMain(m *testing.M) {
 // compiler returns the C compiler's name.
 func compiler() string { return cmp.Or(os.Getenv("CC"), "cc") }
 
-// build makes the harness and the plugin, once, and returns where they are.
+// build makes the harness, also as harness-noappend without
+// flb_input_log_append, and the plugin, once, and returns where they are. With
+// SANITIZE=1, both watch how they use memory.
 func build(t *testing.T) (harness, plugin string) {
 	t.Helper()
 	built.Do(func() {
@@ -55,9 +58,17 @@ func build(t *testing.T) (harness, plugin string) {
 		if built.dir, built.err = os.MkdirTemp("", "in_weir"); built.err != nil {
 			return
 		}
-		goBuild := exec.Command("go", "build", "-buildmode=c-shared", "-o", filepath.Join(built.dir, "in_weir.so"), "../cmd/in_weir")
+		goFlags, cFlags := []string{"build", "-buildmode=c-shared"}, os.Getenv("CFLAGS")
+		if os.Getenv("SANITIZE") == "1" {
+			goFlags, cFlags = append(goFlags, "-asan"), cFlags+" -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+		}
+		goBuild := exec.Command("go", append(goFlags, "-o", filepath.Join(built.dir, "in_weir.so"), "../cmd/in_weir")...)
 		goBuild.Env = append(os.Environ(), "CGO_ENABLED=1")
-		for _, c := range []*exec.Cmd{goBuild, exec.Command("./build.sh", filepath.Join(built.dir, "harness"))} {
+		with := exec.Command("./build.sh", filepath.Join(built.dir, "harness"))
+		with.Env = append(os.Environ(), "CFLAGS="+cFlags)
+		without := exec.Command("./build.sh", filepath.Join(built.dir, "harness-noappend"))
+		without.Env = append(os.Environ(), "CFLAGS="+cFlags+" -DWITHOUT_APPEND")
+		for _, c := range []*exec.Cmd{goBuild, with, without} {
 			if out, err := c.CombinedOutput(); err != nil {
 				built.err = fmt.Errorf("%s: %w\n%s", c, err, out)
 				return
@@ -89,9 +100,16 @@ type process struct {
 // start runs the harness. args are its options; each props is an instance.
 func start(t *testing.T, args []string, props ...[]string) *process {
 	t.Helper()
-	harness, plugin := build(t)
+	harness, _ := build(t)
+	return startAs(t, harness, args, props...)
+}
+
+// startAs runs this harness.
+func startAs(t *testing.T, harness string, args []string, props ...[]string) *process {
+	t.Helper()
+	_, plugin := build(t)
 	p := &process{out: filepath.Join(t.TempDir(), "events"), read: make(chan struct{})}
-	args = append(args, "--interval", "50", "--slowest", "1000", "--out", p.out, plugin)
+	args = append([]string{"--interval", "50", "--slowest", "1000", "--stop", "100", "--out", p.out}, append(args, plugin)...)
 	for i, ps := range props {
 		if i > 0 {
 			args = append(args, "--")
@@ -200,35 +218,71 @@ func (p *process) end(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
+// versions are those of Fluent Bit that the harness can be like: each differs
+// from the next in the interface.
+var versions = []string{"2.1", "4.0", "4.1", "4.2.3", "5.1.1"}
+
 func TestSameValues(t *testing.T) {
-	for _, layout := range []string{"4.1", "4.0"} {
+	for _, version := range versions {
 		for _, schema := range []string{"ecs", "ipfix"} {
-			t.Run(layout+" "+schema, func(t *testing.T) {
-				p := start(t, []string{"--layout", layout}, []string{"Listeners=udp://127.0.0.1:0", "schema=" + schema})
-				same.Send(t, p.addrs(t, 1)[schema])
-				same.Compare(t, schema, p.events(t, 0, same.Records(t)))
-				if code := p.end(t); code != 0 {
-					t.Errorf("status %d", code)
-				}
-				want := fmt.Sprintf("stopped: events=%d delivered=%[1]d dropped=0", same.Records(t))
-				if !strings.Contains(p.lines(), want) {
-					t.Errorf("no %q in the log", want)
-				}
-			})
+			for _, way := range []string{"callback", "direct"} {
+				t.Run(version+" "+schema+" "+way, func(t *testing.T) {
+					p := start(t, []string{"--as", version}, []string{"Listeners=udp://127.0.0.1:0", "schema=" + schema, "append=" + way})
+					same.Send(t, p.addrs(t, 1)[schema])
+					same.Compare(t, schema, p.events(t, 0, same.Records(t)))
+					if code := p.end(t); code != 0 {
+						t.Errorf("status %d", code)
+					}
+					want := fmt.Sprintf("stopped: events=%d delivered=%[1]d dropped=0", same.Records(t))
+					if !strings.Contains(p.lines(), want) {
+						t.Errorf("no %q in the log", want)
+					}
+				})
+			}
 		}
 	}
 }
 
 // Two instances are two sockets, two schemas, two streams of events.
 func TestTwoInstances(t *testing.T) {
-	for _, layout := range []string{"4.1", "4.0"} {
-		t.Run(layout, func(t *testing.T) {
-			p := start(t, []string{"--layout", layout},
-				[]string{"listeners=127.0.0.1:0"}, []string{"listeners=127.0.0.1:0", "schema=ipfix"})
-			for i, schema := range []string{"ecs", "ipfix"} {
-				same.Send(t, p.addrs(t, 2)[schema])
-				same.Compare(t, schema, p.events(t, i, same.Records(t)))
+	f := func(args ...string) {
+		for _, way := range []string{"callback", "direct"} {
+			if way == "direct" && slices.Contains(args, "off") {
+				continue
 			}
+			t.Run(strings.Join(append(args, way), " "), func(t *testing.T) {
+				p := start(t, args, []string{"listeners=127.0.0.1:0", "append=" + way}, []string{"listeners=127.0.0.1:0", "schema=ipfix", "append=" + way})
+				for i, schema := range []string{"ecs", "ipfix"} {
+					same.Send(t, p.addrs(t, 2)[schema])
+					same.Compare(t, schema, p.events(t, i, same.Records(t)))
+				}
+				if code := p.end(t); code != 0 {
+					t.Errorf("status %d", code)
+				}
+			})
+		}
+	}
+	for _, version := range versions {
+		f("--as", version)
+	}
+	f("--threaded", "off")
+}
+
+// What comes during a pause is handed over after it.
+func TestPause(t *testing.T) {
+	for _, way := range []string{"callback", "direct"} {
+		t.Run(way, func(t *testing.T) {
+			p := start(t, nil, []string{"listeners=127.0.0.1:0", "append=" + way})
+			addr := p.addrs(t, 1)["ecs"]
+			p.command(t, "pause")
+			time.Sleep(600 * time.Millisecond)
+			same.Send(t, addr)
+			time.Sleep(500 * time.Millisecond)
+			if n := len(p.events(t, 0, 0)); n != 0 {
+				t.Errorf("%d events during a pause", n)
+			}
+			p.command(t, "resume")
+			same.Compare(t, "ecs", p.events(t, 0, same.Records(t)))
 			if code := p.end(t); code != 0 {
 				t.Errorf("status %d", code)
 			}
@@ -236,17 +290,114 @@ func TestTwoInstances(t *testing.T) {
 	}
 }
 
-// What comes during a pause is handed over after it.
-func TestPause(t *testing.T) {
-	p := start(t, nil, []string{"listeners=127.0.0.1:0"})
+// Of two instances the first is paused, and Fluent Bit stops asking the second:
+// the first keeps its events back by itself.
+func TestPauseOfAnother(t *testing.T) {
+	for _, way := range []string{"callback", "direct"} {
+		t.Run(way, func(t *testing.T) {
+			p := start(t, []string{"--pause", "last"},
+				[]string{"listeners=127.0.0.1:0", "append=" + way}, []string{"listeners=127.0.0.1:0", "schema=ipfix", "append=" + way})
+			addrs := p.addrs(t, 2)
+			p.command(t, "pause 0")
+			time.Sleep(600 * time.Millisecond)
+			same.Send(t, addrs["ecs"])
+			same.Send(t, addrs["ipfix"])
+			time.Sleep(500 * time.Millisecond)
+			if n := len(p.events(t, 0, 0)); n != 0 {
+				t.Errorf("%d events during a pause", n)
+			}
+			if way == "direct" {
+				same.Compare(t, "ipfix", p.events(t, 1, same.Records(t)))
+			}
+			p.command(t, "resume 0")
+			same.Compare(t, "ecs", p.events(t, 0, same.Records(t)))
+			same.Compare(t, "ipfix", p.events(t, 1, same.Records(t)))
+			if code := p.end(t); code != 0 {
+				t.Errorf("status %d", code)
+			}
+		})
+	}
+}
+
+// What waits when Fluent Bit begins to end is handed over, between two calls.
+func TestEndHandsOver(t *testing.T) {
+	for _, way := range []string{"callback", "direct"} {
+		t.Run(way, func(t *testing.T) {
+			p := start(t, []string{"--interval", "5000", "--stop", "1000"}, []string{"listeners=127.0.0.1:0", "append=" + way})
+			same.Send(t, p.addrs(t, 1)["ecs"])
+			if code := p.end(t); code != 0 {
+				t.Errorf("status %d", code)
+			}
+			same.Compare(t, "ecs", p.events(t, 0, same.Records(t)))
+		})
+	}
+}
+
+// As events are handed over as they come, no call is waited for.
+func TestDirectIsSooner(t *testing.T) {
+	p := start(t, []string{"--interval", "3000"}, []string{"listeners=127.0.0.1:0", "append=direct"})
 	addr := p.addrs(t, 1)["ecs"]
-	p.command(t, "pause")
+	at := time.Now()
+	same.Send(t, addr)
+	same.Compare(t, "ecs", p.events(t, 0, same.Records(t)))
+	if took := time.Since(at); took > 1500*time.Millisecond {
+		t.Errorf("events came after %v", took)
+	}
+	if code := p.end(t); code != 0 {
+		t.Errorf("status %d", code)
+	}
+	if want := fmt.Sprintf("instance 0: %d events appended in ", same.Records(t)); !strings.Contains(p.lines(), want) {
+		t.Errorf("no %q in the log", want)
+	}
+}
+
+// What Fluent Bit has no room for is handed over later.
+func TestDirectNoRoom(t *testing.T) {
+	p := start(t, nil, []string{"listeners=127.0.0.1:0", "append=direct"})
+	addr := p.addrs(t, 1)["ecs"]
+	p.command(t, "full")
 	time.Sleep(200 * time.Millisecond)
 	same.Send(t, addr)
 	time.Sleep(500 * time.Millisecond)
 	if n := len(p.events(t, 0, 0)); n != 0 {
-		t.Errorf("%d events during a pause", n)
+		t.Errorf("%d events without room", n)
 	}
+	p.command(t, "room")
+	same.Compare(t, "ecs", p.events(t, 0, same.Records(t)))
+	if code := p.end(t); code != 0 {
+		t.Errorf("status %d", code)
+	}
+	if strings.Contains(p.lines(), " 0 runs refused") {
+		t.Error("no run was refused")
+	}
+}
+
+// Direct needs what not every Fluent Bit has.
+func TestDirectRefused(t *testing.T) {
+	harness, _ := build(t)
+	f := func(harness string, args []string, want ...string) {
+		t.Helper()
+		p := startAs(t, harness, args, []string{"listeners=127.0.0.1:0", "append=direct"})
+		if code := p.end(t); code != 255 {
+			t.Errorf("status %d", code)
+		}
+		for _, w := range append(want, "use append callback") {
+			if !strings.Contains(p.lines(), w) {
+				t.Errorf("%q is not in the log", w)
+			}
+		}
+	}
+	f(harness+"-noappend", nil, "flb_input_log_append")
+	f(harness, []string{"--threaded", "off"}, "threaded off")
+}
+
+// Without flb_input_log_append there are still the calls.
+func TestWithoutAppend(t *testing.T) {
+	harness, _ := build(t)
+	p := startAs(t, harness+"-noappend", nil, []string{"listeners=127.0.0.1:0"})
+	same.Send(t, p.addrs(t, 1)["ecs"])
+	p.command(t, "pause")
+	time.Sleep(100 * time.Millisecond)
 	p.command(t, "resume")
 	same.Compare(t, "ecs", p.events(t, 0, same.Records(t)))
 	if code := p.end(t); code != 0 {
@@ -264,19 +415,23 @@ func TestReload(t *testing.T) {
 	addr := c.LocalAddr().(*net.UDPAddr).AddrPort()
 	c.Close()
 
-	p := start(t, nil, []string{"listeners=" + addr.String()})
-	p.addrs(t, 1)
-	same.Send(t, addr)
-	n := same.Records(t)
-	before := p.events(t, 0, n)
-	p.command(t, "reload")
-	p.addrs(t, 2)
-	same.Send(t, addr)
-	after := p.events(t, 0, 2*n)[n:]
-	same.Compare(t, "ecs", before)
-	same.Compare(t, "ecs", after)
-	if code := p.end(t); code != 0 {
-		t.Errorf("status %d", code)
+	for _, way := range []string{"callback", "direct"} {
+		t.Run(way, func(t *testing.T) {
+			p := start(t, nil, []string{"listeners=" + addr.String(), "append=" + way}, []string{"listeners=127.0.0.1:0", "append=" + way})
+			p.addrs(t, 2)
+			same.Send(t, addr)
+			n := same.Records(t)
+			before := p.events(t, 0, n)
+			p.command(t, "reload")
+			p.addrs(t, 4)
+			same.Send(t, addr)
+			after := p.events(t, 0, 2*n)[n:]
+			same.Compare(t, "ecs", before)
+			same.Compare(t, "ecs", after)
+			if code := p.end(t); code != 0 {
+				t.Errorf("status %d", code)
+			}
+		})
 	}
 }
 
@@ -322,13 +477,19 @@ func TestHarnessNotices(t *testing.T) {
 		"init":     `return 1;`,
 		"callback": `*data = 0; *size = 0; return 1;`,
 		"cleanup":  `return 1;`,
+		"pause":    ``,
+		"exit":     `return 1;`,
 	}
 	f := func(name, part, body, want string, code int) {
 		t.Run(name, func(t *testing.T) {
-			src := "#include <stddef.h>\n#include <unistd.h>\n"
+			src := "#include <pthread.h>\n#include <stddef.h>\n#include <unistd.h>\n" +
+				"int flb_input_log_append(void *, const char *, size_t, const void *, size_t);\n" +
+				"static void *ins; static void *append(void *n) { flb_input_log_append(ins, 0, 0, EVENT, n ? (size_t) n : 14); return 0; }\n" +
+				"static void appends(void *n) { pthread_t t; pthread_create(&t, 0, append, n); pthread_join(t, 0); }\n"
 			for _, x := range [][2]string{
 				{"register", "int FLBPluginRegister(void *d)"}, {"init", "int FLBPluginInit(void *p)"},
 				{"callback", "int FLBPluginInputCallback(void **data, size_t *size)"}, {"cleanup", "int FLBPluginInputCleanupCallback(void *data)"},
+				{"pause", "void FLBPluginInputPause(void)"}, {"exit", "int FLBPluginExit(void)"},
 			} {
 				b := good[x[0]]
 				if x[0] == part {
@@ -340,15 +501,18 @@ func TestHarnessNotices(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "p.c"), []byte(src), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cc := exec.Command(compiler(), "-w", "-shared", "-fPIC", "-o", filepath.Join(dir, "p.so"), filepath.Join(dir, "p.c"))
+			cc := exec.Command(compiler(), "-w", `-DEVENT="\x92\x92\xd7\x00\0\0\0\1\0\0\0\1\x80\x80"`, "-shared", "-fPIC", "-o", filepath.Join(dir, "p.so"), filepath.Join(dir, "p.c"))
 			if out, err := cc.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			for _, layout := range []string{"4.1", "4.0"} {
-				cmd := exec.Command(harness, "--layout", layout, "--interval", "1", "--slowest", "50", "--calls", "2", filepath.Join(dir, "p.so"))
+			for _, version := range versions {
+				if part == "pause" && version == "2.1" {
+					continue
+				}
+				cmd := exec.Command(harness, "--as", version, "--interval", "1", "--slowest", "50", "--calls", "2", filepath.Join(dir, "p.so"))
 				out, _ := cmd.CombinedOutput()
 				if got := cmd.ProcessState.ExitCode(); got != code || !bytes.Contains(out, []byte(want)) {
-					t.Errorf("layout %s: status %d, want %d with %q: %s", layout, got, code, want, out)
+					t.Errorf("%s: status %d, want %d with %q: %s", version, got, code, want, out)
 				}
 			}
 		})
@@ -366,4 +530,11 @@ func TestHarnessNotices(t *testing.T) {
 	f("octets", "callback", `*data = "abc"; *size = 3; return 1;`, "not events", 1)
 	f("legacy", "callback", `*data = "\x92\xd7\x00\0\0\0\1\0\0\0\1\x80"; *size = 12; return 1;`, "not events", 1)
 	f("cut", "callback", `*data = "\x92\x92\xd7\x00\0\0\0\1\0\0\0\1\x80\x81\xa1k"; *size = 16; return 1;`, "not events", 1)
+	f("appends", "init", `ins = ((void **) p)[2]; append(0); appends(0); return 1;`, "2 events appended in 2 runs", 0)
+	f("large run", "init", `ins = ((void **) p)[2]; appends((void *) 2000001); return 1;`, "2000001 octets were appended", 1)
+	f("empty run", "init", `flb_input_log_append(((void **) p)[2], 0, 0, "", 0); return 1;`, "0 octets were appended", 1)
+	f("tag", "init", `flb_input_log_append(((void **) p)[2], "x", 0, EVENT, 14); return 1;`, "a tag at", 1)
+	f("appended octets", "init", `flb_input_log_append(((void **) p)[2], 0, 0, "abc", 3); return 1;`, "not events", 1)
+	f("no instance", "init", `flb_input_log_append(p, 0, 0, EVENT, 14); return 1;`, "isn't one", 1)
+	f("at the end", "exit", `static int once; return 1;`, "2 calls", 0)
 }

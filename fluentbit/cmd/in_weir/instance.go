@@ -26,7 +26,8 @@ type instance struct {
 	thread bool       // it has a thread of its own
 	direct bool       // events are handed over as they come
 	append appendFunc // nil if that can't be
-	feeder feeder
+	feeder feeder     // hands events over as they come
+	last   feeder     // hands the last ones over
 
 	paused bool
 	reload bool // Exit is followed by a new Init
@@ -77,29 +78,46 @@ func (x *instance) feed() {
 	})
 }
 
-// pause stops handing over. What waits goes to Fluent Bit before that, as in a
-// last call: a pause is also how Fluent Bit begins to end, and then it takes
-// events for a second more, without asking for them. An instance without a
-// thread of its own can't tell that it is meant; Fluent Bit doesn't ask it while
-// it is paused.
+// late is how long after a pause the last events are handed over: by then what
+// came before it has been decoded, and Fluent Bit, if it is to end, still takes
+// events for another half second.
+const late = 400 * time.Millisecond
+
+// pause stops handing over, but for what came before: a pause is also how Fluent
+// Bit begins to end, and then it takes events for a second more, without asking
+// for them. An instance without a thread of its own can't tell that it is meant;
+// Fluent Bit doesn't ask it while it is paused.
 func (x *instance) pause() {
 	if !x.thread || x.paused {
 		return
 	}
-	guard(x.log, "pause", func() int {
-		x.paused = true
-		x.SetPaused(true)
-		if x.append == nil {
+	x.paused = true
+	x.SetPaused(true)
+	if x.append == nil {
+		return
+	}
+	x.last.start(func(ctx context.Context) {
+		guard(x.log, "pause", func() int {
+			x.handOver()
+			select {
+			case <-ctx.Done():
+			case <-time.After(late):
+				x.handOver()
+			}
 			return flb.FLB_OK
-		}
-		if b := x.drain(); len(b) > 0 && !x.append("", b) {
-			x.log.Error(fmt.Sprintf("lost events: fluent bit has no room for the last %d octets", len(b)))
-		}
-		return flb.FLB_OK
+		})
 	})
 }
 
+// handOver gives Fluent Bit what a call would.
+func (x *instance) handOver() {
+	if b := x.drain(); len(b) > 0 && !x.append("", b) {
+		x.log.Error(fmt.Sprintf("lost events: fluent bit has no room for the last %d octets", len(b)))
+	}
+}
+
 func (x *instance) resume() {
+	x.last.stop()
 	x.paused = false
 	x.SetPaused(false)
 }
@@ -107,12 +125,14 @@ func (x *instance) resume() {
 // preExit is the last moment at which Fluent Bit's side of x is whole.
 func (x *instance) preExit(reload bool) {
 	x.feeder.stop()
+	x.last.stop()
 	x.reload = reload
 }
 
 func (x *instance) exit() {
 	guard(x.log, "exit", func() int {
 		x.feeder.stop()
+		x.last.stop()
 		if x.reload {
 			x.Park()
 			return flb.FLB_OK
