@@ -474,7 +474,7 @@ func TestHarnessNotices(t *testing.T) {
 	harness, _ := build(t)
 	good := map[string]string{
 		"register": `int *i = d; char **s = d; i[0] = 1; i[1] = 11; i[2] = 0; s[2] = "x"; s[3] = "y"; return 0;`,
-		"init":     `return 1;`,
+		"init":     `ins = ((void **) p)[2]; return 1;`,
 		"callback": `*data = 0; *size = 0; return 1;`,
 		"cleanup":  `return 1;`,
 		"pause":    ``,
@@ -509,7 +509,7 @@ func TestHarnessNotices(t *testing.T) {
 				if part == "pause" && version == "2.1" {
 					continue
 				}
-				cmd := exec.Command(harness, "--as", version, "--interval", "1", "--slowest", "50", "--calls", "2", filepath.Join(dir, "p.so"))
+				cmd := exec.Command(harness, "--as", version, "--interval", "1", "--slowest", "50", "--stop", "1", "--calls", "2", filepath.Join(dir, "p.so"))
 				out, _ := cmd.CombinedOutput()
 				if got := cmd.ProcessState.ExitCode(); got != code || !bytes.Contains(out, []byte(want)) {
 					t.Errorf("%s: status %d, want %d with %q: %s", version, got, code, want, out)
@@ -530,11 +530,12 @@ func TestHarnessNotices(t *testing.T) {
 	f("octets", "callback", `*data = "abc"; *size = 3; return 1;`, "not events", 1)
 	f("legacy", "callback", `*data = "\x92\xd7\x00\0\0\0\1\0\0\0\1\x80"; *size = 12; return 1;`, "not events", 1)
 	f("cut", "callback", `*data = "\x92\x92\xd7\x00\0\0\0\1\0\0\0\1\x80\x81\xa1k"; *size = 16; return 1;`, "not events", 1)
-	f("appends", "init", `ins = ((void **) p)[2]; append(0); appends(0); return 1;`, "2 events appended in 2 runs", 0)
+	f("appends", "pause", `static int n; if (!n++) { append(0); appends(0); }`, "2 events appended in 2 runs", 0)
 	f("large run", "init", `ins = ((void **) p)[2]; appends((void *) 2000001); return 1;`, "2000001 octets were appended", 1)
 	f("empty run", "init", `flb_input_log_append(((void **) p)[2], 0, 0, "", 0); return 1;`, "0 octets were appended", 1)
 	f("tag", "init", `flb_input_log_append(((void **) p)[2], "x", 0, EVENT, 14); return 1;`, "a tag at", 1)
 	f("appended octets", "init", `flb_input_log_append(((void **) p)[2], 0, 0, "abc", 3); return 1;`, "not events", 1)
 	f("no instance", "init", `flb_input_log_append(p, 0, 0, EVENT, 14); return 1;`, "isn't one", 1)
-	f("at the end", "exit", `static int once; return 1;`, "2 calls", 0)
+	f("late", "pause", `usleep(700000); appends(0);`, "during a pause", 1)
+	f("at the end", "exit", `append(0); return 1;`, "when the outputs had ended", 1)
 }
