@@ -98,6 +98,7 @@ pipeline:
       listeners: udp://127.0.0.1:$port
       append: $1
       schema: $2
+      types: flows
 $(printf '      %s\n' "${@:3}")
   outputs:
     - name: file

@@ -104,7 +104,7 @@ func start(t *testing.T, args []string, props ...[]string) *process {
 	return startAs(t, harness, args, props...)
 }
 
-// startAs runs this harness.
+// startAs runs this harness. Flows are the only events, unless props say more.
 func startAs(t *testing.T, harness string, args []string, props ...[]string) *process {
 	t.Helper()
 	_, plugin := build(t)
@@ -113,6 +113,9 @@ func startAs(t *testing.T, harness string, args []string, props ...[]string) *pr
 	for i, ps := range props {
 		if i > 0 {
 			args = append(args, "--")
+		}
+		if !slices.ContainsFunc(ps, func(p string) bool { return strings.HasPrefix(p, "types=") }) {
+			args = append(args, "types=flows")
 		}
 		args = append(args, ps...)
 	}
@@ -171,7 +174,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-var listening = regexp.MustCompile(`(?m)\[ info\] \[input:weir\] listening on (\S+): schema=(\S+)$`)
+var listening = regexp.MustCompile(`(?m)\[ info\] \[input:weir\] (?:still )?listening on (\S+): schema=(\S+)$`)
 
 // addrs waits until the plugin has said n times where it listens, and returns
 // the last address of each schema.

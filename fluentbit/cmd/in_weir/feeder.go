@@ -51,3 +51,14 @@ func (f appendFunc) oneAtATime() appendFunc {
 		return f(tag, events)
 	}
 }
+
+// atMost returns f until n octets have been given.
+func (f appendFunc) atMost(n int) appendFunc {
+	return func(tag string, events []byte) bool {
+		if n < len(events) {
+			return false
+		}
+		n -= len(events)
+		return f(tag, events)
+	}
+}

@@ -46,3 +46,15 @@ func TestOneAtATime(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestAtMost(t *testing.T) {
+	f := appendFunc(func(string, []byte) bool { return true }).atMost(10)
+	for _, x := range []struct {
+		octets int
+		ok     bool
+	}{{4, true}, {7, false}, {6, true}, {1, false}} {
+		if ok := f("", make([]byte, x.octets)); ok != x.ok {
+			t.Errorf("%d octets: %t", x.octets, ok)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 	"unsafe"
@@ -25,6 +24,7 @@ type instance struct {
 
 	thread bool       // it has a thread of its own
 	direct bool       // events are handed over as they come
+	batch  int        // octets that Fluent Bit gets at once, at most
 	append appendFunc // nil if that can't be
 	feeder feeder     // hands events over as they come
 	last   feeder     // hands the last ones over
@@ -46,40 +46,21 @@ func (x *instance) collect(data *unsafe.Pointer, size *C.size_t) C.int {
 		return flb.FLB_OK
 	}
 	return C.int(guard(x.log, "callback", func() int {
-		if b := x.drain(); len(b) > 0 {
+		if n := x.Batch(); n > x.cap {
+			C.free(x.buf)
+			x.cap = (n + grain - 1) / grain * grain
+			x.buf = C.malloc(C.size_t(x.cap))
+		}
+		b := x.Drain(unsafe.Slice((*byte)(x.buf), x.cap)[:0], x.cap)
+		if len(b) > 0 {
 			*data, *size = x.buf, C.size_t(len(b))
 		}
 		return flb.FLB_OK
 	}))
 }
 
-// drain takes what one call may hand over into the buffer.
-func (x *instance) drain() []byte {
-	if n := x.Batch(); n > x.cap {
-		C.free(x.buf)
-		x.cap = (n + grain - 1) / grain * grain
-		x.buf = C.malloc(C.size_t(x.cap))
-	}
-	return x.Drain(unsafe.Slice((*byte)(x.buf), x.cap)[:0], x.cap)
-}
-
-// feed starts to hand events over as they come, if it is to be so.
-func (x *instance) feed() {
-	if !x.direct {
-		return
-	}
-	x.feeder.start(func(ctx context.Context) {
-		guard(x.log, "feed", func() int {
-			if err := x.Feed(ctx, maxRun, x.append); err != nil {
-				x.log.Error("feed: " + err.Error())
-			}
-			return flb.FLB_OK
-		})
-	})
-}
-
-// late is how long after a pause the last events are handed over: by then what
-// came before it has been decoded, and Fluent Bit, if it is to end, still takes
+// late is how long after a pause events are still handed over: by then what came
+// before it has been decoded, and Fluent Bit, if it is to end, goes on taking
 // events for another half second.
 const late = 400 * time.Millisecond
 
@@ -92,34 +73,42 @@ func (x *instance) pause() {
 		return
 	}
 	x.paused = true
-	x.SetPaused(true)
 	if x.append == nil {
+		x.SetPaused(true)
 		return
 	}
 	x.last.start(func(ctx context.Context) {
-		guard(x.log, "pause", func() int {
-			x.handOver()
-			select {
-			case <-ctx.Done():
-			case <-time.After(late):
-				x.handOver()
-			}
-			return flb.FLB_OK
-		})
+		ctx, cancel := context.WithTimeout(ctx, late)
+		defer cancel()
+		if !x.direct {
+			x.feed(ctx, x.append.atMost(x.batch)) // as much as a call would bring
+		}
+		<-ctx.Done()
+		x.SetPaused(true)
 	})
-}
-
-// handOver gives Fluent Bit what a call would.
-func (x *instance) handOver() {
-	if b := x.drain(); len(b) > 0 && !x.append("", b) {
-		x.log.Error(fmt.Sprintf("lost events: fluent bit has no room for the last %d octets", len(b)))
-	}
 }
 
 func (x *instance) resume() {
 	x.last.stop()
 	x.paused = false
 	x.SetPaused(false)
+}
+
+// run starts to hand events over as they come, if it is to be so.
+func (x *instance) run() {
+	if x.direct {
+		x.feeder.start(func(ctx context.Context) { x.feed(ctx, x.append) })
+	}
+}
+
+// feed hands events over as they come, until ctx ends.
+func (x *instance) feed(ctx context.Context, append appendFunc) {
+	guard(x.log, "feed", func() int {
+		if err := x.Feed(ctx, maxRun, append); err != nil {
+			x.log.Error("feed: " + err.Error())
+		}
+		return flb.FLB_OK
+	})
 }
 
 // preExit is the last moment at which Fluent Bit's side of x is whole.

@@ -65,14 +65,17 @@ func FLBPluginInit(plugin unsafe.Pointer) C.int {
 			log.Error(err.Error())
 			return flb.FLB_ERROR
 		}
-		x := &instance{Instance: run, log: log, endLog: end, thread: C.weir_own_thread() != 0, direct: cfg.Direct, append: append}
+		x := &instance{
+			Instance: run, log: log, endLog: end,
+			thread: C.weir_own_thread() != 0, direct: cfg.Direct, batch: cfg.MaxBatch, append: append,
+		}
 		h := instances.Add(uint64(C.weir_thread()), x)
 		C.weir_keep_handle((*C.struct_weir_plugin)(plugin).context, C.uintptr_t(h))
 		if !hooks.Load() {
 			if cfg.Direct {
 				log.Warn("append direct: fluent bit before 2.2 does not tell when it pauses, so mem_buf_limit has no effect")
 			}
-			x.feed()
+			x.run()
 		}
 		return flb.FLB_OK
 	}))
@@ -126,7 +129,7 @@ func here(f func(*instance)) {
 
 //export FLBPluginInputPreRun
 func FLBPluginInputPreRun(C.int) C.int {
-	here((*instance).feed)
+	here((*instance).run)
 	return flb.FLB_OK
 }
 
