@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Holds a Fluent Bit to what weir sent it: e2e.sh --help
+# shellcheck disable=SC2317 # functions are called by name, too
 set -euo pipefail
 
 usage() {
@@ -12,8 +13,10 @@ how many came out of either output:
 
   flows      made-up NetFlow v9, and every capture in testdata
   pause      es doesn't answer until mem_buf_limit makes Fluent Bit pause
+  two        the same with two inputs, of which one is paused
   reload     SIGHUP while flows come
   end        SIGTERM right behind the last flow
+  no thread  with threaded off (callback only)
 
 for append callback and direct, with the schemas ecs and flat. It takes UDP and
 TCP ports from 26210 on, on 127.0.0.1 (PORT is another first one).
@@ -24,7 +27,7 @@ Status: 0; 1 if a step did not get what was sent; 2 if it could not be run.
 EOF
 }
 
-keep=
+keep=''
 if [ "${1:-}" = --help ]; then
 	usage
 	exit 0
@@ -42,7 +45,7 @@ cd "$(dirname "$0")/.."
 port=${PORT:-26210}
 sink_port=$((port + 1))
 dir=$(mktemp -d)
-pid= sink_pid= status=0
+pid='' sink_pid='' second='' status=0
 
 cleanup() {
 	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
@@ -83,7 +86,7 @@ in_file() { cat "$dir"/out/* 2>/dev/null | wc -l; }
 in_es() { echo $(($(sink GET /count) - es_before)); }
 arrived() { [ "$(in_file)" -ge "$1" ] && [ "$(in_es)" -ge "$1" ]; }
 
-start() { # start APPEND SCHEMA [PROPERTY…]
+start() { # start APPEND SCHEMA [PROPERTY…]: with a second input if $second is set
 	cat >"$dir/fluent-bit.yaml" <<EOF
 service:
   flush: 1
@@ -100,6 +103,12 @@ pipeline:
       schema: $2
       types: flows
 $(printf '      %s\n' "${@:3}")
+${second:+
+    - name: weir
+      listeners: udp://127.0.0.1:$second
+      append: $1
+      schema: $2
+      types: flows}
   outputs:
     - name: file
       match: '*'
@@ -118,18 +127,18 @@ EOF
 	es_before=$(sink GET /count)
 	"$fluent_bit" -Y -c "$dir/fluent-bit.yaml" >"$dir/log" 2>&1 &
 	pid=$!
-	until_true 20 logged 1 'listening on' || fail "Fluent Bit did not start: $(tail -3 "$dir/log")"
+	until_true 20 logged $((second > 0 ? 2 : 1)) 'listening on' || fail "Fluent Bit did not start: $(tail -3 "$dir/log")"
 	sleep 0.5
 }
 
 stop() {
 	kill -TERM "$pid"
 	wait "$pid" || fail "Fluent Bit ended with status $?: $(tail -3 "$dir/log")"
-	pid=
+	pid=''
 }
 
-gen() { # gen RATE SECONDS
-	bin/weir gen --to "127.0.0.1:$port" --protocol netflow9 --rate "$1" --duration "${2}s" 2>>"$dir/gen.log"
+gen() { # gen RATE SECONDS [PORT]
+	bin/weir gen --to "127.0.0.1:${3:-$port}" --protocol netflow9 --rate "$1" --duration "${2}s" 2>>"$dir/gen.log"
 }
 
 # result STEP SENT: both outputs must have as much.
@@ -186,6 +195,20 @@ for append in callback direct; do
 		result pause 40000
 		stop
 
+		second=$((port + 2))
+		start "$append" "$schema" 'mem_buf_limit: 2M'
+		sink POST /hold
+		gen 2000 4 "$second" &
+		gen_pid=$!
+		gen 10000 4
+		wait "$gen_pid"
+		until_true 15 logged 1 'paused (mem buf overlimit' || fail "Fluent Bit did not pause"
+		sink POST /release
+		until_true 30 arrived 48000 || true
+		result two 48000
+		stop
+		second=''
+
 		start "$append" "$schema"
 		gen 5000 4 &
 		gen_pid=$!
@@ -202,6 +225,13 @@ for append in callback direct; do
 		gen 5000 3
 		stop
 		result end 15000
+
+		[ "$append" = callback ] || continue
+		start "$append" "$schema" 'threaded: off'
+		gen 5000 3
+		until_true 15 arrived 15000 || true
+		result 'no thread' 15000
+		stop
 	done
 done
 exit "$status"

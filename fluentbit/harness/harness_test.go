@@ -408,8 +408,8 @@ func TestWithoutAppend(t *testing.T) {
 	}
 }
 
-// Fluent Bit reloads within one process: the new instance gets the port of the
-// old one.
+// Fluent Bit reloads within one process: the new instances have the ports of the
+// old ones.
 func TestReload(t *testing.T) {
 	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -418,9 +418,9 @@ func TestReload(t *testing.T) {
 	addr := c.LocalAddr().(*net.UDPAddr).AddrPort()
 	c.Close()
 
-	for _, way := range []string{"callback", "direct"} {
-		t.Run(way, func(t *testing.T) {
-			p := start(t, nil, []string{"listeners=" + addr.String(), "append=" + way}, []string{"listeners=127.0.0.1:0", "append=" + way})
+	f := func(way string, args ...string) {
+		t.Run(strings.Join(append(args, way), " "), func(t *testing.T) {
+			p := start(t, args, []string{"listeners=" + addr.String(), "append=" + way}, []string{"listeners=127.0.0.1:0", "append=" + way})
 			p.addrs(t, 2)
 			same.Send(t, addr)
 			n := same.Records(t)
@@ -431,6 +431,35 @@ func TestReload(t *testing.T) {
 			after := p.events(t, 0, 2*n)[n:]
 			same.Compare(t, "ecs", before)
 			same.Compare(t, "ecs", after)
+			if code := p.end(t); code != 0 {
+				t.Errorf("status %d", code)
+			}
+		})
+	}
+	f("callback")
+	f("direct")
+	f("callback", "--threaded", "off")
+	f("callback", "--as", "2.1")
+	f("direct", "--as", "4.0")
+}
+
+// What comes while Fluent Bit reloads is not lost.
+func TestReloadUnderFlows(t *testing.T) {
+	for _, way := range []string{"callback", "direct"} {
+		t.Run(way, func(t *testing.T) {
+			p := start(t, []string{"--stop", "1000"}, []string{"listeners=127.0.0.1:0", "append=" + way})
+			addr := p.addrs(t, 1)["ecs"]
+			p.command(t, "reload")
+			const times = 20
+			for range times {
+				same.Send(t, addr)
+				time.Sleep(100 * time.Millisecond)
+			}
+			p.addrs(t, 2)
+			want := times * same.Records(t)
+			if got := len(p.events(t, 0, want)); got != want {
+				t.Errorf("%d events, want %d", got, want)
+			}
 			if code := p.end(t); code != 0 {
 				t.Errorf("status %d", code)
 			}
