@@ -108,7 +108,7 @@ func TestDropsAreInTheLedger(t *testing.T) {
 
 // With a directory to spill to, a ring that is too small loses nothing.
 func TestSpill(t *testing.T) {
-	x := start(t, map[string]string{"spill_path": t.TempDir(), "config_file": file(t, "pipeline: {queue: 2, batch: 8, flush: 1ms}\n")})
+	x := start(t, map[string]string{"spill_path": t.TempDir(), "config_file": file(t, "pipeline: {queue: 2, batch: 64, flush: 1ms}\n")})
 	x.ring.resize(2*chunkSize, 100_000_000)
 	const rounds = 60
 	for range rounds {
@@ -121,6 +121,11 @@ func TestSpill(t *testing.T) {
 		t.Errorf("nothing was spilled: %+v", s)
 	}
 	got := 0
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%d events: %+v", got, x.Stats())
+		}
+	})
 	until(t, "all events", func() bool {
 		got += len(drained(t, x))
 		return uint64(got) >= n
