@@ -81,7 +81,8 @@ bench-collector: build ## receive, decode and count beside nfcapd; the pipeline 
 soak: build ## the collector for SOAK (2h) at RECORDS (100000) a second: fails when it grows
 	$(GO) run ./collector/bench soak $(or $(SOAK),2h) $(or $(RECORDS),100000)
 
-bench-fluentbit: ## from a batch to the ring of msgpack
+bench-fluentbit: ## from a datagram to events beside fluent-bit-go's encoder; in_weir.so in the harness
+	@$(GO) run ./fluentbit/bench
 	@$(GOBENCH) . ./fluentbit/input ./fluentbit/cmd/in_weir | .ci/figures fluentbit AgainstFluentBitGo/flat x '>=40' AgainstFluentBitGo/ecs x '>=30'
 
 bench-grafana: ## queries and inserts of the window in memory
