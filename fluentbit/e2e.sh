@@ -79,7 +79,7 @@ until_true() {
 }
 
 logged() { # logged N TEXT: TEXT is in the log N times
-	[ "$(grep -cF "$2" "$dir/log")" -ge "$1" ]
+	[ -f "$dir/log" ] && [ "$(grep -cF "$2" "$dir/log")" -ge "$1" ]
 }
 
 in_file() { cat "$dir"/out/* 2>/dev/null | wc -l; }

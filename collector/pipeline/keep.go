@@ -29,6 +29,9 @@ type owed struct {
 	records uint64
 }
 
+// Flows is how many flows r stands for.
+func (r *Receipt) Flows() int { return r.left }
+
 // Written says that all of the batch has arrived.
 func (r *Receipt) Written() { r.settle(written) }
 

@@ -101,6 +101,9 @@ func TestDropsAreInTheLedger(t *testing.T) {
 		}
 		written, dropped = written+o.Written, dropped+o.Dropped
 	}
+	if s.Ring.Lost != s.Collector.Dropped {
+		t.Errorf("the ring lost %d flows, the ledger has %d", s.Ring.Lost, s.Collector.Dropped)
+	}
 	if written+dropped != s.Collector.Records || s.Collector.Written+s.Collector.Dropped != uint64(20*same.Records(t)) || s.Collector.Written == 0 || s.Collector.Dropped < s.Ring.Dropped.Events {
 		t.Errorf("%d written and %d dropped of %d; ring %+v", written, dropped, s.Collector.Records, s.Ring)
 	}

@@ -52,6 +52,9 @@ func Start(cfg Config, log *slog.Logger) (*Instance, error) {
 // start starts the pipeline; announced is what its exporters have announced before.
 func (x *Instance) start(cfg Config, announced []byte) (err error) {
 	x.cfg = cfg
+	x.loss.mu.Lock()
+	x.loss.pipeline, x.loss.before = 0, x.ring.counts().Lost
+	x.loss.mu.Unlock()
 	queue := pipeline.Queue{Size: cfg.Collector.Pipeline.Queue, Overflow: cfg.Collector.Pipeline.Overflow}
 	if cfg.SpillPath != "" {
 		queue.Overflow, queue.Dir, queue.Disk = pipeline.Spill, filepath.Join(cfg.SpillPath, "spill"), int64(cfg.SpillLimit)

@@ -13,6 +13,7 @@ type lossReport struct {
 	mu             sync.Mutex
 	next           time.Time
 	ring, pipeline uint64
+	before         uint64 // flows that the ring had lost when the pipeline began
 }
 
 // report logs events lost since the last report, unless that was just now; the
@@ -25,14 +26,21 @@ func (x *Instance) report(now time.Time) {
 	}
 	s := x.Stats()
 	if n := s.Ring.Dropped.Events - x.loss.ring; n > 0 {
-		x.log.Warn("dropped the oldest events: fluent bit takes them more slowly than they come",
-			"events", n, "buffer_limit", x.cfg.BufferLimit, "max_batch", x.cfg.MaxBatch)
+		x.log.Warn("dropped the oldest events: "+x.advice(), "events", n, "buffer_limit", x.cfg.BufferLimit, "max_batch", x.cfg.MaxBatch)
 		x.loss.ring += n
 		x.loss.next = now.Add(reportEvery)
 	}
-	if n := s.Collector.Dropped - x.loss.pipeline; n > 0 {
+	if n := s.Collector.Dropped - min(s.Collector.Dropped, s.Ring.Lost-x.loss.before+x.loss.pipeline); n > 0 {
 		x.log.Warn("dropped flows before encoding: this machine is too slow for them", "flows", n)
 		x.loss.pipeline += n
 		x.loss.next = now.Add(reportEvery)
 	}
+}
+
+// advice says what lets Fluent Bit take events faster.
+func (x *Instance) advice() string {
+	if x.cfg.Direct {
+		return "fluent bit takes them more slowly than they come: its outputs are too slow; spill_path bridges a while"
+	}
+	return "fluent bit asks once a second, and takes max_batch: raise it, or set append direct, or send by weir's own forward to fluent bit's input forward; if fluent bit pauses this input, its outputs are too slow, and spill_path bridges a while"
 }

@@ -27,6 +27,7 @@ type ring struct {
 	in      Count
 	out     Count
 	dropped Count
+	lost    uint64 // flows of batches of which something was dropped
 }
 
 // A chunk is a run of whole events of one tag.
@@ -101,6 +102,7 @@ func (r *ring) leave(s *share, dropped bool) {
 	}
 	if s.receipt != nil {
 		if s.dropped {
+			r.lost += uint64(s.receipt.Flows())
 			s.receipt.Dropped()
 		} else {
 			s.receipt.Written()
@@ -266,12 +268,14 @@ func (r *ring) resize(limit, batch int) {
 // Counts of a ring at one moment: In = Out + Dropped + Waiting.
 type Counts struct {
 	In, Out, Dropped, Waiting Count
+
+	Lost uint64 // flows of batches of which something was dropped
 }
 
 func (r *ring) counts() Counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Counts{In: r.in, Out: r.out, Dropped: r.dropped, Waiting: r.waiting}
+	return Counts{In: r.in, Out: r.out, Dropped: r.dropped, Waiting: r.waiting, Lost: r.lost}
 }
 
 // nextTag returns the tag of the oldest events, "none" if there are none.
