@@ -43,7 +43,7 @@ func TestFluentBit(t *testing.T) {
 		t.Run(schema, func(t *testing.T) {
 			var stdout, stderr output
 			cmd := exec.Command(fluentBit, "-f", "1", "-e", plugin,
-				"-i", "weir", "-p", "listeners=127.0.0.1:0", "-p", "schema="+schema,
+				"-i", "weir", "-p", "listeners=127.0.0.1:0", "-p", "schema="+schema, "-p", "types=flows",
 				"-o", "stdout", "-p", "match=*", "-p", "format=json_lines", "-p", "json_date_format=iso8601")
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Start(); err != nil {

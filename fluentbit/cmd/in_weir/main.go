@@ -1,5 +1,5 @@
 // Command in_weir is the shared object that Fluent Bit loads: the input "weir",
-// NetFlow and IPFIX as logs. It has the functions that Fluent Bit looks up by
+// NetFlow, IPFIX and sFlow as logs. It has the functions that Fluent Bit looks up by
 // name, and no logic; that is fluentbit/input's.
 //
 //	go build -buildmode=c-shared -o in_weir.so ./fluentbit/cmd/in_weir
@@ -38,7 +38,7 @@ func FLBPluginPreRegister(C.int) C.int {
 
 //export FLBPluginRegister
 func FLBPluginRegister(def unsafe.Pointer) C.int {
-	return C.int(flb.FLBPluginRegister(def, "weir", "NetFlow v5, v9 and IPFIX collector"))
+	return C.int(flb.FLBPluginRegister(def, "weir", "NetFlow, IPFIX and sFlow collector"))
 }
 
 //export FLBPluginUnregister

@@ -85,6 +85,10 @@ func JSONEvents(data []byte) (events []Event, err error) {
 		}
 		delete(record, "date")
 		e := Event{Time: at, Record: map[string]string{}, Map: record}
+		if m, ok := record["__internal__"].(map[string]any); ok { // so Fluent Bit writes metadata
+			e.Meta, _ = m["log_metadata"].(map[string]any)
+			delete(record, "__internal__")
+		}
 		if err := flatten(e.Record, "", record); err != nil {
 			return events, fmt.Errorf("event %d: %w", len(events), err)
 		}
