@@ -56,7 +56,7 @@ func newMessenger(cfg *Forward, c chooser) (*messenger, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &messenger{chooser: c, cfg: cfg, enc: encode.New(profile)}
+	p := &messenger{chooser: c, cfg: cfg, enc: encode.NewWith(profile, encode.Options{Typed: true})}
 	rand.Read(p.run[:])
 	switch cfg.Compress {
 	case compressGzip:

@@ -94,7 +94,7 @@ func TestFluentBitForward(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v; Fluent Bit says %s", err, stderr.bytes())
 			}
-			same.CompareBare(t, "ecs", events)
+			same.Compare(t, "ecs", events)
 		})
 	}
 }

@@ -51,23 +51,11 @@ func expected(t testing.TB) map[string][]row {
 // each exporter's records must be in order.
 func Compare(t testing.TB, schema string, events []Event) {
 	t.Helper()
-	compare(t, schema, Of("flow", events), said)
-}
-
-// CompareBare is Compare for events that are all flows, and don't say so.
-func CompareBare(t testing.TB, schema string, events []Event) {
-	t.Helper()
-	compare(t, schema, events, func(string, *Event, string) map[string]string { return map[string]string{} })
-}
-
-// compare is told what an event says of itself.
-func compare(t testing.TB, schema string, events []Event, said func(schema string, e *Event, exporter string) map[string]string) {
-	t.Helper()
 	names := map[string]func(flow.Field, string) []flow.Path{"ecs": ecsNames, "ipfix": ipfixNames}[schema]
 	exporter := names(flow.FieldExporter, "exporter")[0].Name
 	received := names(flow.FieldReceived, "collectionTimeMilliseconds")[0].Name
 	want := expected(t)
-	for i, e := range events {
+	for i, e := range Of("flow", events) {
 		who := strings.Trim(e.Record[exporter], `"`)
 		rows := want[who]
 		if len(rows) == 0 {
