@@ -160,6 +160,8 @@ go build -o "$dir/sink" ./fluentbit/harness/sink
 "$dir/sink" --listen "127.0.0.1:$sink_port" &
 sink_pid=$!
 until_true 10 sink GET /count >/dev/null 2>&1 || fail "the sink did not start"
+sleep 0.2
+kill -0 "$sink_pid" 2>/dev/null || fail "port $sink_port is taken: set PORT to a free one"
 
 captures=()
 in_captures=0
