@@ -11,8 +11,9 @@ import (
 )
 
 // maxRun is the most that is appended at once when events are handed over as
-// they come: Fluent Bit closes a chunk at 2 MB.
-const maxRun = 2e6
+// they come. Fluent Bit lets 1,024 runs wait for its engine, and puts them
+// together to chunks of 2 MB itself.
+const maxRun = 512e3
 
 var (
 	errNoAppend = errors.New(`property "append": this fluent bit does not export flb_input_log_append, which direct needs: use append callback`)
