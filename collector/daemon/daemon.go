@@ -58,7 +58,7 @@ func Start(c Config, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{cfg: c, opts: o, apiEnd: make(chan struct{})}
 	close(d.apiEnd)
-	left := d.leftSpills()
+	left := pipeline.FindLeftover(d.spills())
 	taps, err := d.openRelays()
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func Start(c Config, o Options) (*Daemon, error) {
 		closeSinks(d.sinks)
 		return nil, err
 	}
-	d.dropSpills(left) // now that no other run can be there
+	left.Drop(d.opts.Log) // now that no other run can be there
 	if c.API.Listen == "" {
 		return d, nil
 	}

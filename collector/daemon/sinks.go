@@ -2,12 +2,9 @@ package daemon
 
 import (
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/sink"
@@ -26,31 +23,6 @@ func (d *Daemon) openSink(s *sink.Spec) (pipeline.Output, error) {
 
 // spills is the directory of what queues have no room for.
 func (d *Daemon) spills() string { return filepath.Join(d.cfg.Data, "spill") }
-
-// leftSpills lists what a run that was killed has left there.
-func (d *Daemon) leftSpills() (files []string) {
-	filepath.WalkDir(d.spills(), func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && strings.HasPrefix(e.Name(), pipeline.SpillPrefix) {
-			files = append(files, path)
-		}
-		return nil // a directory that is not there has none
-	})
-	return files
-}
-
-// dropSpills removes them: nobody knows any more how much of it was delivered,
-// and they would stay for ever.
-func (d *Daemon) dropSpills(files []string) {
-	var octets int64
-	for _, path := range files {
-		if i, err := os.Stat(path); err == nil && os.Remove(path) == nil {
-			octets += i.Size()
-		}
-	}
-	if octets > 0 {
-		d.opts.Log.Warn("the last run was killed: the flows that it had spilled to disk are lost", "octets", octets, "directory", d.spills())
-	}
-}
 
 func (d *Daemon) openSinks() (outputs []pipeline.Output, err error) {
 	for i := range d.cfg.Sinks {

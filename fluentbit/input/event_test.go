@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +137,27 @@ func TestSpill(t *testing.T) {
 	})
 	if s := x.Stats(); s.Ring.Dropped.Events > 0 || s.Collector.Dropped > 0 || s.Ring.Out.Events != n {
 		t.Errorf("%+v", s)
+	}
+}
+
+// What a run that was killed has spilled goes.
+func TestLeftover(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "spill"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old, other := filepath.Join(dir, "spill", pipeline.SpillPrefix+"1"), filepath.Join(dir, "spill", "mine")
+	for _, path := range []string{old, other} {
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(t, map[string]string{"spill_path": dir})
+	if _, err := os.Stat(old); err == nil {
+		t.Error("it is there still")
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
 	}
 }
 

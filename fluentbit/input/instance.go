@@ -59,12 +59,17 @@ func (x *Instance) start(cfg Config, announced []byte) (err error) {
 	if cfg.SpillPath != "" {
 		queue.Overflow, queue.Dir, queue.Disk = pipeline.Spill, filepath.Join(cfg.SpillPath, "spill"), int64(cfg.SpillLimit)
 	}
+	var left pipeline.Leftover
+	if queue.Dir != "" {
+		left = pipeline.FindLeftover(queue.Dir)
+	}
 	x.running, err = cfg.Collector.StartWith(config.Options{
 		Outputs: []pipeline.Output{{Name: "fluent bit", Sink: x.sink, Queue: queue}}, Log: x.log, Announced: announced,
 	})
 	if err != nil {
 		return err
 	}
+	left.Drop(x.log)
 	for _, a := range x.running.Addrs() {
 		x.log.Info("listening on "+a.String(), "schema", cfg.Schema)
 	}

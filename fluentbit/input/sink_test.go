@@ -3,7 +3,6 @@ package input
 import (
 	"io"
 	"testing"
-	"time"
 
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/encode"
@@ -35,7 +34,7 @@ func batch(t testing.TB, path string) *flow.Batch {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Decode(b, decode.Datagram{From: p.Src, Time: time.Now().UnixNano(), Data: p.Payload}); err != nil {
+		if err := d.Decode(b, decode.Datagram{From: p.Src, Time: p.Time, Data: p.Payload}); err != nil {
 			t.Fatal(err)
 		}
 	}
