@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
+	"github.com/weirflow/weir/shared/sflow"
 )
 
 // columns are those that an operator wants hidden.
@@ -140,6 +141,94 @@ func hideFields(b *flow.Batch, o *flow.Option, hide columns) {
 		b.DropLastField(o, &c, len(v))
 		if scope {
 			o.Scopes--
+		}
+	}
+}
+
+// hideRecords does so with the records of a counter sample.
+func hideRecords(b *flow.Batch, c *flow.Counter, hide columns) {
+	var at flow.Cursor
+	for {
+		e, v, ok := b.NextRecord(c, &at)
+		if !ok {
+			return
+		}
+		if l, rest := sflow.OfCounter(e.ID, v); l == nil || mustHideRecord(l, rest, hide) {
+			clear(v)
+			b.DropLastRecord(c, &at, len(v))
+		}
+	}
+}
+
+// mustHideRecord is mustHide for a record of sFlow: one of its fields says it.
+// What is behind the fields nobody knows; a UUID is octets, which may be made of a
+// MAC address.
+func mustHideRecord(l *sflow.Layout, v []byte, hide columns) bool {
+	c := sflow.Cursor{Rest: v}
+	return hidesField(l, &c, hide) || c.Bad || len(c.Rest) > 0
+}
+
+func hidesField(l *sflow.Layout, c *sflow.Cursor, hide columns) bool {
+	for i := range l.Fields {
+		f := &l.Fields[i]
+		if f.Optional && len(c.Rest) == 0 {
+			return false
+		}
+		switch f.Kind {
+		case sflow.Word, sflow.Int, sflow.Float:
+			c.Take(4)
+		case sflow.Long:
+			c.Take(8)
+		case sflow.MAC:
+			if c.Take(8); hide&hideMAC != 0 {
+				return true
+			}
+		case sflow.Text:
+			if v := c.Text(); hide&hideUser != 0 && namesUser(f.Name) || hasAddress(string(v)) {
+				return true
+			}
+		case sflow.Words:
+			for range c.Count() {
+				c.Take(4)
+			}
+		case sflow.Parts:
+			for range c.Count() {
+				if hidesField(f.Of, c, hide) {
+					return true
+				}
+			}
+		default: // addresses, and octets
+			return true
+		}
+		if c.Bad {
+			return true
+		}
+	}
+	return false
+}
+
+// hideAll leaves no flow in b, and nothing in the rest that could be an address.
+func hideAll(b *flow.Batch) {
+	flows := b.Flows
+	b.Flows = b.Flows[:0]
+	for i := range b.Options {
+		o := &b.Options[i]
+		for _, v := range b.Fields(o) {
+			clear(v)
+		}
+		o.SetFields(0, 0)
+		o.Scopes = 0
+	}
+	for i := range b.Counters {
+		c := &b.Counters[i]
+		for _, v := range b.Records(c) {
+			clear(v)
+		}
+		c.SetRecords(0, 0)
+	}
+	for i := range flows {
+		for _, v := range b.Extra(&flows[i]) {
+			clear(v)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package enrich
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -8,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/sflow"
 	"github.com/weirflow/weir/shared/template"
 )
 
@@ -164,6 +167,65 @@ func TestAnonymiseOptions(t *testing.T) {
 	f(10, 1, `1 10="\x00\a" 82="eth0"`, id, address, name)
 	f(10, 2, `1 10="\x00\a" 82="eth0"`, address, id, name)
 	f(9, 1, `1 1="\n" 82="eth0"`, extra{flow.Element{ID: 1}, "\x0a"}, address, name)
+}
+
+// Nor in counter samples.
+func TestAnonymiseCounters(t *testing.T) {
+	word := func(v ...uint32) (s string) {
+		for _, x := range v {
+			s += string(binary.BigEndian.AppendUint32(nil, x))
+		}
+		return s
+	}
+	text := func(s string) string {
+		return word(uint32(len(s))) + s + strings.Repeat("\x00", -len(s)&3)
+	}
+	record := func(id uint16, v string) extra { return extra{flow.Element{PEN: sflow.PEN, ID: id}, v} }
+	generic, name := record(1, strings.Repeat("\x00", 88)), record(1005, text("eth0"))
+	address, url := record(1005, text("to 10.1.2.3")), record(4321, "\x0a\x01\x02\x03")
+	adapters := record(2001, word(1, 7, 1)+"\x02\x01\x02\x03\x04\x05\x00\x00")
+	descr := record(2000, text("host")+"0123456789abcdef"+word(3, 2)+text("6.1"))
+	tail, short := record(1005, text("eth0")+"\x0a\x01\x02\x03"), record(1005, word(8)+"10.1")
+	vendor := record(sflow.Vendor, word(4413<<12|1)+"\x0a\x01\x02\x03")
+	f := func(anonymise, want string) {
+		t.Helper()
+		s := stage(t, parse(t, "anonymise: "+anonymise), nil)
+		b := flow.Batch{Counters: []flow.Counter{{Version: flow.SFlow5}}}
+		b.Counters[0].SetRecords(extras(&b, generic, name, address, url, adapters, descr, tail, short, vendor))
+		s.Apply(&b)
+		var got []string
+		for e, v := range b.Records(&b.Counters[0]) {
+			got = append(got, fmt.Sprintf("%d:%d", e.ID, len(v)))
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("%s: left: %s, want %s", anonymise, got, want)
+		}
+		if d := flow.AppendBatch(nil, &b); anonymise != "{mode: none}" && (bytes.Contains(d, []byte("10.1")) || bytes.Contains(d, []byte("\x0a\x01\x02\x03"))) {
+			t.Errorf("%s: the address is written", anonymise)
+		}
+	}
+	f("{mode: none}", "1:88 1005:8 1005:16 4321:4 2001:20 2000:40 1005:12 1005:8 4096:8")
+	f("{mode: truncate}", "1:88 1005:8 2001:20")
+	f("{mode: truncate, columns: [mac]}", "1:88 1005:8")
+}
+
+// What was a user's name is in no batch that is handed on whole, unless it is in
+// another column.
+func TestAnonymiseUserIsGone(t *testing.T) {
+	s := stage(t, parse(t, "anonymise: {mode: truncate, columns: [user]}"), nil)
+	var b flow.Batch
+	alice, both := b.Strings.Intern([]byte("alice")), b.Strings.Intern([]byte("both"))
+	add(&b, flow.Flow{Exporter: exporter, User: alice}, flow.FieldUser)
+	add(&b, flow.Flow{Exporter: exporter, User: both, AppName: both}, flow.FieldUser, flow.FieldAppName)
+	s.Apply(&b)
+	d := flow.AppendBatch(nil, &b)
+	if bytes.Contains(d, []byte("alice")) {
+		t.Error("the name of a user is written")
+	}
+	var got flow.Batch
+	if err := flow.ReadBatch(&got, d); err != nil || string(got.Strings.Get(got.Flows[1].AppName)) != "both" || got.Strings.Len() != 1 {
+		t.Errorf("read back: %v, %d strings", err, got.Strings.Len())
+	}
 }
 
 type broken struct{}

@@ -92,17 +92,13 @@ func (s *Stage) done(w *worker) {
 }
 
 // Apply fills the columns of b's flows. Should it panic where addresses are to be
-// hidden, no flow is left in b, and nothing in its options: the pipeline hands on
-// what is there.
+// hidden, no flow is left in b, and nothing in its options and counters: the
+// pipeline hands on what is there.
 func (s *Stage) Apply(b *flow.Batch) {
 	finished := false
 	defer func() {
 		if !finished && s.tables.Load().hide != 0 {
-			b.Flows = b.Flows[:0]
-			for i := range b.Options {
-				b.Options[i].SetFields(0, 0)
-				b.Options[i].Scopes = 0
-			}
+			hideAll(b)
 		}
 	}()
 	s.speeds.learn(b.Counters)
@@ -131,6 +127,9 @@ func (s *Stage) Apply(b *flow.Batch) {
 		}
 		for i := range b.Options {
 			hideFields(b, &b.Options[i], w.tables.hide)
+		}
+		for i := range b.Counters {
+			hideRecords(b, &b.Counters[i], w.tables.hide)
 		}
 	}
 	s.done(w)

@@ -9,20 +9,17 @@ import (
 var ErrBatch = errors.New("not a batch of flows")
 
 // AppendBatch appends all that b holds to dst, in a form that ReadBatch of the
-// same version of weir reads: for a queue on disk, not for keeping. Numbers are
-// big-endian.
+// same version of weir reads: for a queue on disk, not for keeping. Strings that
+// no flow has, as when a column was hidden, stay out. Numbers are big-endian.
 func AppendBatch(dst []byte, b *Batch) []byte {
 	u32 := binary.BigEndian.AppendUint32
 	dst = u32(dst, uint32(NumFields))
-	dst = u32(dst, uint32(len(b.Strings.end)))
-	for _, e := range b.Strings.end {
-		dst = u32(dst, e)
-	}
-	dst = append(dst, b.Strings.text...)
+	number := used(b)
+	dst = appendStrings(dst, &b.Strings, number)
 	dst = append(u32(dst, uint32(len(b.arena))), b.arena...)
 	dst = u32(dst, uint32(len(b.Flows)))
 	for i := range b.Flows {
-		dst = appendFlow(dst, &b.Flows[i])
+		dst = appendFlow(dst, &b.Flows[i], number)
 	}
 	dst = u32(dst, uint32(len(b.Options)))
 	for i := range b.Options {
@@ -41,7 +38,64 @@ func AppendBatch(dst []byte, b *Batch) []byte {
 	return dst
 }
 
-func appendFlow(dst []byte, f *Flow) []byte {
+// strColumns are those whose values are Strs or Names.
+var strColumns = func() (s Set) {
+	for x := range Fields {
+		if Fields[x].Kind == KindStr {
+			s.Add(Field(x))
+		}
+	}
+	return s
+}()
+
+// used returns, by Str, the number that a string of b is written under; 0 if no
+// flow has it. The order stays.
+func used(b *Batch) []uint32 {
+	number := make([]uint32, b.Strings.Len()+1)
+	if len(number) == 1 {
+		return number
+	}
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		set := Set{f.Set[0] & strColumns[0], f.Set[1] & strColumns[1]}
+		for x, ok := set.Next(0); ok; x, ok = set.Next(x + 1) {
+			if v := f.Uint(x); v < uint64(len(number)) {
+				number[v] = 1
+			}
+		}
+	}
+	number[0] = 0
+	n := uint32(0)
+	for i := range number {
+		if number[i] != 0 {
+			n++
+			number[i] = n
+		}
+	}
+	return number
+}
+
+func appendStrings(dst []byte, s *Strings, number []uint32) []byte {
+	at := len(dst)
+	dst = binary.BigEndian.AppendUint32(dst, 0)
+	n, end := uint32(0), uint32(0)
+	for i, x := range number {
+		if x != 0 {
+			n, end = x, end+uint32(len(s.Get(Str(i))))
+			dst = binary.BigEndian.AppendUint32(dst, end)
+		}
+	}
+	binary.BigEndian.PutUint32(dst[at:], n)
+	for i, x := range number {
+		if x != 0 {
+			dst = append(dst, s.Get(Str(i))...)
+		}
+	}
+	return dst
+}
+
+// appendFlow appends f, whose strings are written under number.
+func appendFlow(dst []byte, f *Flow, number []uint32) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, f.Set[0])
 	dst = binary.BigEndian.AppendUint64(dst, f.Set[1])
 	dst = append(dst, byte(f.Marks))
@@ -50,9 +104,17 @@ func appendFlow(dst []byte, f *Flow) []byte {
 	for x, ok := f.Set.Next(0); ok; x, ok = f.Set.Next(x + 1) {
 		if a := f.Addr(x); a != nil {
 			dst = append(dst, a[:]...)
-		} else {
-			dst = binary.AppendUvarint(dst, f.Uint(x))
+			continue
 		}
+		v := f.Uint(x)
+		if strColumns.Has(x) {
+			if v < uint64(len(number)) {
+				v = uint64(number[v])
+			} else {
+				v = 0
+			}
+		}
+		dst = binary.AppendUvarint(dst, v)
 	}
 	return dst
 }

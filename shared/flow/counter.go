@@ -53,5 +53,10 @@ func (b *Batch) NextRecord(c *Counter, x *Cursor) (Element, []byte, bool) {
 	return b.next(c.extra, x)
 }
 
+// DropLastRecord is for c and NextRecord what DropLast is for a Flow and NextExtra.
+func (b *Batch) DropLastRecord(c *Counter, x *Cursor, n int) {
+	b.drop(c.extra, int(x.at)-n-ExtraHeader)
+}
+
 // Records ranges over the records of c.
 func (b *Batch) Records(c *Counter) iter.Seq2[Element, []byte] { return b.seq(c.extra) }
