@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -26,6 +25,7 @@ type Running struct {
 	mu        sync.Mutex // guards listeners and cfg
 	listeners []*source.Listener
 	cancel    context.CancelFunc
+	unlock    func() // of the data directory
 	done      chan struct{}
 	err       error // of Run; valid once done is closed
 }
@@ -51,7 +51,7 @@ func (c Config) Start(sink pipeline.Sink, log *slog.Logger, stages ...pipeline.S
 
 // StartWith opens the sockets and starts the pipeline. Running.Stop ends it, and
 // closes the sinks; an error leaves nothing open but sinks, and nothing running.
-func (c Config) StartWith(o Options) (*Running, error) {
+func (c Config) StartWith(o Options) (_ *Running, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -67,13 +67,18 @@ func (c Config) StartWith(o Options) (*Running, error) {
 	if c.Source.Idle == 0 {
 		c.Source.Idle = min(c.Pipeline.Flush, 100*time.Millisecond)
 	}
-	r := &Running{store: template.NewStore(c.Limits), log: o.Log, done: make(chan struct{})}
+	r := &Running{store: template.NewStore(c.Limits), log: o.Log, unlock: func() {}, done: make(chan struct{})}
 	c.Source.Known = r
 	r.cfg = c
 	if c.Data != "" {
-		if err := os.MkdirAll(c.Data, 0o700); err != nil {
-			return nil, fmt.Errorf("data directory: %w", err)
+		if r.unlock, err = LockData(c.Data, o.Log); err != nil {
+			return nil, err
 		}
+		defer func() {
+			if err != nil {
+				r.unlock()
+			}
+		}()
 		if err := restore(c.Data, r.store, o.Log); err != nil {
 			return nil, err
 		}
@@ -93,7 +98,6 @@ func (c Config) StartWith(o Options) (*Running, error) {
 		sources = append(sources, all(x)...)
 		r.listeners = append(r.listeners, x)
 	}
-	var err error
 	if r.enrich, err = enrich.New(c.Enrich, enrich.Deps{Names: r.store, Log: o.Log}); err != nil {
 		r.closeListeners()
 		return nil, fmt.Errorf("enrich: %w", err)
@@ -130,6 +134,7 @@ func (r *Running) start() {
 	}
 	go func() {
 		defer close(r.done)
+		defer r.unlock()
 		defer beside.Wait()
 		defer cancel()
 		r.err = r.pipe.Run(ctx)

@@ -58,6 +58,13 @@ func Start(c Config, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{cfg: c, opts: o, apiEnd: make(chan struct{})}
 	close(d.apiEnd)
+	if c.Data != "" { // before a file of a sink is touched
+		unlock, err := config.LockData(c.Data, o.Log)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock() // Running has its own then
+	}
 	left := pipeline.FindLeftover(d.spills())
 	taps, err := d.openRelays()
 	if err != nil {
