@@ -121,15 +121,31 @@ func tokenFile(file string) (string, error) {
 	return ReadToken(file)
 }
 
+// newToken writes a file of its own first, so that a disk that is full leaves none
+// with half a token.
 func newToken(file string) (string, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	token := rand.Text()
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(dir, filepath.Base(file)+"-*") // 0600
 	if err != nil {
 		return "", err
 	}
-	_, err = f.WriteString(token + "\n")
-	return token, errors.Join(err, f.Close())
+	token := rand.Text()
+	err = writeToken(f, token)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return "", fmt.Errorf("write a new token: %w", err)
+	}
+	return token, nil
+}
+
+// writeToken is a disk that has room for it.
+var writeToken = func(f *os.File, token string) error {
+	_, err := f.WriteString(token + "\n")
+	return errors.Join(err, f.Sync())
 }

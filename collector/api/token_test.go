@@ -1,10 +1,12 @@
 package api
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -50,6 +52,27 @@ func TestTokenFile(t *testing.T) {
 		if _, err := tokenFile(file); err == nil || !strings.Contains(err.Error(), "others may read or write") {
 			t.Errorf("mode %o: error is %v", mode, err)
 		}
+	}
+}
+
+// A disk that is full at the first start leaves nothing in the way of the next.
+func TestTokenOnFullDisk(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	write := writeToken
+	defer func() { writeToken = write }()
+	writeToken = func(f *os.File, token string) error {
+		f.WriteString(token[:5])
+		return syscall.ENOSPC
+	}
+	if token, err := tokenFile(file); !errors.Is(err, syscall.ENOSPC) || token != "" {
+		t.Errorf("%q: %v", token, err)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(file)); len(left) != 0 {
+		t.Errorf("%s is left", left[0].Name())
+	}
+	writeToken = write
+	if _, err := tokenFile(file); err != nil {
+		t.Error(err)
 	}
 }
 
