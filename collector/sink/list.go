@@ -178,6 +178,9 @@ func known(n *yaml.Node, what string, structs ...reflect.Type) error {
 
 // Validate says what is wrong with s, and what to write instead.
 func (s *Spec) Validate() error {
+	if s.Name != "" && !isName(s.Name) {
+		return fmt.Errorf("name of a sink is %q: write up to %d letters, digits, - _ and ., not . first", s.Name, longestName)
+	}
 	if s.Config == nil {
 		return fmt.Errorf("sink %s has no type: write one of %s", s.Name, strings.Join(Types(), ", "))
 	}
@@ -194,6 +197,18 @@ func (s *Spec) Validate() error {
 		return errors.New("queue: overflow is spill: write disk too, the octets that may be spilled, as 4GiB")
 	}
 	return nil
+}
+
+const longestName = 64
+
+// isName tells whether a sink may have this name, which is that of a folder too.
+func isName(name string) bool {
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.' {
+			return false
+		}
+	}
+	return name[0] != '.' && len(name) <= longestName
 }
 
 func (s *Spec) filter() (*query.Filter, error) {

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -90,9 +91,17 @@ func TestListErrors(t *testing.T) {
 	bad("sinks:\n- type: file\n  path: x\n  filter: prot tcp", "line 2: filter: column 1", "^^^^")
 	bad("sinks:\n- type: file\n  path: x\n  queue: {overflow: spill}", "write disk too")
 	bad("sinks:\n- type: file\n  path: x\n  queue: {size: -1}", "queue: size is -1")
+	for _, name := range []string{"../../etc", "a/b", `a\b`, "..", ".a", "a b", "naïve", "a\n", strings.Repeat("x", 65)} {
+		bad(fmt.Sprintf("sinks:\n- {type: file, path: x, name: %q}", name), "line 2: name of a sink is", "write up to 64 letters, digits")
+	}
 }
 
 func TestListValidate(t *testing.T) {
+	for _, name := range []string{"a", "Logs-2_b.x", strings.Repeat("x", 64)} {
+		if _, err := read("sinks:\n- {type: file, path: x, name: " + name + "}"); err != nil {
+			t.Errorf("name %s: %v", name, err)
+		}
+	}
 	l, err := read("sinks:\n- {type: file, path: a, name: x}\n- {type: file, path: b, name: x}")
 	if err == nil {
 		err = l.Validate()
