@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -315,6 +317,49 @@ func TestTop(t *testing.T) {
 	f("exporter", "192.0.2.1", Volume{720, 13, 4}, Volume{})
 	if again := c.collect(1); again.Total != (Volume{}) || len(again.Tables["source"].Rows) != 0 {
 		t.Errorf("the next interval has %+v", again)
+	}
+}
+
+// What a hostile exporter says is too much for 64 bits is the most that they hold,
+// not little.
+func TestTopIsSaturated(t *testing.T) {
+	c := newCounter(nil)
+	b := &flow.Batch{}
+	for i := range b.Grow(3) {
+		f := &b.Flows[i]
+		f.SrcAddr, f.Bytes, f.Packets, f.SamplingRate = addr(byte(i)), 1<<40, 7, 1<<30
+		f.Set.Add(flow.FieldSrcAddr)
+	}
+	b.Flows[2].Bytes, b.Flows[2].SamplingRate = math.MaxUint64-1, 1
+	c.take(b)
+	top := c.collect(2)
+	if top.Total != (Volume{math.MaxUint64, 14<<30 + 7, 3}) {
+		t.Errorf("total is %+v", top.Total)
+	}
+	x := top.Tables["source"]
+	if len(x.Rows) != 2 || x.Rows[0].Octets != math.MaxUint64 || x.Other.Octets != 0 || x.Other.Flows != 1 {
+		t.Errorf("%+v", x)
+	}
+}
+
+// A clock that is set back in an interval doesn't turn it round.
+func TestTopAfterClockJump(t *testing.T) {
+	now := time.Now().UnixNano()
+	d := start(t, func(_ *Config, deps *Deps) {
+		deps.Now = func() time.Time { return time.Unix(0, atomic.AddInt64(&now, -int64(time.Hour))) }
+	}, func(s *Server) { s.second = 10 * time.Millisecond })
+	lines := d.open(t, "/api/v1/flows/top?interval=1")
+	for range 2 {
+		var top Top
+		if !lines.Scan() {
+			t.Fatal(lines.Err())
+		}
+		if err := json.Unmarshal(lines.Bytes(), &top); err != nil {
+			t.Fatal(err)
+		}
+		if took := top.To.Sub(top.From); took <= 0 || took > time.Minute {
+			t.Errorf("an interval of %s", took)
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package api
 import (
 	"cmp"
 	"encoding/json"
+	"math"
+	"math/bits"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,7 +16,9 @@ import (
 )
 
 // Top is what came in an interval: one line of GET /api/v1/flows/top. Octets and
-// packets are multiplied by the sampling rates, where those are known.
+// packets are multiplied by the sampling rates, where those are known; what is more
+// than 64 bits hold is the most that they do. From is as long before To as the
+// interval took, whatever was done to the clock in it.
 type Top struct {
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
@@ -45,9 +49,28 @@ type Volume struct {
 }
 
 func (v *Volume) add(x Volume) {
-	v.Octets += x.Octets
-	v.Packets += x.Packets
+	v.Octets = plus(v.Octets, x.Octets)
+	v.Packets = plus(v.Packets, x.Packets)
 	v.Flows += x.Flows
+}
+
+// sub takes x away, what is there at most: sums that were too large are less.
+func (v *Volume) sub(x Volume) {
+	v.Octets -= min(v.Octets, x.Octets)
+	v.Packets -= min(v.Packets, x.Packets)
+	v.Flows -= x.Flows
+}
+
+func plus(a, b uint64) uint64 {
+	n, over := bits.Add64(a, b, 0)
+	return n | -over
+}
+
+func times(a, b uint64) uint64 {
+	if over, n := bits.Mul64(a, b); over == 0 {
+		return n
+	}
+	return math.MaxUint64
 }
 
 // mostKeys is how many things a table tells apart in an interval.
@@ -121,7 +144,7 @@ func (c *counter) take(b *flow.Batch) (missed int) {
 		if f.SamplingRate == 0 {
 			c.noRate++
 		}
-		v := Volume{f.Bytes * rate, f.Packets * rate, 1}
+		v := Volume{times(f.Bytes, rate), times(f.Packets, rate), 1}
 		c.total.add(v)
 		for t := range topTables {
 			k, ok := topTables[t].key(f)
@@ -160,9 +183,7 @@ func (c *counter) collect(n int) Top {
 		table := Table{Rows: []Row{}, Other: c.total}
 		for _, e := range all[:min(n, len(all))] {
 			table.Rows = append(table.Rows, Row{topTables[t].text(e.key), e.sum})
-			table.Other.Octets -= e.sum.Octets
-			table.Other.Packets -= e.sum.Packets
-			table.Other.Flows -= e.sum.Flows
+			table.Other.sub(e.sum)
 		}
 		out.Tables[topTables[t].name] = table
 		clear(sums)
@@ -193,7 +214,7 @@ func (s *Server) top(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	out := s.startStream(w, typeLines)
-	from := s.deps.Now()
+	began := time.Now() // as a clock tells that nobody sets
 	tick := time.NewTicker(time.Duration(interval) * s.second)
 	defer tick.Stop()
 	for out.err == nil {
@@ -205,8 +226,10 @@ func (s *Server) top(w http.ResponseWriter, r *http.Request) {
 		case <-tick.C:
 		}
 		t := c.collect(limit)
-		t.From, t.To = from.UTC(), s.deps.Now().UTC()
-		from = t.To
+		took := time.Since(began)
+		began = began.Add(took)
+		t.To = s.deps.Now().UTC()
+		t.From = t.To.Add(-took)
 		line, err := json.Marshal(t)
 		if err != nil {
 			panic("Top is no JSON: " + err.Error())
