@@ -25,7 +25,7 @@ const (
 type Exporters struct {
 	Exporters []Exporter `json:"exporters"`
 	// Others sums up the exporters beyond the limit, and those that had to make
-	// room.
+	// room: its Transit, without a unit, those of all protocols.
 	Others *Ledger `json:"others,omitempty"`
 }
 

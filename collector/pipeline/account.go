@@ -65,7 +65,7 @@ type Account struct {
 	held    uint64 // of them, on their way to the outputs
 	taken   uint64 // by stages
 	outputs []atOutput
-	into    *Account // once it was evicted: whose its sums are
+	into    *Account // once it was evicted: whose its sums are; written with both locks
 	gone    atomic.Bool
 }
 
@@ -127,6 +127,36 @@ type Traits struct {
 	Uptime uint32 // of the last header that had one, milliseconds
 }
 
+// add enters what an account that was evicted has counted. What tells of one
+// exporter alone stays out.
+func (x *Traits) add(y *Traits) {
+	if x.First == 0 || y.First != 0 && y.First < x.First {
+		x.First = y.First
+	}
+	if y.Last > x.Last && y.LastFault != 0 {
+		x.LastFault = y.LastFault
+	}
+	x.Last, x.Decoded, x.Announced = max(x.Last, y.Last), max(x.Decoded, y.Decoded), max(x.Announced, y.Announced)
+	x.Datagrams += y.Datagrams
+	x.Octets += y.Octets
+	x.Flows += y.Flows
+	x.Options += y.Options
+	x.Counters += y.Counters
+	x.Templates += y.Templates
+	x.Redefined += y.Redefined
+	x.Early += y.Early
+	x.Recovered += y.Recovered
+	x.Undecoded += y.Undecoded
+	x.Replaced += y.Replaced
+	for i, n := range y.Faults {
+		x.Faults[i] += n
+	}
+	x.Looked += y.Looked
+	x.NoRate += y.NoRate
+	x.Ingress += y.Ingress
+	x.Egress += y.Egress
+}
+
 // Peaks are the longest times that were seen, in nanoseconds. Those of flows are
 // of some flows of each datagram.
 type Peaks struct {
@@ -167,6 +197,11 @@ type tally struct {
 // note enters a datagram. It returns true for the first that delivers a record.
 func (a *Account) note(t *tally, after *decode.Stats) (first bool) {
 	a.mu.Lock()
+	if a.gone.Load() { // since it was looked up
+		a.mu.Unlock()
+		a.into.note(t, after)
+		return false
+	}
 	defer a.mu.Unlock()
 	x := &a.traits
 	if x.First == 0 {

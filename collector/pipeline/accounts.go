@@ -141,9 +141,6 @@ func (s *accounts) remove(a *Account, delivered bool) {
 			delete(s.known, d.addr)
 		}
 	}
-	a.mu.Lock()
-	a.sources.forget()
-	a.mu.Unlock()
 	a.moveTo(s.others)
 }
 
@@ -169,8 +166,18 @@ func (p *Pipeline) Forget(which func(exporter netip.Addr) bool) {
 // moveTo adds the sums of a to those of b, where they will go from now on. The
 // caller has the pipeline's lock.
 func (a *Account) moveTo(b *Account) {
+	a.mu.Lock()
 	a.gone.Store(true)
 	a.into = b
+	a.seq.end()
+	traits, transit, samples := a.traits, a.seq.Transit, a.sources.sum()
+	a.sources.forget()
+	a.mu.Unlock()
+	b.mu.Lock()
+	b.traits.add(&traits)
+	b.seq.Transit.add(&transit)
+	b.sources.add(&samples)
+	b.mu.Unlock()
 	b.records += a.records
 	b.held += a.held
 	b.taken += a.taken
@@ -212,6 +219,9 @@ func (p *Pipeline) Ledgers() []Ledger {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, a := range all {
+		if a.gone.Load() { // meanwhile: the others have it
+			continue
+		}
 		l := a.ledger(now)
 		l.Records, l.Held, l.Filtered = a.records, a.held, a.taken
 		for _, o := range *p.outputs.Load() {

@@ -437,17 +437,34 @@ func TestAccountsAreBounded(t *testing.T) {
 
 // What is on its way when its account is evicted counts for the others.
 func TestEvictedAccountsAddUp(t *testing.T) {
+	const short = 100 // datagrams without a header: they are of no account
 	cfg := Default()
 	cfg.Accounts, cfg.Batch, cfg.Overflow = 2, 100, Block
 	var in []decode.Datagram
 	for i := range 500 {
 		x := &numbered{from: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 7)}
 		in = append(in, x.datagram(1+i%3))
+		if i%5 == 0 { // 2 are on the way, or lost
+			x.datagram(2)
+			in = append(in, x.datagram(1), decode.Datagram{From: x.from, Time: in[0].Time, Data: []byte{0, 5, 0}})
+		}
 	}
 	p := newPipeline(t, cfg, Deps{Sources: []Source{&list{all: in}}, Sink: &taker{}})
 	s := watch(t, t.Context(), p)
-	var records, wrote uint64
+	var records, wrote, datagrams, octets, flows, faults, here, sent, received, missing uint64
+	for _, d := range in {
+		octets += uint64(len(d.Data))
+	}
 	for _, l := range p.Ledgers() {
+		datagrams += l.Datagrams
+		here += l.Octets
+		flows += l.Traits.Flows
+		for _, n := range l.Faults {
+			faults += n
+		}
+		sent += l.Sent
+		received += l.Received
+		missing += l.Missing + l.Waiting
 		records += l.Records
 		wrote += l.Outputs[0].Written
 		if l.Outputs[0].Queued != 0 || l.Held != 0 {
@@ -456,6 +473,19 @@ func TestEvictedAccountsAddUp(t *testing.T) {
 	}
 	if records != s.Records || wrote != s.Written || s.Written != s.Flows {
 		t.Errorf("%d records of %d, %d written of %d", records, s.Records, wrote, s.Written)
+	}
+	if datagrams+short != s.Datagrams || here+3*short != octets || flows != s.Flows {
+		t.Errorf("%d datagrams of %d, %d octets of %d, %d flows of %d", datagrams, s.Datagrams, here, octets, flows, s.Flows)
+	}
+	if sent != received+missing || received != s.Flows || missing != 2*short {
+		t.Errorf("sent %d, received %d, missing %d", sent, received, missing)
+	}
+	var all uint64
+	for _, n := range s.Faults {
+		all += n
+	}
+	if faults+short != all {
+		t.Errorf("%d faults of %d", faults, all)
 	}
 }
 

@@ -49,6 +49,7 @@ type dataSources struct {
 	all    map[DataSource]*samples
 	room   *atomic.Int64 // data sources of all accounts; nil: none are followed
 	untold uint64
+	past   SampleCount // of accounts that were evicted
 }
 
 type samples struct {
@@ -136,11 +137,17 @@ func (d *dataSources) forget() {
 
 // sum adds up all data sources.
 func (d *dataSources) sum() Samples {
-	s := Samples{DataSources: len(d.all), Untold: d.untold}
+	s := Samples{DataSources: len(d.all), Untold: d.untold, SampleCount: d.past}
 	for _, x := range d.all {
 		s.Add(x.SampleCount)
 	}
 	return s
+}
+
+// add enters what an account that was evicted has counted.
+func (d *dataSources) add(s *Samples) {
+	d.untold += s.Untold
+	d.past.Add(s.SampleCount)
 }
 
 // Add adds x to c.

@@ -24,6 +24,19 @@ type Transit struct {
 	Restarts   uint64 `json:"restarts"`   // the numbers began anew
 }
 
+// add adds up the units of all protocols.
+func (t *Transit) add(x *Transit) {
+	t.Sent += x.Sent
+	t.Received += x.Received
+	t.Missing += x.Missing
+	t.Waiting += x.Waiting
+	t.Late += x.Late
+	t.Unread += x.Unread
+	t.Duplicates += x.Duplicates
+	t.Stray += x.Stray
+	t.Restarts += x.Restarts
+}
+
 const (
 	// maxGap is the largest gap in which units are missing; beyond, the numbers
 	// must have begun anew.
@@ -145,12 +158,23 @@ func (s *sequence) suspect(h *decode.Head, now int64) bool {
 		s.suspects = append(s.suspects, *h)
 		return true
 	}
+	s.acquit(now)
+	s.enter(h, now)
+	return true
+}
+
+// acquit enters the messages that are held back.
+func (s *sequence) acquit(now int64) {
 	for i := range s.suspects {
 		s.enter(&s.suspects[i], now)
 	}
 	s.suspects = s.suspects[:0]
-	s.enter(h, now)
-	return true
+}
+
+// end enters all that is held back or waits: no message will follow.
+func (s *sequence) end() {
+	s.acquit(0)
+	s.settle()
 }
 
 // begin starts to count at h.
