@@ -234,7 +234,7 @@ func ledgerView(l *pipeline.Ledger) Ledger {
 	}
 	for _, o := range l.Outputs {
 		if o.Name != TailOutput {
-			v.Inside.Outputs = append(v.Inside.Outputs, Output{o.Name, o.Skipped, o.Queued, o.Written, o.Dropped, o.Failed})
+			v.Inside.Outputs = append(v.Inside.Outputs, Output{o.Name, o.Skipped, o.Queued, o.Filtered, o.Written, o.Dropped, o.Failed})
 		}
 	}
 	return v

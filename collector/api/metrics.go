@@ -41,7 +41,7 @@ var (
 	mEarly     = newMetric("early_octets_total", "Octets of data that came before its template, by what became of them: recovered, undecoded (given up).", "fate")
 	mWaiting   = newMetric("waiting_octets", "Octets of data that wait for their template.")
 	mFiltered  = newMetric("filtered_flows_total", "Flows that stages took out.")
-	mFates     = newMetric("output_flows_total", "Flows at an output, by what became of them: written, dropped (from the queue), failed, skipped (came before the output was there).", "output", "fate")
+	mFates     = newMetric("output_flows_total", "Flows at an output, by what became of them: written, dropped (from the queue), failed, filtered (by its own filter), skipped (came before the output was there).", "output", "fate")
 	mQueued    = newMetric("output_queued_flows", "Flows that wait for an output.", "output")
 	mErrors    = newMetric("errors_total", "Reads of sources and writes of sinks that failed, and panics, all contained.", "kind")
 	mChanges   = newMetric("exporter_changes_total", "What changed of exporters that had delivered: a new port, a new domain, a template.", "change")
@@ -109,6 +109,7 @@ func (g gatherer) Collect(out chan<- prometheus.Metric) {
 		count(mFates, o.Dropped, o.Name, "dropped")
 		count(mFates, o.Failed, o.Name, "failed")
 		count(mFates, o.Skipped, o.Name, "skipped")
+		count(mFates, o.Filtered, o.Name, "filtered")
 		gauge(mQueued, float64(o.Queued), o.Name)
 	}
 	count(mChanges, x.NewPorts, "port")

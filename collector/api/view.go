@@ -140,7 +140,7 @@ type Transit struct {
 
 // Inside is what became of the data records that came:
 //
-//	records = held + filtered + skipped + queued + written + dropped + failed
+//	records = held + filtered + skipped + queued + the output's filtered + written + dropped + failed
 //
 // at each output. Data without a template is in octets.
 type Inside struct {
@@ -154,12 +154,13 @@ type Inside struct {
 
 // An Output is where an output has the records.
 type Output struct {
-	Name    string `json:"name"`
-	Skipped uint64 `json:"skipped"`
-	Queued  uint64 `json:"queued"`
-	Written uint64 `json:"written"`
-	Dropped uint64 `json:"dropped"`
-	Failed  uint64 `json:"failed"`
+	Name     string `json:"name"`
+	Skipped  uint64 `json:"skipped"`
+	Queued   uint64 `json:"queued"`
+	Filtered uint64 `json:"filtered"` // by its own filter
+	Written  uint64 `json:"written"`
+	Dropped  uint64 `json:"dropped"`
+	Failed   uint64 `json:"failed"`
 }
 
 // Status is the answer to GET /api/v1/status.

@@ -301,8 +301,8 @@ type Ledger struct {
 
 // OutputLedger says where the records of an account are, for one output:
 //
-//	Records = Held + Filtered + Skipped + Queued + Written + Dropped + Failed
+//	Records = Held + Ledger.Filtered + Skipped + Queued + Filtered + Written + Dropped + Failed
 type OutputLedger struct {
-	Name                                      string
-	Skipped, Queued, Written, Dropped, Failed uint64
+	Name                                                string
+	Skipped, Queued, Filtered, Written, Dropped, Failed uint64
 }

@@ -248,7 +248,7 @@ func (a *Account) ledger(now int64) Ledger {
 // pipeline's lock.
 func (a *Account) at(o *output) OutputLedger {
 	x := a.output(o.slot)
-	l := OutputLedger{Name: o.Name, Skipped: x.skipped, Written: x.fates[written], Dropped: x.fates[dropped], Failed: x.fates[failed]}
-	l.Queued = a.records - a.held - a.taken - l.Skipped - l.Written - l.Dropped - l.Failed
+	l := OutputLedger{Name: o.Name, Skipped: x.skipped, Filtered: x.fates[refused], Written: x.fates[written], Dropped: x.fates[dropped], Failed: x.fates[failed]}
+	l.Queued = a.records - a.held - a.taken - l.Skipped - l.Filtered - l.Written - l.Dropped - l.Failed
 	return l
 }

@@ -18,7 +18,7 @@
 // moment, and so does each exporter's [Ledger], in data records; a record that
 // tells of both directions counts once:
 //
-//	Records = Held + Filtered + Skipped + Queued + Written + Dropped + Failed
+//	Records = Held + Filtered + Skipped + Queued + Written + Dropped + Failed + by the output's own filter: Filtered
 //
 // What is lost on the way to us, the sequence numbers tell, in the protocol's
 // own unit:

@@ -15,7 +15,7 @@ type Keeper interface {
 	Keep(ctx context.Context, b *flow.Batch, r *Receipt) error
 }
 
-// A Receipt stands for the records of a batch that a Keeper has. They are queued in
+// A Receipt stands for the records of a batch that a Keeper has got. They are queued in
 // the ledger until it is settled, once.
 type Receipt struct {
 	o     *output
@@ -74,10 +74,10 @@ func (o *output) receipt(x *parcel) *Receipt {
 	} else {
 		r = new(Receipt)
 	}
-	r.o, r.left = o, x.left
+	r.o, r.left = o, x.left-o.choice.flows
 	for i := range x.parts {
 		t := &x.parts[i]
-		r.parts = append(r.parts, owed{t.account, uint64(t.records - t.filtered)})
+		r.parts = append(r.parts, owed{t.account, uint64(t.records - t.filtered - o.choice.part(i))})
 	}
 	return r
 }

@@ -178,11 +178,11 @@ func TestOutputsComeAndGo(t *testing.T) {
 	feedNow(5)
 	first, second := &taker{}, &taker{}
 	queue := Queue{Size: 100, Overflow: Block}
-	if err := p.AddOutput(Output{"first", first, queue}); err != nil {
+	if err := p.AddOutput(Output{Name: "first", Sink: first, Queue: queue}); err != nil {
 		t.Fatal(err)
 	}
 	feedNow(7)
-	if err := p.AddOutput(Output{"second", second, queue}); err != nil {
+	if err := p.AddOutput(Output{Name: "second", Sink: second, Queue: queue}); err != nil {
 		t.Fatal(err)
 	}
 	feedNow(3)
@@ -193,7 +193,7 @@ func TestOutputsComeAndGo(t *testing.T) {
 		t.Errorf("the first took %d flows, want 100; closed %v", first.flows, first.closed)
 	}
 	third := &taker{}
-	if err := p.AddOutput(Output{"third", third, queue}); err != nil { // in the first's place
+	if err := p.AddOutput(Output{Name: "third", Sink: third, Queue: queue}); err != nil { // in the first's place
 		t.Fatal(err)
 	}
 	feedNow(2)
@@ -235,8 +235,8 @@ func TestStuckOutputIsRemoved(t *testing.T) {
 	}
 	src := &list{all: in, stay: true}
 	p := newPipeline(t, cfg, Deps{Sources: []Source{src}, Stay: true, Outputs: []Output{
-		{"blocks", stuck(), Queue{Size: 1, Overflow: Block}},
-		{"other", &taker{}, Queue{Size: 1, Overflow: DropOldest}},
+		{Name: "blocks", Sink: stuck(), Queue: Queue{Size: 1, Overflow: Block}},
+		{Name: "other", Sink: &taker{}, Queue: Queue{Size: 1, Overflow: DropOldest}},
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -247,7 +247,7 @@ func TestStuckOutputIsRemoved(t *testing.T) {
 	if err := p.RemoveOutput("other"); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.AddOutput(Output{"in its place", stuck(), Queue{Size: 100, Overflow: DropOldest}}); err != nil {
+	if err := p.AddOutput(Output{Name: "in its place", Sink: stuck(), Queue: Queue{Size: 100, Overflow: DropOldest}}); err != nil {
 		t.Fatal(err)
 	}
 	within := func(what string, f func()) {
@@ -287,8 +287,8 @@ func TestBlockedOutputIsLast(t *testing.T) {
 	}
 	stuck := &taker{write: func(ctx context.Context, _ *flow.Batch) error { <-ctx.Done(); return ctx.Err() }}
 	p := newPipeline(t, cfg, Deps{Sources: []Source{&list{all: in, stay: true}}, Outputs: []Output{
-		{"blocks", stuck, Queue{Size: 1, Overflow: Block}},
-		{"other", &taker{}, Queue{Size: 100, Overflow: DropOldest}},
+		{Name: "blocks", Sink: stuck, Queue: Queue{Size: 1, Overflow: Block}},
+		{Name: "other", Sink: &taker{}, Queue: Queue{Size: 100, Overflow: DropOldest}},
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -328,7 +328,7 @@ func TestSpill(t *testing.T) {
 	for range 400 {
 		in = append(in, x.datagram(30))
 	}
-	p := newPipeline(t, cfg, Deps{Sources: []Source{&pacedList{list{all: in}}}, Outputs: []Output{{"disk", sink, Queue{Size: 4, Overflow: Spill, Dir: dir, Disk: 1 << 30}}}})
+	p := newPipeline(t, cfg, Deps{Sources: []Source{&pacedList{list{all: in}}}, Outputs: []Output{{Name: "disk", Sink: sink, Queue: Queue{Size: 4, Overflow: Spill, Dir: dir, Disk: 1 << 30}}}})
 	done := make(chan error)
 	go func() { done <- p.Run(t.Context()) }()
 	for p.Stats().Outputs[0].Spilled < 9000 {
@@ -375,7 +375,7 @@ func TestSpillIsBounded(t *testing.T) {
 		}
 		sink := &taker{write: func(ctx context.Context, _ *flow.Batch) error { <-ctx.Done(); return ctx.Err() }}
 		dir := filepath.Join(t.TempDir(), "spill")
-		p := newPipeline(t, cfg, Deps{Sources: []Source{&list{all: in, stay: true}}, Outputs: []Output{{"disk", sink, Queue{Size: 4, Overflow: Spill, Dir: dir, Disk: disk}}}})
+		p := newPipeline(t, cfg, Deps{Sources: []Source{&list{all: in, stay: true}}, Outputs: []Output{{Name: "disk", Sink: sink, Queue: Queue{Size: 4, Overflow: Spill, Dir: dir, Disk: disk}}}})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- p.Run(ctx) }()

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/weirflow/weir/shared/query"
 )
 
 // An Output is a sink with its queue.
 type Output struct {
-	Name  string
-	Sink  Sink
-	Queue Queue
+	Name   string
+	Sink   Sink
+	Queue  Queue
+	Filter *query.Filter // the flows that the sink gets; nil: all
 }
 
 // An output is a running Output: a ring of parcels that wait for the sink, and
@@ -29,6 +32,7 @@ type output struct {
 	n        int // parcels in the ring
 	closed   bool
 	spill    *spill // nil: not to disk
+	choice   choice // of the sink's goroutine
 	sums     OutputStats
 	began    time.Time // the sink has had a batch since; zero: it has none
 	gone     bool      // it was removed: its slot may be another's
@@ -124,6 +128,7 @@ type fate uint8
 const (
 	written fate = iota
 	dropped
+	refused // by the output's filter
 	failed
 )
 
@@ -132,15 +137,29 @@ func (o *output) drop(x *parcel) { o.settle(x, dropped) }
 
 // settle enters into the ledger what became of x, and lets go of it. The caller
 // has the lock.
-func (o *output) settle(x *parcel, f fate) {
-	o.count(f, uint64(x.left))
+func (o *output) settle(x *parcel, f fate) { o.settleRest(x, f, &choice{}) }
+
+// settleRest does so for what c has not refused.
+func (o *output) settleRest(x *parcel, f fate, c *choice) {
+	o.count(f, uint64(x.left-c.flows))
 	if !o.gone {
 		for i := range x.parts {
 			t := &x.parts[i]
-			t.account.settle(o.slot, f, uint64(t.records-t.filtered))
+			t.account.settle(o.slot, f, uint64(t.records-t.filtered-c.part(i)))
 		}
 	}
 	o.p.release(x)
+}
+
+// settleRefused enters into the ledger what c has refused of x. The caller has the
+// lock.
+func (o *output) settleRefused(x *parcel, c *choice) {
+	o.count(refused, uint64(c.flows))
+	if !o.gone {
+		for i, n := range c.records {
+			x.parts[i].account.settle(o.slot, refused, uint64(n))
+		}
+	}
 }
 
 // count enters what became of n flows.
@@ -151,6 +170,8 @@ func (o *output) count(f fate, n uint64) {
 		o.sums.Written += n
 	case dropped:
 		o.sums.Dropped += n
+	case refused:
+		o.sums.Filtered += n
 	default:
 		o.sums.Failed += n
 		o.sums.Errors++
@@ -198,6 +219,7 @@ func (o *output) run(ctx context.Context) {
 func (o *output) deliver(ctx context.Context, x *parcel) {
 	f, trouble := dropped, ""
 	keeps := false
+	c := &o.choice
 	if ctx.Err() == nil {
 		f = written
 		err := error(nil)
@@ -207,16 +229,19 @@ func (o *output) deliver(ctx context.Context, x *parcel) {
 		}
 	}
 	o.p.mu.Lock()
+	o.settleRefused(x, c)
 	if keeps {
 		o.p.release(x)
 	} else {
-		o.settle(x, f)
+		o.settleRest(x, f, c)
 	}
 	o.began, o.sums.Trouble = time.Time{}, trouble
 	o.p.mu.Unlock()
+	c.forget()
 }
 
-// write hands x to the sink. If that keeps it, its receipt will be settled.
+// write hands what the filter leaves of x to the sink. If that keeps it, its receipt
+// will be settled.
 func (o *output) write(ctx context.Context, x *parcel) (keeps bool, err error) {
 	var receipt *Receipt
 	defer func() {
@@ -226,12 +251,13 @@ func (o *output) write(ctx context.Context, x *parcel) (keeps bool, err error) {
 			receipt.void()
 		}
 	}()
+	b := o.choice.of(o.Filter, x)
 	if k, ok := o.Sink.(Keeper); ok {
 		receipt = o.receipt(x)
-		err = k.Keep(ctx, &x.batch, receipt)
+		err = k.Keep(ctx, b, receipt)
 		return err == nil, err
 	}
-	return false, o.Sink.Write(ctx, &x.batch)
+	return false, o.Sink.Write(ctx, b)
 }
 
 func (o *output) closeSink() (err error) {

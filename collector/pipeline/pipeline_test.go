@@ -87,7 +87,7 @@ func (s stage) Apply(b *flow.Batch) { s(b) }
 
 func checkLedger(t *testing.T, s Stats) {
 	t.Helper()
-	if sum := s.Written + s.Filtered + s.Dropped + s.Failed + s.Queued; s.Flows != sum {
+	if sum := s.Written + s.Filtered + s.Outputs[0].Filtered + s.Dropped + s.Failed + s.Queued; s.Flows != sum {
 		t.Fatalf("ledger: %d flows, %d accounted for: %+v", s.Flows, sum, s)
 	}
 }

@@ -4,7 +4,7 @@ import "github.com/weirflow/weir/shared/decode"
 
 // Stats counts what went through a Pipeline. For each output,
 //
-//	Flows = Held + Filtered + Written + Dropped + Failed + Queued
+//	Flows = Held + Filtered + its own: Filtered + Skipped + Written + Dropped + Failed + Queued
 //
 // at any moment.
 type Stats struct {
@@ -27,15 +27,16 @@ type Stats struct {
 
 // OutputStats counts the flows of one output.
 type OutputStats struct {
-	Name    string `json:"name"`
-	Queued  uint64 `json:"queued"`            // wait for the sink, in memory or on disk
-	Spilled uint64 `json:"spilled"`           // of them, on disk
-	Written uint64 `json:"written"`           // the sink took them
-	Dropped uint64 `json:"dropped"`           // by overflow, or at the end
-	Failed  uint64 `json:"failed"`            // of batches that the sink refused
-	Skipped uint64 `json:"skipped"`           // decoded before the output was there
-	Errors  uint64 `json:"errors"`            // writes that ended in an error or a panic
-	Trouble string `json:"trouble,omitempty"` // why the sink takes nothing now
+	Name     string `json:"name"`
+	Queued   uint64 `json:"queued"`            // wait for the sink, in memory or on disk
+	Spilled  uint64 `json:"spilled"`           // of them, on disk
+	Filtered uint64 `json:"filtered"`          // the output's own filter left them out
+	Written  uint64 `json:"written"`           // the sink took them
+	Dropped  uint64 `json:"dropped"`           // by overflow, or at the end
+	Failed   uint64 `json:"failed"`            // of batches that the sink refused
+	Skipped  uint64 `json:"skipped"`           // decoded before the output was there
+	Errors   uint64 `json:"errors"`            // writes that ended in an error or a panic
+	Trouble  string `json:"trouble,omitempty"` // why the sink takes nothing now
 }
 
 func add(sum *decode.Stats, s *decode.Stats) {

@@ -51,7 +51,7 @@ func BenchmarkForward(b *testing.B) {
 		b.Run(compress, func(b *testing.B) {
 			c := DefaultForward()
 			c.Compress = compress
-			m, err := newMessenger(&c, chooser{})
+			m, err := newMessenger(&c)
 			if err != nil {
 				b.Fatal(err)
 			}

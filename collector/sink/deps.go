@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/pipeline"
-	"github.com/weirflow/weir/shared/query"
 )
 
 // Deps is what sinks get from whoever opens them. The zero Deps will do.
@@ -15,7 +14,6 @@ type Deps struct {
 	Log    *slog.Logger     // nil: nothing is logged
 	Stdout io.Writer        // nil: standard output
 	Now    func() time.Time // nil: the system's clock
-	Filter *query.Filter    // nil: all flows
 	Queue  pipeline.Queue   // of Open: what a Spec leaves out; zero: the pipeline's default
 }
 

@@ -64,7 +64,7 @@ func NewFile(cfg File, deps Deps) (*Files, error) {
 	}
 	return &Files{
 		cfg: cfg, deps: deps.filled(), pack: newCompressor(cfg.Compress),
-		rec: records{chooser: chooser{filter: deps.Filter}, format: cfg.Format, all: cfg.Records == recordsAll, enc: encode.New(p)},
+		rec: records{format: cfg.Format, all: cfg.Records == recordsAll, enc: encode.New(p)},
 	}, nil
 }
 
@@ -89,7 +89,7 @@ func (f *Files) begin(t time.Time) time.Time {
 	return t.Truncate(f.cfg.Every)
 }
 
-// Write writes the flows of b that the filter lets through.
+// Write writes the records of b.
 func (f *Files) Write(ctx context.Context, b *flow.Batch) error {
 	f.buf = f.rec.append(f.buf[:0], b)
 	if len(f.buf) == 0 {

@@ -21,7 +21,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/weirflow/weir/shared/flow"
-	"github.com/weirflow/weir/shared/query"
 )
 
 // A clock is what the sink is told the time is.
@@ -142,16 +141,6 @@ func TestFile(t *testing.T) {
 	if err := g.Close(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestFileFilter(t *testing.T) {
-	f, _, dir := files(t, "x", nil)
-	var err error
-	if f.rec.filter, err = query.Parse("src port 2 or src port 4"); err != nil {
-		t.Fatal(err)
-	}
-	put(t, f, flows(1, 5))
-	holds(t, dir, map[string][]int{"x": {2, 4}})
 }
 
 func TestFileEvery(t *testing.T) {
@@ -443,14 +432,10 @@ func TestFileOpenErrors(t *testing.T) {
 
 // Once the shapes of records are known, a batch costs no memory.
 func TestFileNoAllocations(t *testing.T) {
-	filter, err := query.Parse("src port > 20")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, format := range formats {
 		c := DefaultFile()
 		c.Path, c.Format = stdout, format
-		f, err := NewFile(c, Deps{Stdout: io.Discard, Filter: filter})
+		f, err := NewFile(c, Deps{Stdout: io.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,7 @@ func NewForward(cfg Forward, deps Deps) (*Forwarder, error) {
 		}
 		w.links = append(w.links, l)
 	}
-	w.pack, err = newMessenger(&w.cfg, chooser{filter: deps.Filter})
+	w.pack, err = newMessenger(&w.cfg)
 	return w, err
 }
 
@@ -115,9 +115,9 @@ func (c ForwardTLS) load() (*tls.Config, error) {
 	return t, nil
 }
 
-// Write sends the flows of b that the filter lets through, and waits for their
-// acknowledgement, but for Window messages. It tries until ctx ends or GiveUp is
-// over; then what is left of b is forgotten.
+// Write sends the flows of b, and waits for their acknowledgement, but for Window
+// messages. It tries until ctx ends or GiveUp is over; then what is left of b is
+// forgotten.
 func (w *Forwarder) Write(ctx context.Context, b *flow.Batch) (err error) {
 	if w.cfg.GiveUp > 0 {
 		var cancel context.CancelFunc

@@ -24,7 +24,6 @@ type message struct {
 
 // A messenger makes messages. It keeps the memory of those that are done with.
 type messenger struct {
-	chooser
 	cfg     *Forward
 	enc     *encode.Encoder
 	gzip    *gzip.Writer
@@ -51,12 +50,12 @@ const (
 	maxFree = 16
 )
 
-func newMessenger(cfg *Forward, c chooser) (*messenger, error) {
+func newMessenger(cfg *Forward) (*messenger, error) {
 	profile, err := encode.ParseProfile(cfg.Profile)
 	if err != nil {
 		return nil, err
 	}
-	p := &messenger{chooser: c, cfg: cfg, enc: encode.NewWith(profile, encode.Options{Typed: true})}
+	p := &messenger{cfg: cfg, enc: encode.NewWith(profile, encode.Options{Typed: true})}
 	rand.Read(p.run[:])
 	switch cfg.Compress {
 	case compressGzip:
@@ -72,9 +71,9 @@ func newMessenger(cfg *Forward, c chooser) (*messenger, error) {
 	return p, nil
 }
 
-// append appends the flows of b that pass as messages to dst.
+// append appends the flows of b as messages to dst.
 func (p *messenger) append(dst []*message, b *flow.Batch, batch uint64) ([]*message, error) {
-	fl := p.flows(b)
+	fl := b.Flows
 	n, at := 0, 0 // flows in entries, and how far they have come
 	p.entries = p.entries[:0]
 	for at < len(fl) {

@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/shared/flow"
-	"github.com/weirflow/weir/shared/query"
 )
 
 const at = 1_795_305_600_123_456_789
@@ -123,21 +122,6 @@ func TestForward(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func TestForwardFilter(t *testing.T) {
-	s := new(forwardServer).serve(t, "tcp")
-	w := forward(t, nil, s)
-	var err error
-	if w.pack.filter, err = query.Parse("src port in [3 7 8]"); err != nil {
-		t.Fatal(err)
-	}
-	b := flows(1, 10)
-	write(t, w, b)
-	write(t, w, flows(20, 10))
-	if got := ports(s.got()); !slices.Equal(got, []int{3, 7, 8}) || len(b.Flows) != 10 || len(s.got()) != 1 {
-		t.Errorf("ports %v", got)
 	}
 }
 

@@ -249,8 +249,8 @@ func (l List) Validate() error {
 // Open makes an output of s: its queue has from d.Queue what s leaves out. Files
 // are opened, servers are not.
 func Open(s Spec, d Deps) (pipeline.Output, error) {
-	var err error
-	if d.Filter, err = s.filter(); err != nil {
+	filter, err := s.filter()
+	if err != nil {
 		return pipeline.Output{}, fmt.Errorf("sink %s: %w", s.Name, err)
 	}
 	q := d.Queue
@@ -274,5 +274,5 @@ func Open(s Spec, d Deps) (pipeline.Output, error) {
 	if err != nil {
 		return pipeline.Output{}, fmt.Errorf("sink %s: %w", s.Name, err)
 	}
-	return pipeline.Output{Name: s.Name, Sink: x, Queue: q}, nil
+	return pipeline.Output{Name: s.Name, Sink: x, Queue: q, Filter: filter}, nil
 }

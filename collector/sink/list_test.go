@@ -2,10 +2,13 @@ package sink
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flowtest"
 )
 
 // read decodes text as the key sinks of a file, whose unknown keys are errors.
@@ -118,6 +123,59 @@ func TestListValidate(t *testing.T) {
 	}
 }
 
+// A source of one datagram.
+type single struct{ all []decode.Datagram }
+
+func (o *single) Read(_ context.Context, dst []decode.Datagram) (int, error) {
+	n := copy(dst, o.all)
+	if o.all = nil; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (o *single) Close() error { return nil }
+
+// Each sink of a pipeline gets what its filter lets through.
+func TestFilters(t *testing.T) {
+	const n = 10
+	d := flowtest.New(1).V5(n)
+	for i := range n {
+		binary.BigEndian.PutUint16(d[24+48*i+32:], uint16(i)) // source port
+	}
+	s := new(forwardServer).serve(t, "tcp")
+	dir := t.TempDir()
+	l, err := read("sinks:\n- {type: file, path: " + filepath.Join(dir, "x") + ", profile: flat, filter: src port 2 or src port 4}\n" +
+		"- {type: forward, profile: flat, servers: ['" + s.url() + "'], filter: 'src port in [3 7 8]'}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := pipeline.Deps{Sources: []pipeline.Source{&single{[]decode.Datagram{{From: flowtest.From, Time: at, Data: d}}}}}
+	for _, x := range l {
+		o, err := Open(x, Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		deps.Outputs = append(deps.Outputs, o)
+	}
+	p, err := pipeline.New(pipeline.Default(), deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, dir, map[string][]int{"x": {2, 4}})
+	if got := ports(s.got()); !slices.Equal(got, []int{3, 7, 8}) || len(s.got()) != 1 {
+		t.Errorf("ports %v", got)
+	}
+	for i, written := range []uint64{2, 3} {
+		if o := p.Stats().Outputs[i]; o.Written != written || o.Filtered != n-written {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	l, err := read("sinks:\n- {type: file, path: " + filepath.Join(dir, "f") + ", profile: flat, filter: src port 2, queue: {size: 3, overflow: block}}")
@@ -137,7 +195,10 @@ func TestOpen(t *testing.T) {
 	if err := o.Sink.Close(); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, dir, map[string][]int{"f": {2}})
+	holds(t, dir, map[string][]int{"f": {1, 2, 3}}) // the filter is before it
+	if got := o.Filter.Select(nil, flows(1, 3)); !slices.Equal(got, []uint32{1}) {
+		t.Errorf("the filter lets %v through", got)
+	}
 
 	o, err = Open(Spec{Name: "f", Type: "forward", Config: &Forward{}}, Deps{})
 	if err == nil || !strings.Contains(err.Error(), "sink f: servers is empty") || o.Sink != nil {

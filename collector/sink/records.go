@@ -8,31 +8,7 @@ import (
 
 	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
-	"github.com/weirflow/weir/shared/query"
 )
-
-// A chooser picks the flows that a sink takes.
-type chooser struct {
-	filter *query.Filter // nil: all
-	index  []uint32
-	chosen []flow.Flow
-}
-
-// flows returns those of b that pass. They are valid until the next call.
-func (c *chooser) flows(b *flow.Batch) []flow.Flow {
-	if c.filter == nil {
-		return b.Flows
-	}
-	c.index = c.filter.Select(c.index[:0], b)
-	if len(c.index) == len(b.Flows) {
-		return b.Flows
-	}
-	c.chosen = c.chosen[:0]
-	for _, i := range c.index {
-		c.chosen = append(c.chosen, b.Flows[i])
-	}
-	return c.chosen
-}
 
 // The formats of a file.
 const (
@@ -54,7 +30,6 @@ func oneOf(key, value string, names []string) error {
 // records writes the records of batches one behind the other. One goroutine
 // uses it at a time.
 type records struct {
-	chooser
 	format string
 	all    bool // options and counters too
 	enc    *encode.Encoder
@@ -62,7 +37,7 @@ type records struct {
 
 // append appends the records of b that are to be written.
 func (r *records) append(dst []byte, b *flow.Batch) []byte {
-	fl := r.flows(b)
+	fl := b.Flows
 	switch r.format {
 	case formatMsgpack:
 		return r.enc.AppendMsgpack(dst, b, fl)

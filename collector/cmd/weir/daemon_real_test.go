@@ -328,7 +328,7 @@ func balanced(d *api.Domain) bool {
 	x, in := &d.Transit, &d.Inside
 	ok := x.Sent == x.Received+x.Missing && x.Waiting == 0 && in.Held == 0 && in.Waiting == 0 && len(in.Outputs) == 1
 	for _, o := range in.Outputs {
-		ok = ok && in.Records == in.Held+in.Filtered+o.Skipped+o.Queued+o.Written+o.Dropped+o.Failed && o.Queued == 0
+		ok = ok && in.Records == in.Held+in.Filtered+o.Skipped+o.Queued+o.Filtered+o.Written+o.Dropped+o.Failed && o.Queued == 0
 	}
 	return ok
 }
