@@ -21,9 +21,9 @@ import (
 // then the next one has a number. One goroutine calls Write and Close; any may
 // call Reopen.
 //
-// A batch that can't be written whole is taken back from an uncompressed file;
-// a compressed one is given up, and the next batch begins another, unless it was
-// the first.
+// A batch that can't be written whole is taken back. A compressed file is given up
+// then, and the next batch begins another, unless it was the first. A compressor
+// keeps nothing of a batch to itself: what Write has taken can be read.
 type Files struct {
 	cfg    File
 	deps   Deps
@@ -39,6 +39,7 @@ type Files struct {
 	number int       // in the name of file
 	size   counter   // of file
 	out    io.Writer // file or standard output, or pack before it
+	stdout hasty
 }
 
 // A counter counts what is written through it.
@@ -62,8 +63,9 @@ func NewFile(cfg File, deps Deps) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
+	deps = deps.filled()
 	return &Files{
-		cfg: cfg, deps: deps.filled(), pack: newCompressor(cfg.Compress),
+		cfg: cfg, deps: deps, stdout: hasty{w: deps.Stdout}, pack: newCompressor(cfg.Compress),
 		rec: records{format: cfg.Format, all: cfg.Records == recordsAll, enc: encode.New(p)},
 	}, nil
 }
@@ -101,13 +103,18 @@ func (f *Files) Write(ctx context.Context, b *flow.Batch) error {
 	if f.pipe { // whose reader may be slow, or hang
 		defer context.AfterFunc(ctx, func() { _ = f.file.SetWriteDeadline(time.Unix(1, 0)) })()
 	}
+	f.stdout.ctx = ctx
 	before := f.size.n
-	if _, err := f.out.Write(f.buf); err != nil {
+	_, err := f.out.Write(f.buf)
+	if err == nil && f.pack != nil {
+		err = f.pack.Flush()
+	}
+	if err != nil {
 		f.giveUp(before)
 		return f.wrong("write", err)
 	}
 	if f.cfg.Sync == syncBatch {
-		return f.sync(before)
+		return f.sync()
 	}
 	return nil
 }
@@ -143,7 +150,7 @@ func (f *Files) ready() error {
 // open opens the file that was begun at the time began.
 func (f *Files) open(began time.Time) error {
 	if f.cfg.Path == stdout {
-		f.name, f.size = "standard output", counter{w: f.deps.Stdout}
+		f.name, f.size = "standard output", counter{w: &f.stdout}
 		f.put()
 		return nil
 	}
@@ -200,10 +207,8 @@ func (f *Files) put() {
 func (f *Files) giveUp(before int64) {
 	begun := f.pack != nil && before > 0
 	if f.file != nil {
-		if !begun {
-			_ = f.file.Truncate(before) // what can't be taken back stays
-		}
-		_ = f.file.Close() // the error that brought us here is the one to tell
+		_ = f.file.Truncate(before) // what can't be taken back stays
+		_ = f.file.Close()          // the error that brought us here is the one to tell
 	}
 	if begun {
 		f.number++ // nothing can follow half a stream
@@ -211,14 +216,8 @@ func (f *Files) giveUp(before int64) {
 	f.file, f.out = nil, nil
 }
 
-// sync brings what was written to the disk. Without it, before octets are right.
-func (f *Files) sync(before int64) error {
-	if f.pack != nil {
-		if err := f.pack.Flush(); err != nil {
-			f.giveUp(before)
-			return f.wrong("write", err)
-		}
-	}
+// sync brings what was written to the disk.
+func (f *Files) sync() error {
 	if f.file == nil {
 		return nil
 	}
@@ -256,7 +255,7 @@ func (f *Files) close() error {
 }
 
 // Close ends the file. Standard output stays open.
-func (f *Files) Close() error { return f.close() }
+func (f *Files) Close() error { return f.stdout.end(f.close) }
 
 // wrong says what went wrong with the file, and what to do.
 func (f *Files) wrong(doing string, err error) error {

@@ -197,24 +197,55 @@ func TestFileCompressed(t *testing.T) {
 	}
 }
 
-// With sync: batch, what Write has taken is in the file, compressed or not.
-func TestFileSyncBatch(t *testing.T) {
-	f, _, dir := files(t, "f.zst", func(c *File) { c.Compress, c.Sync = compressZstd, syncBatch })
-	put(t, f, flows(1, 3))
-	file, err := os.Open(filepath.Join(dir, "f.zst"))
-	if err != nil {
-		t.Fatal(err)
+// What Write has taken is in the file, compressed or not, and what it has not is
+// not, however the stream ends.
+func TestFileHoldsWhatIsWritten(t *testing.T) {
+	for _, sync := range []string{syncBatch, syncClose, syncNever} {
+		for compress, name := range map[string]string{compressZstd: "f.zst", compressGzip: "f.gz"} {
+			f, _, dir := files(t, name, func(c *File) { c.Compress, c.Sync = compress, sync })
+			is := func(want []int) {
+				t.Helper()
+				data, err := os.ReadFile(filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				data, err = unpack(compress, data)
+				if !errors.Is(err, io.ErrUnexpectedEOF) || !slices.Equal(lines(t, data), want) {
+					t.Errorf("%s, sync: %s: %q, %v", compress, sync, data, err)
+				}
+			}
+			put(t, f, flows(1, 3))
+			is(count(1, 3))
+			put(t, f, flows(4, 2))
+			is(count(1, 5))
+			f.size.w = &shortWriter{w: f.file, fail: true}
+			if err := f.Write(context.Background(), flows(6, 10)); err == nil {
+				t.Error("no error")
+			}
+			is(count(1, 5))
+		}
 	}
-	defer file.Close()
-	r, err := zstd.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// unpack returns what can be had of a stream, and why no more.
+func unpack(compress string, data []byte) ([]byte, error) {
+	var r io.Reader
+	switch compress {
+	case compressGzip:
+		z, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		r = z
+	case compressZstd:
+		z, err := zstd.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		r = z
 	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if !errors.Is(err, io.ErrUnexpectedEOF) || !slices.Equal(lines(t, data), count(1, 3)) {
-		t.Errorf("%q, %v", data, err)
-	}
+	return io.ReadAll(r)
 }
 
 // As logrotate does it: rename, then a signal.
@@ -319,6 +350,52 @@ func TestStdout(t *testing.T) {
 	}
 }
 
+// Whoever reads standard output may hang: a write ends with its context, and so
+// does the sink. What was left behind comes before what follows.
+func TestStdoutHangs(t *testing.T) {
+	for _, compress := range compressions {
+		r, w := io.Pipe()
+		c := DefaultFile()
+		c.Path, c.Profile, c.Compress = stdout, "flat", compress
+		f, err := NewFile(c, Deps{Stdout: w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		late := func(n int) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			if err := f.Write(ctx, flows(n, 1)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "write standard output: who reads it takes nothing") {
+				t.Errorf("%s: error %v", compress, err)
+			}
+			if d := time.Since(start); d > 5*time.Second {
+				t.Errorf("%s: it took %s", compress, d)
+			}
+		}
+		late(1)
+		late(2)
+		if compress == compressNone {
+			got := make(chan []byte)
+			go func() {
+				all, _ := io.ReadAll(r)
+				got <- all
+			}()
+			put(t, f, flows(3, 1))
+			w.Close()
+			if all := lines(t, <-got); !slices.Equal(all, []int{1, 3}) {
+				t.Errorf("got %v", all)
+			}
+		}
+		start := time.Now()
+		f.Close()
+		if d := time.Since(start); d > 10*time.Second {
+			t.Errorf("%s: to close it took %s", compress, d)
+		}
+		r.Close()
+	}
+}
+
 // A disk that is full: the error names the file and says what to do; what was
 // written before stays whole, and it goes on by itself.
 func TestFileFull(t *testing.T) {
@@ -327,7 +404,7 @@ func TestFileFull(t *testing.T) {
 	}
 	for _, compress := range compressions {
 		c := DefaultFile()
-		c.Path, c.Compress, c.Sync = "/dev/full", compress, syncBatch
+		c.Path, c.Compress = "/dev/full", compress
 		f, err := NewFile(c, Deps{})
 		if err != nil {
 			t.Fatal(err)
