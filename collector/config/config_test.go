@@ -70,13 +70,28 @@ func TestLoadErrors(t *testing.T) {
 	}
 	f("lissen: [':1']", `line 1: unknown key "lissen": did you mean "listen"?`)
 	f("source:\n  bufer: 1", `line 2: unknown key "bufer": did you mean "buffer"?`)
-	f("kafka: {}", `unknown key "kafka": the keys are listen, source, buffer`)
+	f("kafka: {}", `unknown key "kafka": the keys are listen, source, pipeline, enrich, limits, data, elements`)
+	f("source: {idle: 1s}", `line 1: unknown key "idle": the keys are buffer, `)
+	f("limits:\n  colour: red\n  shape: round", `line 2: unknown key "colour": the keys are `, `; line 3: unknown key "shape"`)
+	f("source: yes", `line 1: source is a map: write its keys, as buffer: …`)
+	f("just text", `line 1: the file is a map: write its keys, as listen: …`)
+	f("- a", `line 1: the file is a map: write its keys, as listen: …`)
+	f("listen: ':2055'", `line 1: listen is a list: write each behind a dash, as - address: …`)
+	f("pipeline:\n  batch: many", `line 2: "many" stands where a whole number belongs`)
+	f("pipeline:\n  batch: [1]", `line 2: a list stands where a whole number belongs`)
+	f("pipeline:\n  flush: soon", `line 2: "soon" stands where a duration, as 500ms, belongs`)
+	f("source:\n  buffer: {a: b}", `line 2: a map stands where a single value belongs`)
+	f("enrich: {ports: perhaps}", `line 1: "perhaps" stands where true or false belongs`)
+	f("enrich: {home: 10.0.0.0/8}", `line 1: "10.0.0.0/8" stands where a list belongs`)
+	f("elements: {a: b}", `line 1: a map stands where a list belongs`)
+	f("enrich:\n  networks:\n  - {prefix: 10.0.0.0/8, name: [x]}", `line 3: name: write a single value`)
+	f("listen:\n- {address: ':1', tls: {cart: x}}", `line 2: unknown key "cart": did you mean "cert"?`)
 	f("source:\n  buffer: lots", `size "lots" is not understood`, "8MiB")
 	f("pipeline:\n  flush: soon", "line 2", "soon")
 	f("pipeline:\n  overflow: drop", `overflow is "drop": write drop-oldest, block or spill`)
 	f("pipeline:\n  batch: 0", "pipeline: batch is 0: write a number")
 	f("enrich:\n  polls: 5s", `line 2: unknown key "polls": did you mean "poll"?`)
-	f("enrich:\n  exporters:\n  - {addres: 192.0.2.1}", `line 3: unknown key "addres": the keys are address, name`)
+	f("enrich:\n  exporters:\n  - {addres: 192.0.2.1}", `line 3: unknown key "addres": did you mean "address"?`)
 	f("enrich:\n  networks:\n  - {name: x}", "enrich: line 3: a network has no prefix")
 	f("limits:\n  templates: -1", "limits: templates is -1: write a number")
 	f("limits:\n  octets: -1", "limits: octets is -1: write a number")
@@ -122,10 +137,19 @@ func TestSet(t *testing.T) {
 	f("buffer", "8 MiBs", "buffer: size")
 }
 
+// allNames are those of keys and of all below them.
+func allNames(keys []key) (all []string) {
+	for _, k := range keys {
+		all = append(all, k.name)
+		all = append(append(all, allNames(k.keys)...), allNames(k.each)...)
+	}
+	return all
+}
+
 // Every property is a key of the file: its doc names it.
 func TestPropertiesAreKeys(t *testing.T) {
 	keys := map[string]bool{}
-	for _, k := range yamlKeys(reflect.TypeFor[Config]()) {
+	for _, k := range allNames(keysOf(reflect.ValueOf(Default()))) {
 		keys[k] = true
 	}
 	for _, p := range properties {

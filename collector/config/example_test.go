@@ -30,7 +30,7 @@ func TestExample(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	for _, k := range yamlKeys(reflect.TypeFor[Config]()) {
+	for _, k := range allNames(keysOf(reflect.ValueOf(Default()))) {
 		if !regexp.MustCompile(`(?m)^[ #]*` + k + `(:|$)`).MatchString(text) {
 			t.Errorf("key %q is not in the example", k)
 		}

@@ -56,6 +56,23 @@ func keysOf(v reflect.Value) (all []key) {
 	return all
 }
 
+// find returns the key of a name, nil if there is none.
+func find(keys []key, name string) *key {
+	for i := range keys {
+		if keys[i].name == name {
+			return &keys[i]
+		}
+	}
+	return nil
+}
+
+func names(keys []key) (all []string) {
+	for _, k := range keys {
+		all = append(all, k.name)
+	}
+	return all
+}
+
 // document falls back on the type's comment.
 func (k *key) document(t reflect.Type) {
 	if k.doc == "" {

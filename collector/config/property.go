@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -84,40 +83,7 @@ func duration(dst *time.Duration, v string) error {
 	return nil
 }
 
-// yamlKeys returns all keys of t in YAML, without the section they are in.
-func yamlKeys(t reflect.Type) (keys []string) {
-	var walk func(t reflect.Type)
-	var later []reflect.Type // of lists: what is in an element
-	walk = func(t reflect.Type) {
-		for f := range t.Fields() {
-			key, how, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			if how == "inline" {
-				walk(f.Type)
-			}
-			if key == "-" || key == "" {
-				continue
-			}
-			keys = append(keys, key)
-			switch f.Type.Kind() {
-			case reflect.Struct:
-				walk(f.Type)
-			case reflect.Slice:
-				if f.Type.Elem().Kind() == reflect.Struct {
-					later = append(later, f.Type.Elem())
-				}
-			}
-		}
-	}
-	walk(t)
-	for len(later) > 0 {
-		t := later[0]
-		later = later[1:]
-		walk(t)
-	}
-	return keys
-}
-
-// meant names the key that was perhaps meant.
+// meant names the key that was perhaps meant, or all that there are.
 func meant(key string, keys []string) string {
 	best, least := "", 0
 	for _, k := range keys {
@@ -125,7 +91,7 @@ func meant(key string, keys []string) string {
 			best, least = k, d
 		}
 	}
-	if least*2 > max(len(key), 2) {
+	if 3*least > len(key)+1 {
 		return ": the keys are " + strings.Join(keys, ", ")
 	}
 	return fmt.Sprintf(": did you mean %q?", best)

@@ -168,6 +168,9 @@ func set(r row, key string, n *yaml.Node) error {
 		case f.CanUint() && n.Kind == yaml.ScalarNode && strings.Contains(err.Error(), "cannot unmarshal"):
 			return fmt.Errorf("line %d: %s: %q is not a number that can be one", n.Line, key, n.Value)
 		}
+		if errors.As(err, new(*yaml.TypeError)) {
+			return fmt.Errorf("line %d: %s: write a single value", n.Line, key)
+		}
 		return fmt.Errorf("line %d: %s: %w", n.Line, key, err)
 	}
 	return unknown(r, key, n.Line)

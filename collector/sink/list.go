@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -125,15 +124,12 @@ func (s *Spec) decode(n *yaml.Node) error {
 		return fmt.Errorf("line %d: type of a sink is %q: write one of %s", n.Line, s.Type, strings.Join(Types(), ", "))
 	}
 	s.Config = kind()
-	if err := known(n, s.Type, reflect.TypeFor[Spec](), reflect.TypeOf(s.Config).Elem()); err != nil {
+	// Each takes the keys that it knows. Which nobody knows, who reads the file says.
+	if err := n.Decode((*specKeys)(s)); err != nil {
 		return err
 	}
-	// Each takes the keys that it knows.
-	if err := n.Decode((*specKeys)(s)); err != nil {
-		return plain(err)
-	}
 	if err := n.Decode(s.Config); err != nil {
-		return plain(err)
+		return err
 	}
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("line %d: %w", n.Line, err)
@@ -143,38 +139,6 @@ func (s *Spec) decode(n *yaml.Node) error {
 
 // specKeys is a Spec without methods.
 type specKeys Spec
-
-func plain(err error) error {
-	if te := new(yaml.TypeError); errors.As(err, &te) {
-		return errors.New(strings.Join(te.Errors, "; "))
-	}
-	return err
-}
-
-// known says which key of the map n is in none of the structs.
-func known(n *yaml.Node, what string, structs ...reflect.Type) error {
-	fields := map[string]reflect.Type{}
-	for _, t := range structs {
-		for f := range t.Fields() {
-			if key, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); key != "" && key != "-" {
-				fields[key] = f.Type
-			}
-		}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		t, ok := fields[key.Value]
-		if !ok {
-			return fmt.Errorf("line %d: %s has no key %q: the keys are %s", key.Line, what, key.Value, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
-		}
-		if t.Kind() == reflect.Struct && value.Kind == yaml.MappingNode {
-			if err := known(value, key.Value, t); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 // Validate says what is wrong with s, and what to write instead.
 func (s *Spec) Validate() error {
