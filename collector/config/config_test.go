@@ -99,6 +99,10 @@ func TestLoadErrors(t *testing.T) {
 	f("listen: []", "listen is empty: write at least one address")
 	f("listen: ['2055']", `"2055" is not understood: write host:port`)
 	f("listen: [':2055', 'udp://:2055']", "listen has :2055 twice")
+	f("listen: [':2055', 'udp://0.0.0.0:2055']", "listen has 0.0.0.0:2055 twice")
+	f("listen: ['[::]:2055', ':2055']", "listen has :2055 twice")
+	f("listen: ['192.0.2.1:2055', '[::ffff:192.0.2.1]:2055']", "twice")
+	f("listen: ['tcp://:4740', 'tls://0.0.0.0:4740?cert=a&key=b']", "listen has 0.0.0.0:4740 twice")
 	f("listen: [", "line 1")
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); !os.IsNotExist(err) {
 		t.Errorf("no file: got %v", err)

@@ -167,8 +167,8 @@ func (l Listen) Validate() error {
 }
 
 // Key returns what two listeners can't both have: the transport and the
-// address, or the name of a socket. It is empty where the system chooses the
-// port.
+// address, all of them in whatever way that is written, or the name of a socket. It
+// is empty where the system chooses the port.
 func (l Listen) Key() string {
 	scheme, hostport, err := l.split()
 	switch {
@@ -179,7 +179,13 @@ func (l Listen) Key() string {
 	case strings.HasSuffix(hostport, ":0"):
 		return ""
 	}
-	return network(scheme) + "://" + hostport
+	host, port, _ := net.SplitHostPort(hostport)
+	if a, err := netip.ParseAddr(host); err == nil {
+		if host = a.Unmap().String(); a.Unmap().IsUnspecified() {
+			host = ""
+		}
+	}
+	return network(scheme) + "://" + net.JoinHostPort(host, port)
 }
 
 // String returns a valid listener in its text form, the shortest one.
