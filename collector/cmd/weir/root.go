@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/weirflow/weir/collector/config"
@@ -57,6 +59,27 @@ and sFlow.
 	root.SetHelpCommandGroupID("This program")
 	root.SetCompletionCommandGroupID("This program")
 	return root
+}
+
+// addCompletion adds cobra's command, which keeps root's output of now, and makes it
+// refuse shells that it does not know.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	c, _, err := root.Find([]string{"completion"})
+	if err != nil || c == root {
+		panic("cobra has no command for completion")
+	}
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var shells []string
+		for _, s := range c.Commands() {
+			shells = append(shells, s.Name())
+		}
+		return usagef("no shell %q: write one of %s", args[0], strings.Join(shells, ", "))
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // A group is commands that the help lists together.

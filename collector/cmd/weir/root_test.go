@@ -30,6 +30,12 @@ func TestCompletionOfCommands(t *testing.T) {
 			t.Errorf("%s: exit %d, %s", shell, code, stderr)
 		}
 	}
+	if out, stderr, code := weir(t, nil, "completion", "zzz"); code != exitUsage || out != "" || !strings.Contains(stderr, `no shell "zzz": write one of bash, fish, powershell, zsh`) {
+		t.Errorf("exit %d, %s%s", code, out, stderr)
+	}
+	if out, _, code := weir(t, nil, "completion"); code != exitOK || !strings.Contains(out, "bash") {
+		t.Errorf("exit %d, %s", code, out)
+	}
 	out, _, _ := weir(t, nil, cobra.ShellCompNoDescRequestCmd, "")
 	for _, g := range groups() {
 		for _, c := range g.commands {
