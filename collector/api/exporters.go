@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weirflow/weir/collector/doctor"
@@ -28,14 +29,24 @@ func (s *Server) exporter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	all := s.look(a.Unmap()).Exporters
-	if len(all) == 0 {
+	switch len(all) {
+	case 0:
 		problem(w, http.StatusNotFound, "nothing has come from exporter %s: see /api/v1/exporters", a)
+		return
+	case 1:
+	default: // a link-local address, on several links
+		var with []string
+		for _, e := range all {
+			with = append(with, e.Address.String())
+		}
+		problem(w, http.StatusBadRequest, "there are several exporters %s: write one of %s", a, strings.Join(with, ", "))
 		return
 	}
 	answer(w, http.StatusOK, all[0])
 }
 
-// look returns all exporters, or only one, that with its templates.
+// look returns all exporters, or only those of an address, with their templates: one,
+// unless the address is of a link and does not say of which.
 func (s *Server) look(only netip.Addr) Exporters {
 	out := Exporters{Exporters: []Exporter{}}
 	sessions := s.sessions()
@@ -51,7 +62,7 @@ func (s *Server) look(only netip.Addr) Exporters {
 				out.Others = &others
 			}
 			continue
-		case only.IsValid() && a != only:
+		case only.IsValid() && a != only && a.WithZone("") != only:
 			continue
 		}
 		n := len(out.Exporters)

@@ -336,6 +336,39 @@ func TestOthers(t *testing.T) {
 	}
 }
 
+// A link-local exporter is found without its link, where there is but one.
+func TestLinkLocalExporter(t *testing.T) {
+	ledger := func(a string) (l pipeline.Ledger) {
+		l.Exporter = netip.MustParseAddr(a)
+		l.From = netip.AddrPortFrom(l.Exporter, 9)
+		return l
+	}
+	s, err := New(Default(), Deps{
+		Pipeline: ledgers{ledger("192.0.2.1"), ledger("fe80::1%eth0"), ledger("fe80::2%eth0"), ledger("fe80::2%eth1")},
+		Sessions: template.NewStore(template.Limits{}).Sessions, Tail: NewTail(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(address string, code int, want string) {
+		t.Helper()
+		r := httptest.NewRequest("GET", "/", nil)
+		r.SetPathValue("address", address)
+		w := httptest.NewRecorder()
+		s.exporter(w, r)
+		if w.Code != code || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d, %s", address, w.Code, w.Body)
+		}
+	}
+	f("fe80::1", 200, `"address": "fe80::1%eth0"`)
+	f("fe80::1%eth0", 200, `"address": "fe80::1%eth0"`)
+	f("fe80::1%eth1", 404, "nothing has come")
+	f("fe80::2", 400, "there are several exporters fe80::2: write one of fe80::2%eth0, fe80::2%eth1")
+	f("fe80::2%eth1", 200, `"address": "fe80::2%eth1"`)
+	f("192.0.2.1", 200, `"address": "192.0.2.1"`)
+	f("192.0.2.2", 404, "nothing has come")
+}
+
 // ledgers is a pipeline that has only those.
 type ledgers []pipeline.Ledger
 
