@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,7 +21,8 @@ const (
 	MaxList = 100     // entities, actions, metrics
 )
 
-// Validate says what makes no sense in f. ID, Detector and Version may be empty:
+// Validate says what makes no sense in f. Its texts are UTF-8 without control
+// characters, which could command a terminal or make two lines of one. ID, Detector and Version may be empty:
 // they are filled in behind the detector's back.
 func (f *Finding) Validate() error {
 	switch {
@@ -49,7 +52,7 @@ func (f *Finding) Validate() error {
 	return f.validateTexts()
 }
 
-// validateTexts says which text is too long, or none.
+// validateTexts says which text is too long or not fit to be shown, or none.
 func (f *Finding) validateTexts() error {
 	var err error
 	check := func(what, text string, most int) {
@@ -59,6 +62,8 @@ func (f *Finding) validateTexts() error {
 			err = fmt.Errorf("%s has %d octets, of at most %d", what, len(text), most)
 		case !utf8.ValidString(text):
 			err = fmt.Errorf("%s is not UTF-8: %.40q", what, text)
+		case strings.ContainsFunc(text, unicode.IsControl):
+			err = fmt.Errorf("%s has a control character: %.40q", what, text)
 		}
 	}
 	check("detector", f.Detector, MaxKey)

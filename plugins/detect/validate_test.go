@@ -38,6 +38,15 @@ func TestValidate(t *testing.T) {
 	bad("explanation is empty", func(f *Finding) { f.Explanation = "" })
 	bad("explanation has 4097", func(f *Finding) { f.Explanation = strings.Repeat("e", MaxText+1) })
 	bad("explanation is not UTF-8", func(f *Finding) { f.Explanation = "\xff" })
+	for _, c := range []string{"\x1b[2J", "\n", "\t", "\x00", "\x7f", "\u009b"} {
+		bad("key has a control character", func(f *Finding) { f.ID, f.Key = "", "k"+c })
+		bad("explanation has a control character", func(f *Finding) { f.Explanation += c })
+		bad("entity's role has a control character", func(f *Finding) { f.Entities[0].Role += c })
+		bad("entity's kind has a control character", func(f *Finding) { f.Entities[0].Kind += c })
+		bad("entity's value has a control character", func(f *Finding) { f.Entities[0].Value += c })
+		bad("action has a control character", func(f *Finding) { f.Actions = []string{c} })
+		bad("name of a metric has a control character", func(f *Finding) { f.Metrics["a"+c] = 1 })
+	}
 	for _, technique := range []string{"1046", "T104", "T10460", "T1046.", "T1046.01", "T1046-001", "t1046", "T1046.001x"} {
 		bad("technique is", func(f *Finding) { f.Technique = technique })
 	}
