@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -153,6 +154,9 @@ func set(r row, key string, n *yaml.Node) error {
 			continue
 		}
 		f := v.Field(i)
+		if !utf8.ValidString(n.Value) {
+			return fmt.Errorf("line %d: %s: %q is not UTF-8: save the table as UTF-8", n.Line, key, n.Value)
+		}
 		if f.Kind() == reflect.String && n.Kind == yaml.ScalarNode {
 			f.SetString(n.Value)
 			return nil

@@ -46,7 +46,7 @@ func TestTables(t *testing.T) {
 `
 	const networks = `
 - {prefix: 10.0.0.0/8, site: home, role: servers}
-- {prefix: 10.1.2.3/16, name: "true"}
+- {prefix: 10.1.0.0/16, name: "true"}
 `
 	indent := func(s string) string { return strings.ReplaceAll(s, "\n", "\n  ") }
 	for name, c := range map[string]Config{
@@ -61,7 +61,7 @@ func TestTables(t *testing.T) {
 			},
 			Interfaces: []string{file(t, "i.csv", "exporter,index,name,description,speed,role,sampling\r\n"+
 				"192.0.2.1,3,Gi0/3,\"Transit, 10G\",10G,external,\r\n2001:db8::/32,3,all,,,,\r\n2001:db8::/48,3,some,,,,7\r\n")},
-			Networks: []string{file(t, "n.csv", "prefix,name,site,role\n10.0.0.0/8,,home,servers\n10.1.2.3/16,true,,\n")},
+			Networks: []string{file(t, "n.csv", "prefix,name,site,role\n10.0.0.0/8,,home,servers\n10.1.0.0/16,true,,\n")},
 		}},
 	} {
 		tab, err := c.build(nil)
@@ -164,7 +164,12 @@ func TestTableErrors(t *testing.T) {
 	f("i.csv", "exporter,index\n192.0.2.1,1\n192.0.2.1,1\n", "line 3: interface 1 of exporter 192.0.2.1 is in ", "line 2 already")
 	f("n.csv", "prefix\n10.0.0.0/33\n", `line 2: prefix: "10.0.0.0/33" is not understood`)
 	f("n.csv", "name\nx\n", "line 2: a network has no prefix")
-	f("n.csv", "prefix\n10.0.0.0/8\n10.1.1.1/8\n", "line 3: 10.0.0.0/8 is in ")
+	f("n.csv", "prefix\n10.0.0.0/8\n10.0.0.0/8\n", "line 3: 10.0.0.0/8 is in ")
+	f("n.csv", "prefix\n10.0.0.1/8\n", `line 2: prefix: "10.0.0.1/8" has bits behind its prefix: write the network, 10.0.0.0/8, or the address, 10.0.0.1`)
+	f("n.yaml", "- prefix: 2001:db8::1/32\n", "write the network, 2001:db8::/32, or the address")
+	f("n.csv", "prefix,name\n10.0.0.0/8,caf\xe9\n", `line 2: name: "caf\xe9" is not UTF-8: save the table as UTF-8`)
+	f("n.yaml", "- prefix: 10.0.0.0/8\n  name: caf\xe9\n", "UTF-8")
+	f("a.csv", "port,name,proto\n7,x,t\xe9\n", "is not UTF-8")
 	f("a.csv", "port,name\n70000,x\n", `line 2: port: "70000" is not a number`)
 	f("a.csv", "port,name,proto\n7,x,icmp\n", `line 2: proto is "icmp": write tcp, udp, sctp or dccp`)
 	f("a.csv", "port,name,proto\n7,,tcp\n", "line 2: port 7 has no name")

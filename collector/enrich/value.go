@@ -12,8 +12,8 @@ import (
 // mapped form.
 type Prefix struct{ netip.Prefix }
 
-// UnmarshalText reads "192.0.2.0/24" or "192.0.2.1". Bits behind the prefix are
-// cleared.
+// UnmarshalText reads "192.0.2.0/24" or "192.0.2.1". Bits behind the prefix are an
+// error: one of the two was not meant.
 func (p *Prefix) UnmarshalText(text []byte) error {
 	s := string(text)
 	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
@@ -25,7 +25,10 @@ func (p *Prefix) UnmarshalText(text []byte) error {
 	if err != nil || n.Addr().Is4In6() {
 		return fmt.Errorf("%q is not understood: write an address or a prefix, as 192.0.2.1 or 2001:db8::/32", s)
 	}
-	p.Prefix = n.Masked()
+	if m := n.Masked(); m != n {
+		return fmt.Errorf("%q has bits behind its prefix: write the network, %s, or the address, %s", s, m, n.Addr())
+	}
+	p.Prefix = n
 	return nil
 }
 
