@@ -76,6 +76,7 @@ func (r *reader) records(m *message, s *template.Session, p *template.Plan, t *t
 	m.records += n
 	if t.Options {
 		r.x.Options += n
+		m.scoped += n
 		if p != nil { // what they say of the exporter
 			r.e.batch.Reset()
 			r.e.msg.Header = template.Header{Version: m.version, Domain: m.domain, Export: r.clk.export, Received: r.clk.now(), Uptime: r.clk.uptime, HasUptime: r.clk.hasUptime}

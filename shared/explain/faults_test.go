@@ -3,6 +3,7 @@ package explain
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,6 +152,41 @@ func TestNotes(t *testing.T) {
 	f("v9 lost", "000c note expected 1: 1 export packet is missing before this datagram", flowtest.Packet(9, 1), sequence(flowtest.Packet(9, 1), 12, 2))
 	f("ipfix lost", "0008 note expected 1: 4 data records are missing before this datagram",
 		flowtest.Packet(10, 1, flowtest.Template(10, 256, source), flowtest.Set(256, make([]byte, 4))), sequence(flowtest.Packet(10, 1), 8, 5))
+	// softflowd's numbers count the message that they are in, but its options not:
+	// the first that tells is doubtful, and then none is odd but one that is.
+	message := func(number uint32, n int) []byte {
+		return sequence(flowtest.Packet(10, 1, flowtest.Set(256, make([]byte, 4*n))), 8, number)
+	}
+	announced := sequence(flowtest.Packet(10, 1, flowtest.Template(10, 256, source), flowtest.OptionsTemplate(10, 257, 1, source),
+		flowtest.Set(256, make([]byte, 8)), flowtest.Set(257, make([]byte, 4))), 8, 2)
+	const itself = ", or it counts itself, as" // softflowd does, in the next line
+	f2 := func(name string, want []string, data ...[]byte) {
+		t.Helper()
+		e := New(template.NewStore(template.Limits{}))
+		var lines []string
+		for _, d := range data {
+			lines = append(lines, texts(e.Explain(decode.Datagram{From: flowtest.From, Time: at, Data: d}), " note ")...)
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("%s: notes %q, want %q", name, lines, want)
+		}
+	}
+	f2("ipfix counts itself", []string{"0008 note expected 5: 4 data records are missing before this datagram" + itself},
+		announced, message(9, 7), message(12, 3), message(15, 3), message(17, 2), message(26, 9))
+	f2("ipfix counts itself, two of a size", []string{"0008 note expected 5: 4 data records are missing before this datagram" + itself},
+		announced, message(9, 7), message(16, 7), message(18, 2), message(26, 8))
+	f2("ipfix counts itself, and some are missing", []string{
+		"0008 note expected 5: 4 data records are missing before this datagram" + itself,
+		"0008 note expected 14: 5 data records are missing before this datagram",
+	}, announced, message(9, 7), message(12, 3), message(19, 2), message(20, 1))
+	f2("ipfix counts itself, and was restarted", []string{
+		"0008 note expected 5: 4 data records are missing before this datagram" + itself,
+		"0008 note expected 14: this datagram is late or repeated, or the exporter was restarted",
+	}, announced, message(9, 7), message(12, 3), message(2, 2), message(3, 1), message(8, 5))
+	f2("ipfix counts as it should, and some are missing", []string{
+		"0008 note expected 5: 4 data records are missing before this datagram" + itself,
+		"0008 note expected 18: 1 data record is missing before this datagram",
+	}, announced, message(9, 7), message(16, 2), message(19, 1))
 	f("sflow restarted", "0010 note expected 101: the exporter was restarted, or counts otherwise", sflowOf(), sequence(sflowOf(), 16, 1<<31))
 	f("reserved set", "0014 note set ids below 256 are reserved, but for those of templates", sequence(flowtest.Packet(9, 1, flowtest.Set(9, nil)), 0, 9<<16))
 	f("template's length", "0018 note unsigned8 can't have 2 octets (RFC 7011 §6)", flowtest.Packet(10, 1, flowtest.Template(10, 256, []flowtest.Field{{ID: 4, Len: 2}})))

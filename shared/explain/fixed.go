@@ -212,7 +212,7 @@ func (r *reader) fixedRecords(l *layout, h fixedHeader) {
 	}
 	if s := h.node[sequenceOf]; s != nil {
 		r.x.Domain = uint32(h.value[engineType]<<8 | h.value[engineID])
-		r.e.sequences.follow(s, sequenceKey{r.x.From, l.version, r.x.Domain}, uint32(h.value[sequenceOf]), uint32(n), "record", true)
+		r.e.sequences.follow(s, sequenceKey{r.x.From, l.version, r.x.Domain}, uint32(h.value[sequenceOf]), uint32(n), 0, "record", true)
 	}
 	n = min(n, have)
 	for i := range n {

@@ -18,6 +18,7 @@ type message struct {
 	session            *template.Session
 
 	records, announced int  // so far
+	scoped             int  // of records: those of options
 	unknown            bool // some records could not be counted
 }
 
@@ -48,7 +49,7 @@ func (r *reader) v9() {
 	h[2].Text = r.clk.booted()
 	h[3].Text = r.clk.exported(h[3])
 	m := &message{version: 9, domain: binary.BigEndian.Uint32(r.d[16:]), templates: 0, options: 1}
-	r.e.sequences.follow(h[4], sequenceKey{r.x.From, 9, m.domain}, binary.BigEndian.Uint32(r.d[12:]), 1, "export packet", true)
+	r.e.sequences.follow(h[4], sequenceKey{r.x.From, 9, m.domain}, binary.BigEndian.Uint32(r.d[12:]), 1, 0, "export packet", true)
 	r.sets(m, 0)
 	if n := int(binary.BigEndian.Uint16(r.d[2:])); n != m.records+m.announced && !m.unknown && len(r.x.Faults) == 0 {
 		h[1].note(fmt.Sprintf("the packet holds %d: %s and %s", m.records+m.announced, count(m.announced, "template"), count(m.records, "data record")))
@@ -81,7 +82,7 @@ func (r *reader) ipfix() {
 		end = len(r.d)
 	}
 	r.sets(m, len(r.d)-end)
-	r.e.sequences.follow(h[3], sequenceKey{r.x.From, 10, m.domain}, binary.BigEndian.Uint32(r.d[8:]), uint32(m.records), "data record", !m.unknown)
+	r.e.sequences.follow(h[3], sequenceKey{r.x.From, 10, m.domain}, binary.BigEndian.Uint32(r.d[8:]), uint32(m.records), uint32(m.scoped), "data record", !m.unknown)
 }
 
 // header takes the fields of a header, "name:octets name:octets", as far as they

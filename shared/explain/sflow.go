@@ -87,7 +87,7 @@ func (r *reader) sflowHeader() (samples uint32, ok bool) {
 		from = r.x.From
 	}
 	r.x.Exporter, r.x.Domain = from.Addr(), word(0)
-	r.e.sequences.follow(fields[1], sequenceKey{from, 0, word(0)}, word(1), 1, "datagram", true)
+	r.e.sequences.follow(fields[1], sequenceKey{from, 0, word(0)}, word(1), 1, 0, "datagram", true)
 	return word(3), true
 }
 
