@@ -59,7 +59,7 @@ type lent struct {
 // fill takes events of one tag, room octets at most, unless there are some already.
 // It returns false if there are none.
 func (l *lent) fill(r *ring, room int) bool {
-	for len(l.chunks) == 0 || l.tag == r.nextTag() {
+	for len(l.chunks) == 0 || r.continues(l.tag) {
 		c := r.take(room - len(l.data))
 		if c == nil {
 			break

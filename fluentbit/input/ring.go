@@ -278,12 +278,9 @@ func (r *ring) counts() Counts {
 	return Counts{In: r.in, Out: r.out, Dropped: r.dropped, Waiting: r.waiting, Lost: r.lost}
 }
 
-// nextTag returns the tag of the oldest events, "none" if there are none.
-func (r *ring) nextTag() string {
+// continues tells whether the oldest events have this tag.
+func (r *ring) continues(tag string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.chunks) == 0 {
-		return "none"
-	}
-	return r.chunks[0].tag
+	return len(r.chunks) > 0 && r.chunks[0].tag == tag
 }
