@@ -11,7 +11,7 @@ const (
 )
 
 // Feed hands events over as they come, in runs of whole events of at most max
-// octets, until ctx ends; a run waits up to 50 ms to be filled. append returns
+// octets, until ctx ends (an event that is longer goes alone); a run waits up to 50 ms to be filled. append returns
 // false if Fluent Bit has no room: the run is kept and tried again a quarter of a
 // second later. tag is "" for the instance's own.
 func (x *Instance) Feed(ctx context.Context, max int, append func(tag string, events []byte) bool) error {
@@ -56,11 +56,15 @@ type lent struct {
 	chunks []*chunk
 }
 
-// fill takes events of one tag, room octets at most, unless there are some already.
-// It returns false if there are none.
+// fill takes events of one tag, room octets at most but for a chunk that alone is
+// more, unless there are some already. It returns false if there are none.
 func (l *lent) fill(r *ring, room int) bool {
 	for len(l.chunks) == 0 || r.continues(l.tag) {
-		c := r.take(room - len(l.data))
+		left := room - len(l.data)
+		if len(l.chunks) == 0 {
+			left = r.batch
+		}
+		c := r.take(left)
 		if c == nil {
 			break
 		}

@@ -77,6 +77,21 @@ func TestFeedGivesBack(t *testing.T) {
 	}
 }
 
+// An event that is longer than a run goes alone.
+func TestFeedLongEvent(t *testing.T) {
+	r := newRing(2000, 1000, 100)
+	put(r, 0, 2)
+	r.add("", 1, make([]byte, 500), nil)
+	put(r, 2, 2)
+	var l lent
+	for i, want := range []int{20, 500, 20} {
+		if !l.fill(r, 150) || len(l.data) != want {
+			t.Errorf("run %d has %d octets, want %d", i, len(l.data), want)
+		}
+		l.delivered(r)
+	}
+}
+
 // Events of another tag are a run of their own.
 func TestFeedTags(t *testing.T) {
 	r := newRing(1000, 1000, 100)
