@@ -28,8 +28,9 @@ type output struct {
 	notFull  sync.Cond
 	moved    sync.Cond // something for the spiller to do
 	ring     []*parcel
-	first    int // index of the oldest
-	n        int // parcels in the ring
+	first    int  // index of the oldest
+	n        int  // parcels in the ring
+	untold   bool // some came of which the sink's goroutine was not told
 	closed   bool
 	spill    *spill // nil: not to disk
 	choice   choice // of the sink's goroutine
@@ -77,11 +78,24 @@ func (o *output) push(w *worker, x *parcel) {
 	o.enqueue(x)
 }
 
-// enqueue puts x into the ring, which has room. The caller has the lock.
+// enqueue puts x into the ring, which has room. The caller has the lock, and tells
+// when there is no more for now: to be woken for each parcel of a read costs the
+// sink more than the parcel.
 func (o *output) enqueue(x *parcel) {
 	o.ring[(o.first+o.n)%len(o.ring)] = x
 	o.n++
-	o.notEmpty.Signal()
+	o.untold = true
+	if 2*o.n > len(o.ring) {
+		o.tell()
+	}
+}
+
+// tell wakes who waits for what came into the ring. The caller has the lock.
+func (o *output) tell() {
+	if o.untold {
+		o.untold = false
+		o.notEmpty.Signal()
+	}
 }
 
 // take removes the oldest parcel from the ring. The caller has the lock.

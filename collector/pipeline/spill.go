@@ -95,6 +95,7 @@ func (o *output) runSpill(ctx context.Context) {
 			x := s.over[0]
 			s.over = append(s.over[:0], s.over[1:]...)
 			o.enqueue(x)
+			o.tell()
 		case len(s.over) > 0:
 			o.store()
 		case o.closed && s.empty():
@@ -182,6 +183,7 @@ func (o *output) unspill() {
 		return
 	}
 	o.enqueue(x)
+	o.tell()
 }
 
 func (s *spill) read(h *spilled, b *flow.Batch) error {

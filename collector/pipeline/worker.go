@@ -29,6 +29,7 @@ type worker struct {
 	in     []decode.Datagram
 	full   []*output // for send
 	tally  tally
+	sent   bool          // parcels of which the outputs were not told
 	recent [256]*Account // of the last datagrams, by a hash of their key
 
 	published decode.Stats // guarded by the pipeline's lock
@@ -62,6 +63,7 @@ func (w *worker) run(ctx context.Context) {
 		}
 	}
 	w.flush()
+	w.told(false)
 	if err := w.src.Close(); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
 		w.p.deps.Log.Warn("close source", "error", err)
 	}
@@ -73,6 +75,7 @@ func (w *worker) step(ctx context.Context) (more bool) {
 		if r := recover(); r != nil {
 			w.p.panicked("source or decoder", r)
 			w.mend()
+			w.told(false)
 			more = pause(ctx)
 		}
 	}()
@@ -91,15 +94,30 @@ func (w *worker) step(ctx context.Context) (more bool) {
 	if w.parcel.records() > 0 && time.Since(w.since) >= w.p.cfg.Flush {
 		w.flush()
 	}
-	if n > 0 {
-		w.p.mu.Lock()
-		w.publish()
-		w.p.mu.Unlock()
-	}
+	w.told(n > 0)
 	if err != nil {
 		return w.failed(ctx, err)
 	}
 	return true
+}
+
+// told tells the outputs of what w has sent, and enters into the ledger what it has
+// read since, if it has.
+func (w *worker) told(read bool) {
+	if !read && !w.sent {
+		return
+	}
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	if read {
+		w.publish()
+	}
+	if w.sent {
+		w.sent = false
+		for _, o := range *w.p.outputs.Load() {
+			o.tell()
+		}
+	}
 }
 
 // take decodes a datagram and enters it into its account.
@@ -170,6 +188,7 @@ func (w *worker) flush() {
 	}
 	x.left = len(x.batch.Flows)
 	w.parcel = w.p.send(w, x)
+	w.sent = true
 }
 
 // apply runs a stage. Where it panics, the batch goes on as it is then.
