@@ -149,8 +149,15 @@ const (
 	clientHello  = 1
 	serverHello  = 2
 
+	alert           = 21
 	applicationData = 23
 )
+
+// after tells whether a datagram is of the time behind a handshake: a message, or
+// the end that follows it.
+func after(d []byte) bool {
+	return d[0] == applicationData || d[0] == alert && len(d) > recordHeader && (d[3] != 0 || d[4] != 0)
+}
 
 // initial tells whether a datagram is of a handshake, before anything is
 // encrypted.
@@ -177,9 +184,9 @@ func (a *dtlsAcceptor) peer(from netip.AddrPort, d []byte) *peer {
 	books := a.peers
 	if p := a.peers[from]; p != nil {
 		switch {
-		case p.state == shaking && d[0] == applicationData:
+		case p.state == shaking && after(d):
 			// Its handshake is over, ours not quite: pion would drop all but one
-			// of the exporter's first messages.
+			// of the exporter's first messages, and give up at its goodbye.
 			if p.earlySize+len(d) <= halfOpenQueue {
 				p.early = append(p.early, bytes.Clone(d))
 				p.earlySize += len(d)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -220,4 +221,28 @@ func (l *listening) ReadFrom(b []byte) (int, net.Addr, error) {
 		l.verify <- struct{}{}
 	}
 	return n, from, err
+}
+
+// What comes behind a handshake, while ours isn't over, waits for its end: the
+// exporter's messages, and its goodbye. Alerts of the handshake itself don't.
+func TestDTLSEarly(t *testing.T) {
+	from := netip.MustParseAddrPort("192.0.2.1:4740")
+	p := &peer{addr: from, state: shaking}
+	a := &dtlsAcceptor{peers: map[netip.AddrPort]*peer{from: p}, fresh: map[netip.AddrPort]*peer{}}
+	record := func(kind, epoch byte) []byte {
+		return append([]byte{kind, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 1, 0, 2}, 1, 0)
+	}
+	for _, d := range [][]byte{record(applicationData, 1), record(alert, 1)} {
+		if got := a.peer(from, d); got != nil {
+			t.Errorf("%x does not wait", d)
+		}
+	}
+	if len(p.early) != 2 {
+		t.Errorf("%d datagrams wait", len(p.early))
+	}
+	for _, d := range [][]byte{record(alert, 0), record(22, 1), record(20, 0)} {
+		if got := a.peer(from, d); got != p {
+			t.Errorf("%x waits", d)
+		}
+	}
 }
