@@ -257,7 +257,7 @@ func (a *dtlsAcceptor) shake(p *peer) {
 	a.mu.Unlock()
 	if err == nil {
 		select {
-		case a.ready <- c:
+		case a.ready <- lastWord{c}:
 			return
 		case <-a.done:
 		}
@@ -266,6 +266,23 @@ func (a *dtlsAcceptor) shake(p *peer) {
 		c.Close()
 	}
 	p.Close()
+}
+
+// A lastWord is a connection that may forget its last message: where a goodbye
+// follows at once, pion's Read (3.1.15) chooses between the message and the end by
+// chance. What it has not read is still there, and another call may have it.
+type lastWord struct{ net.Conn }
+
+// chances is how often it is asked. Each is even.
+const chances = 40
+
+func (c lastWord) Read(b []byte) (n int, err error) {
+	for range chances {
+		if n, err = c.Conn.Read(b); n > 0 || !errors.Is(err, io.EOF) {
+			break
+		}
+	}
+	return n, err
 }
 
 // server makes pion's end.

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -244,5 +245,32 @@ func TestDTLSEarly(t *testing.T) {
 		if got := a.peer(from, d); got != p {
 			t.Errorf("%x waits", d)
 		}
+	}
+}
+
+// A forgetful connection has a message left when it says that it has ended.
+type forgetful struct {
+	net.Conn
+	message string
+	ends    int // before that
+}
+
+func (f *forgetful) Read(b []byte) (int, error) {
+	if f.ends--; f.ends >= 0 || f.message == "" {
+		return 0, io.EOF
+	}
+	n := copy(b, f.message)
+	f.message = ""
+	return n, nil
+}
+
+func TestLastWord(t *testing.T) {
+	var b [10]byte
+	c := lastWord{&forgetful{message: "bye", ends: 5}}
+	if n, err := c.Read(b[:]); n != 3 || err != nil {
+		t.Errorf("%d octets, %v", n, err)
+	}
+	if n, err := c.Read(b[:]); n != 0 || err != io.EOF {
+		t.Errorf("%d octets, %v", n, err)
 	}
 }
