@@ -326,6 +326,11 @@ func (p *Pipeline) send(w *worker, x *parcel) *parcel {
 			w.full = append(w.full, o)
 		}
 	}
+	if len(w.full) > 0 {
+		for _, o := range all {
+			o.tell()
+		}
+	}
 	for _, o := range w.full { // last, as w may have to wait for them
 		o.push(w, x)
 	}
