@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -258,6 +259,9 @@ func judge(status int, data []byte) answer {
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return no(refused, "there is no event collector: switch it on in Splunk's Settings, Data inputs, HTTP Event Collector, Global Settings, and write its port in hec_url, usually 8088")
 	}
+	if !understood {
+		return no(refused, "what answers is no event collector: compare host and port in hec_url, and write https:// in hec_url if it speaks TLS")
+	}
 	switch r.Code {
 	case 1:
 		return no(refused, "enable the token in Splunk's Settings, Data inputs, HTTP Event Collector")
@@ -310,7 +314,7 @@ func inWords(err error) error {
 		return fmt.Errorf("it speaks no TLS: write enableSSL = 1 there, or http:// in hec_url: %w", err)
 	case errors.As(err, &t) && t.Timeout() && !errors.Is(err, context.Canceled):
 		return fmt.Errorf("it did not answer in time: %w", err)
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fmt.Errorf("it closed the connection: if it goes on like this, it may want https:// in hec_url: %w", err)
 	}
 	return err

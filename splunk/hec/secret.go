@@ -195,7 +195,7 @@ func (s Secret) secure(host string) (*tls.Config, error) {
 
 func (s Secret) ca() string {
 	if s.CA != "" {
-		return os.ExpandEnv(s.CA) // splunkd hands over $SPLUNK_HOME as it is written
+		return s.CA
 	}
 	if home := os.Getenv("SPLUNK_HOME"); home != "" {
 		return filepath.Join(home, "etc", "auth", "cacert.pem")

@@ -25,8 +25,10 @@ func (c *Config) secure() (*tls.Config, error) {
 	return named(pool, c.Name, []string{c.Name}), nil
 }
 
-// authorities reads a file of certificates.
+// authorities reads a file of certificates. splunkd hands a name over as it is
+// written in inputs.conf, with $SPLUNK_HOME in it.
 func authorities(key, file string) (*x509.CertPool, error) {
+	file = os.ExpandEnv(file)
 	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
