@@ -40,6 +40,8 @@ type Sink struct {
 	all     []*request // that are not settled, in no order
 	held    int        // octets of all
 	free    []*request
+	spare   int // octets of free
+	usual   int // octets that a full request has
 	next    int // indexer that is asked first
 	stats   Stats
 	told    map[string]time.Time // when a warning was logged
@@ -177,9 +179,6 @@ func recordOf(b *flow.Batch, i, before int) int {
 // The caller has the lock.
 func (s *Sink) room(ctx context.Context) bool {
 	for s.held >= s.cfg.Memory {
-		if s.open != nil {
-			s.seal()
-		}
 		s.mu.Unlock()
 		select {
 		case <-s.freed:
@@ -194,9 +193,12 @@ func (s *Sink) room(ctx context.Context) bool {
 
 // fresh returns an empty request that is not settled. The caller has the lock.
 func (s *Sink) fresh() *request {
-	q := new(request)
+	var q *request
 	if n := len(s.free); n > 0 {
 		q, s.free = s.free[n-1], s.free[:n-1]
+		s.spare -= cap(q.body)
+	} else {
+		q = &request{body: make([]byte, 0, s.usual)}
 	}
 	s.all = append(s.all, q)
 	s.hold(q)
@@ -219,7 +221,9 @@ func (s *Sink) seal() {
 		s.forget(q)
 		return
 	}
-	if len(q.body) < cap(q.body)/2 {
+	if len(q.events) >= s.cfg.Events || len(q.body) >= s.cfg.Octets {
+		s.usual = max(s.usual, min(len(q.body)+len(q.body)/16, 2*s.cfg.Octets))
+	} else if len(q.body) < cap(q.body)/2 {
 		x := &request{body: slices.Clone(q.body), events: slices.Clone(q.events), runs: slices.Clone(q.runs), since: q.since}
 		s.all = append(s.all, x)
 		s.hold(x)
@@ -264,9 +268,10 @@ func (s *Sink) forget(q *request) {
 	s.all[len(s.all)-1] = nil
 	s.all = s.all[:len(s.all)-1]
 	s.held -= q.held
-	if len(s.free) <= 2*len(s.indexers)*s.cfg.Connections && cap(q.body) <= 2*s.cfg.Octets && cap(q.body) >= s.cfg.Octets/8 {
+	if n := cap(q.body); n >= s.usual && n <= 2*s.cfg.Octets && s.held+s.spare <= s.cfg.Memory {
 		q.reset()
 		s.free = append(s.free, q)
+		s.spare += n
 	}
 	signal(s.freed)
 }
@@ -312,7 +317,11 @@ func (s *Sink) launch(now time.Time) time.Duration {
 		}
 	}
 	left := s.waiting[:0]
-	for _, q := range s.waiting {
+	for i, q := range s.waiting {
+		if !slices.ContainsFunc(s.indexers, func(x *indexer) bool { return x.ready(now) }) {
+			left = append(left, s.waiting[i:]...)
+			break
+		}
 		x := s.pick(q, now)
 		if x == nil {
 			left = append(left, q)

@@ -385,7 +385,7 @@ func TestRefused(t *testing.T) {
 		{"path", nil, func(c *Config) { c.URLs[0] += "/other" }, "there is no event collector"},
 		{"elsewhere", func(s *standin) {
 			s.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-				http.Redirect(w, r, "https://127.0.0.1:1/", 302)
+				http.Redirect(w, r, "https://127.0.0.1:1/", http.StatusFound)
 				return true
 			}
 		}, nil, "it wants to send us elsewhere"},

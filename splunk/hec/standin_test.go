@@ -43,7 +43,6 @@ type standin struct {
 	gzipped  int
 	events   []envelopeOf
 	channels map[string]*numbers
-	opened   int
 }
 
 type envelopeOf struct {
