@@ -136,20 +136,21 @@ func (s *Sink) keep(ctx context.Context, b *flow.Batch, r receipt) {
 		}
 		s.filling = q
 		s.mu.Unlock() // nobody else touches q
-		from, empty := len(q.events), 0
+		from := len(q.events)
 		for i < len(b.Flows) && len(q.events) < s.cfg.Events && len(q.body) < s.cfg.Octets {
 			record = recordOf(b, i, record)
 			var ok bool
 			if q.body, ok = s.envelope.append(q.body, b, &b.Flows[i]); ok {
 				q.events = append(q.events, event{int32(len(q.body)), int32(record)})
 			} else {
+				s.mu.Lock()
 				d.at(record, failed)
-				empty++
+				s.stats.Failed++
+				s.mu.Unlock()
 			}
 			i++
 		}
 		s.mu.Lock()
-		s.stats.Failed += uint64(empty)
 		if len(q.events) > from {
 			q.runs = append(q.runs, run{d, len(q.events)})
 			d.parts++
