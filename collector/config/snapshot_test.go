@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/source"
+	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/flowtest"
 	"github.com/weirflow/weir/shared/template"
 )
@@ -115,4 +117,62 @@ func listens(t *testing.T, texts ...string) source.Listens {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// Data that waits for its template is decoded when a snapshot brings it, and
+// accounted for as its exporter's.
+func TestRestoreDecodesWhatWaits(t *testing.T) {
+	m := flowtest.New(1)
+	from, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	announced := template.NewStore(template.Limits{})
+	dec := decode.New(announced)
+	addr := from.LocalAddr().(*net.UDPAddr).AddrPort()
+	if err := dec.Decode(new(flow.Batch), decode.Datagram{Data: flowtest.Packet(9, 1, flowtest.Template(9, 260, flowtest.Twenty)), From: addr, Time: time.Now().UnixNano()}); err != nil {
+		t.Fatal(err)
+	}
+	c := Default()
+	c.Listen = listens(t, "127.0.0.1:0")
+	c.Pipeline.Flush = 5 * time.Millisecond
+	sink := &counter{flows: make(chan int, 10)}
+	r, err := c.Start(sink, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Stop(t.Context())
+	const sets = 3
+	for range sets {
+		if _, err := from.WriteTo(flowtest.Packet(9, 1, m.Data(260, 3, flowtest.Twenty)), net.UDPAddrFromAddrPort(r.Addrs()[0])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		if ever, now := r.Store().Missed(); ever == sets && now == sets {
+			break
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("nothing waits: %+v", r.Stats())
+		}
+	}
+	if err := r.Store().Restore(announced.AppendSnapshot(nil)); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < 3*sets; {
+		select {
+		case more := <-sink.flows:
+			n += more
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%d flows: %+v", n, r.Stats())
+		}
+	}
+	s, ledgers := r.Stats(), r.Pipeline().Ledgers()
+	if _, now := r.Store().Missed(); now != 0 || s.Waiting == 0 || s.Waiting != s.Recovered || s.Undecoded != 0 {
+		t.Errorf("%d wait, %+v", now, s)
+	}
+	if len(ledgers) != 1 || ledgers[0].Records != 3*sets || ledgers[0].Flows != 3*sets || ledgers[0].Recovered != s.Recovered || ledgers[0].Datagrams != sets {
+		t.Errorf("%+v", ledgers)
+	}
 }

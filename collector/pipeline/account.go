@@ -263,6 +263,27 @@ func (a *Account) note(t *tally, after *decode.Stats) (first bool) {
 	return first
 }
 
+// noteWaiting enters a data set that has waited for its template and arrived
+// before. It returns true if the first record came with it.
+func (a *Account) noteWaiting(before, after *decode.Stats, arrival int64) (first bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	x := &a.traits
+	x.Flows += after.Flows - before.Flows
+	x.Options += after.Options - before.Options
+	x.Recovered += after.Recovered - before.Recovered
+	x.Undecoded += after.Undecoded - before.Undecoded
+	x.Replaced += after.Replaced - before.Replaced
+	for i := range x.Faults {
+		x.Faults[i] += after.Faults[i] - before.Faults[i]
+	}
+	if after.Records != before.Records {
+		first = !a.decoded
+		x.Decoded, a.decoded = max(x.Decoded, arrival), true
+	}
+	return first
+}
+
 // look is at how many flows of a datagram is looked for the exporter's traits.
 const look = 4
 

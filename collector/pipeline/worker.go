@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/template"
 )
 
 // readAhead is how many datagrams a worker asks its source for.
@@ -31,6 +32,8 @@ type worker struct {
 	tally  tally
 	sent   bool          // parcels of which the outputs were not told
 	recent [256]*Account // of the last datagrams, by a hash of their key
+
+	restored uint64 // Store.Restored, when it was looked for what is ready
 
 	published decode.Stats // guarded by the pipeline's lock
 	held      uint64       // flows in the parcel; likewise
@@ -91,10 +94,11 @@ func (w *worker) step(ctx context.Context) (more bool) {
 			w.flush()
 		}
 	}
+	late := w.takeReady()
 	if w.parcel.records() > 0 && time.Since(w.since) >= w.p.cfg.Flush {
 		w.flush()
 	}
-	w.told(n > 0)
+	w.told(n > 0 || late)
 	if err != nil {
 		return w.failed(ctx, err)
 	}
@@ -142,6 +146,41 @@ func (w *worker) take(dg *decode.Datagram) {
 	}
 	for _, tap := range w.p.deps.Taps {
 		w.tap(tap, dg, from)
+	}
+}
+
+// takeReady decodes what has waited for templates that a snapshot has brought.
+func (w *worker) takeReady() bool {
+	store := w.p.deps.Store
+	n := store.Restored()
+	if n == w.restored {
+		return false
+	}
+	w.restored = n
+	sets := store.Ready()
+	for i := range sets {
+		if w.parcel.records() == 0 {
+			w.since = time.Now()
+		}
+		w.takeWaiting(&sets[i])
+		if w.parcel.records() >= w.p.cfg.Batch {
+			w.flush()
+		}
+	}
+	return len(sets) > 0
+}
+
+func (w *worker) takeWaiting(set *template.Waiting) {
+	before := w.dec.Stats
+	w.dec.DecodeWaiting(&w.parcel.batch, set, time.Now().UnixNano())
+	after := &w.dec.Stats
+	w.parcel.flows += int(after.Flows - before.Flows)
+	a := w.p.open(Key{From: set.Key.From, Exporter: set.Key.From.Addr(), Domain: set.Header.Domain, Version: set.Key.Version, Over: set.Key.Over})
+	if a.noteWaiting(&before, after, set.Header.Received) {
+		w.p.accounts.delivered(a)
+	}
+	if n := after.Records - before.Records; n > 0 {
+		w.parcel.add(a, int(n))
 	}
 }
 

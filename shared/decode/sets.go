@@ -202,6 +202,25 @@ func (d *Decoder) waited(b *flow.Batch, id uint16) {
 	d.recall(d.find(key))
 }
 
+// DecodeWaiting decodes a data set that has waited for its template, with what its
+// own message's header said, at the time now: see Store.Ready. It appends its
+// records to b. There is no Head then.
+func (d *Decoder) DecodeWaiting(b *flow.Batch, w *template.Waiting, now int64) {
+	d.fault, d.place, d.at = none, Place{}, Place{}
+	d.headed, d.samples = false, d.samples[:0]
+	if age := now - w.Header.Received; age > maxWait || age < -maxWait || b.Full() {
+		d.Stats.Undecoded += uint64(len(w.Data))
+		return
+	}
+	d.late = true
+	d.msg.Header, d.key = w.Header, w.Key
+	s := d.find(w.Key)
+	d.recall(s)
+	d.Stats.Recovered += uint64(len(w.Data))
+	d.data(b, s, w.ID, w.Data)
+	d.late = false
+}
+
 // data decodes the records of a data set.
 func (d *Decoder) data(b *flow.Batch, s *template.Session, id uint16, set []byte) {
 	m := &d.msg

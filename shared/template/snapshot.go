@@ -129,9 +129,10 @@ func (t *Template) appendSnapshot(dst []byte) []byte {
 	return dst
 }
 
-// Restore takes a snapshot's content into s, beside what s knows already, which
-// stands where both know of the same. A snapshot that is damaged changes
-// nothing. Limits hold; what is beyond them is left out.
+// Restore takes a snapshot's content into s, beside what s knows already. Where
+// both know of the same, that stands; of two templates, the one that was
+// announced last. A snapshot that is damaged changes nothing. Limits hold; what
+// is beyond them is left out.
 func (s *Store) Restore(snapshot []byte) error {
 	n := len(snapshot) - 4
 	if n < len(magic)+1 || string(snapshot[:len(magic)]) != magic {
@@ -149,6 +150,7 @@ func (s *Store) Restore(snapshot []byte) error {
 			return fmt.Errorf("%w: octets %d and on can't be read", ErrSnapshot, n-len(r.d))
 		}
 	}
+	s.restored.Add(1)
 	return nil
 }
 
@@ -232,7 +234,10 @@ func (r *reader) session(s *Store) bool {
 	for i := r.uint32(); i > 0 && !r.bad; i-- {
 		domain, heard := uint32(r.uvarint(1<<32-1)), r.varint()
 		t := r.template(version)
-		if x == nil || r.bad || x.plans.get(planKey(domain, t.ID)) != nil {
+		if x == nil || r.bad {
+			continue
+		}
+		if d := x.plans.get(planKey(domain, t.ID)); d != nil && d.heard.Load() >= heard {
 			continue
 		}
 		x.Put(domain, &t) // refused only by limits, or as it was when it was announced

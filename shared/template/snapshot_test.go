@@ -160,3 +160,30 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+// Of two definitions of a template, the one that was announced last stands.
+func TestRestoreKeepsTheLatest(t *testing.T) {
+	at := func(seen int64, ie uint16) *Store {
+		s := NewStore(Limits{})
+		x := s.Session(netip.MustParseAddrPort("192.0.2.1:2055"), 9)
+		x.Saw(seen, true)
+		if _, _, err := x.Put(1, &Template{ID: 256, Version: 9, Fields: []Field{field(ie, 4)}}); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	f := func(known, restored int64, want uint16) {
+		t.Helper()
+		s := at(known, 8)
+		if err := s.Restore(at(restored, 12).AppendSnapshot(nil)); err != nil {
+			t.Fatal(err)
+		}
+		d := s.Session(netip.MustParseAddrPort("192.0.2.1:2055"), 9).plans.get(planKey(1, 256))
+		if d.template.Fields[0].ID != want || d.heard.Load() != max(known, restored) || s.Restored() != 1 {
+			t.Errorf("known at %d, restored from %d: %v, heard %d", known, restored, d.template, d.heard.Load())
+		}
+	}
+	f(2e18, 1e18, 8)
+	f(1e18, 2e18, 12)
+	f(1e18, 1e18, 8)
+}

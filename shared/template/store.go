@@ -60,6 +60,8 @@ type Store struct {
 	used    int64         // octets of all sessions
 	newest  int64         // the latest time that a session was made or grew
 	expired atomic.Uint64 // templates
+
+	restored atomic.Uint64 // snapshots
 }
 
 // NewStore makes an empty Store.
@@ -223,6 +225,10 @@ func (s *Store) reserve(x *Session, n int64) bool {
 	}
 	return true
 }
+
+// Restored returns how many snapshots were taken in: when that has changed,
+// Ready may have something.
+func (s *Store) Restored() uint64 { return s.restored.Load() }
 
 // Len returns the number of sessions.
 func (s *Store) Len() int {

@@ -20,7 +20,8 @@ type Waiting struct {
 type room struct {
 	each, most int64 // limits
 
-	n          atomic.Int64 // sets; read without the lock
+	n          atomic.Int64  // sets; read without the lock
+	missed     atomic.Uint64 // sets that ever came
 	mu         sync.Mutex
 	lists      map[waitKey]*waitList
 	head, tail *waitList // by the time of their first set
@@ -78,6 +79,7 @@ func (r *room) add(w Waiting) (pushed int64) {
 	l.octets += size
 	r.octets += size
 	r.n.Add(1)
+	r.missed.Add(1)
 	return pushed
 }
 
@@ -153,4 +155,38 @@ func (s *Store) Waited(k Key, domain uint32, id uint16) []Waiting {
 		return nil
 	}
 	return s.room.take(newWaitKey(k, domain, id))
+}
+
+// Missed returns how many data sets have had to wait so far, and how many wait
+// now.
+func (s *Store) Missed() (ever uint64, now int64) { return s.room.missed.Load(), s.room.n.Load() }
+
+// Ready returns the data sets that wait for a template which is known meanwhile,
+// though no Decoder has read its announcement: Restore has brought it. They wait
+// no longer.
+func (s *Store) Ready() (sets []Waiting) {
+	for _, w := range s.room.first() {
+		if s.knows(&w) {
+			sets = append(sets, s.room.take(newWaitKey(w.Key, w.Header.Domain, w.ID))...)
+		}
+	}
+	return sets
+}
+
+// first returns the first set of each list.
+func (r *room) first() (sets []Waiting) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for l := r.head; l != nil; l = l.next {
+		sets = append(sets, l.sets[0])
+	}
+	return sets
+}
+
+func (s *Store) knows(w *Waiting) bool {
+	if x := s.Lookup(w.Key); x != nil && x.PlanFor(w.Header.Domain, w.ID, len(w.Data)) != nil {
+		return true
+	}
+	_, p := s.Agreed(w.Key, w.Header.Domain, w.ID, len(w.Data), w.Header.Received)
+	return p != nil
 }
