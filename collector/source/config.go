@@ -23,6 +23,11 @@ type Config struct {
 	Known Known         `yaml:"-"` // who has delivered; nil: Unknown is no limit
 	Log   *slog.Logger  `yaml:"-"` // nil: nothing is logged
 
+	// Share lets other processes of this user listen on the same UDP ports; the
+	// kernel spreads exporters over them, anew when one comes or goes. A listener
+	// is one socket then, whatever Listen.Workers says. Linux only.
+	Share bool `yaml:"-"`
+
 	Sockets *Sockets `yaml:"-"` // what systemd has opened; nil: nothing
 }
 
@@ -38,7 +43,7 @@ func Default() Config {
 
 // Settings returns what of c an operator sets.
 func (c Config) Settings() Config {
-	c.Idle, c.Known, c.Log, c.Sockets = 0, nil, nil, nil
+	c.Idle, c.Known, c.Log, c.Sockets, c.Share = 0, nil, nil, nil, false
 	return c
 }
 

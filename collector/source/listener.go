@@ -79,7 +79,7 @@ func (x *Listener) openUDP(cfg *Config) error {
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	if !canSpread {
+	if !canSpread || cfg.Share { // the program that steers is one for all sockets of a port
 		workers = 1
 	}
 	conns, err := sockets(&x.listen, cfg, workers)
@@ -119,8 +119,10 @@ func sockets(l *Listen, cfg *Config, n int) ([]*net.UDPConn, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case s == nil && cfg.Share && !canSpread:
+		return nil, fmt.Errorf("listen on %s: processes can't share a port here: give each its own", l.HostPort())
 	case s == nil:
-		return bind(l.HostPort(), n)
+		return bind(l.HostPort(), n, cfg.Share)
 	}
 	c, err := s.udp()
 	if err != nil {
@@ -130,8 +132,9 @@ func sockets(l *Listen, cfg *Config, n int) ([]*net.UDPConn, error) {
 }
 
 // bind opens n sockets with one address. The first is alone until it has the
-// address, so that another program that has it is noticed.
-func bind(hostport string, n int) (conns []*net.UDPConn, err error) {
+// address, so that another program that has it is noticed, unless they are to
+// share it.
+func bind(hostport string, n int, share bool) (conns []*net.UDPConn, err error) {
 	defer func() {
 		if err != nil {
 			for _, c := range conns {
@@ -140,6 +143,10 @@ func bind(hostport string, n int) (conns []*net.UDPConn, err error) {
 		}
 	}()
 	lc := net.ListenConfig{}
+	reused := func(_, _ string, c syscall.RawConn) error { return reuse(rawConn{c}) }
+	if share {
+		lc.Control = reused
+	}
 	for range n {
 		pc, err := lc.ListenPacket(context.Background(), family("udp", hostport), hostport)
 		if err != nil {
@@ -154,7 +161,7 @@ func bind(hostport string, n int) (conns []*net.UDPConn, err error) {
 			return conns, fmt.Errorf("listen on %s: share the port: %w", hostport, err)
 		}
 		hostport = c.LocalAddr().String()
-		lc.Control = func(_, _ string, c syscall.RawConn) error { return reuse(rawConn{c}) }
+		lc.Control = reused
 	}
 	return conns, nil
 }

@@ -72,7 +72,7 @@ func TestPauseKnowsBuffer(t *testing.T) {
 
 // A datagram that was cut off is counted, and not taken for a whole one.
 func TestTruncated(t *testing.T) {
-	conns, err := bind("127.0.0.1:0", 1)
+	conns, err := bind("127.0.0.1:0", 1, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,5 +119,29 @@ func TestCoalesce(t *testing.T) {
 			}
 			next++
 		}
+	}
+}
+
+// Two processes of a user may share a port if both want to.
+func TestSharedPort(t *testing.T) {
+	cfg := Default()
+	cfg.Share = true
+	first, err := Open(Listen{Address: "127.0.0.1:0", Workers: 4}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	at := Listen{Address: first.Addr().String()}
+	second, err := Open(at, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if n := len(first.Sources()); n != 1 || second.Addr() != first.Addr() {
+		t.Errorf("%d sockets, at %s and %s", n, first.Addr(), second.Addr())
+	}
+	if x, err := Open(at, Default()); err == nil {
+		x.Close()
+		t.Error("a listener that shares nothing has the port too")
 	}
 }
