@@ -1,11 +1,13 @@
 package modinput
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/source"
 )
 
 // A Config is what a stanza sets.
@@ -13,13 +15,36 @@ type Config struct {
 	Stanza     string // "weir://core"
 	Sourcetype string // "": that of Format
 	Format     Format
-	Collector  config.Config
+	Types      Types
+	Output     Output
+	// BufferLimit is how many octets of events may wait while Splunk doesn't read.
+	BufferLimit source.Size
+	Collector   config.Config // its Data is the stanza's state
+}
+
+// An Output says which way events go.
+type Output string
+
+const (
+	Stdout Output = "stdout" // to splunkd, which reads it
+	HEC    Output = "hec"    // to HTTP Event Collectors
+)
+
+// ParseOutput returns the Output of that name.
+func ParseOutput(name string) (Output, error) {
+	switch o := Output(name); o {
+	case Stdout:
+		return o, nil
+	case HEC:
+		return "", errors.New("output hec is not there yet: write stdout")
+	}
+	return "", fmt.Errorf("no output %q: write stdout", name)
 }
 
 // Default holds the defaults of the collector, but it stops within splunkd's
 // patience.
 func Default() Config {
-	c := Config{Collector: config.Default()}
+	c := Config{Types: allTypes, Output: Stdout, BufferLimit: 64 << 20, Collector: config.Default()}
 	c.Collector.Pipeline.Drain = drainTime
 	return c
 }
@@ -41,7 +66,7 @@ func Parse(s Stanza) (Config, error) {
 	if t := s.Get("sourcetype"); t != Scheme {
 		c.Sourcetype = t
 	}
-	for _, a := range args {
+	for _, a := range args { // config_file is the first
 		v := s.Get(a.name)
 		if v == "" {
 			continue
@@ -57,8 +82,21 @@ func Parse(s Stanza) (Config, error) {
 	return c, c.Validate()
 }
 
-// Validate says what is wrong with c.
+// leastBuffer holds what some batches become.
+const leastBuffer = 1 << 20
+
+// Validate says what is wrong with c, and what to write instead.
 func (c Config) Validate() error {
+	if c.BufferLimit < leastBuffer {
+		return fmt.Errorf("buffer_limit is %s: write %s or more", c.BufferLimit, source.Size(leastBuffer))
+	}
+	if c.Collector.Source.Share {
+		for _, l := range c.Collector.Listen {
+			if l.Scheme() != "udp" {
+				return fmt.Errorf("share_port is true, and %s is no UDP listener: give it a stanza of its own", l.Address)
+			}
+		}
+	}
 	// A batch waits for Flush, and as long again until its source has looked.
 	if c.Collector.Pipeline.Flush > 100*time.Millisecond {
 		return fmt.Errorf("flush is %s: events wait at most 200ms", c.Collector.Pipeline.Flush)

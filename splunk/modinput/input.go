@@ -7,6 +7,14 @@ import (
 	"strings"
 )
 
+// An Input is what splunkd hands to a modular input that is to run.
+type Input struct {
+	CheckpointDir string // where it may keep what survives a restart
+	ServerURI     string // of splunkd's management port
+	SessionKey    string // for it
+	Stanzas       []Stanza
+}
+
 // A Stanza is the part of inputs.conf that splunkd hands to a modular input.
 type Stanza struct {
 	Name   string // "weir://core"; only "core" when it is to be validated
@@ -50,21 +58,24 @@ func (x xmlStanza) stanza() Stanza {
 }
 
 // ReadInput reads the document that splunkd writes to a modular input that is
-// to run, and returns its stanzas. It reads up to the end of the element input
+// to run. It reads up to the end of the element input
 // and doesn't wait for the end of r, which splunkd may keep open.
-func ReadInput(r io.Reader) ([]Stanza, error) {
+func ReadInput(r io.Reader) (Input, error) {
 	var doc struct {
-		XMLName xml.Name    `xml:"input"`
-		Stanzas []xmlStanza `xml:"configuration>stanza"`
+		XMLName       xml.Name    `xml:"input"`
+		CheckpointDir string      `xml:"checkpoint_dir"`
+		ServerURI     string      `xml:"server_uri"`
+		SessionKey    string      `xml:"session_key"`
+		Stanzas       []xmlStanza `xml:"configuration>stanza"`
 	}
 	if err := read(r, &doc); err != nil {
-		return nil, fmt.Errorf("read input from splunkd: %w", err)
+		return Input{}, fmt.Errorf("read input from splunkd: %w", err)
 	}
-	stanzas := make([]Stanza, len(doc.Stanzas))
-	for i, x := range doc.Stanzas {
-		stanzas[i] = x.stanza()
+	in := Input{CheckpointDir: strings.TrimSpace(doc.CheckpointDir), ServerURI: strings.TrimSpace(doc.ServerURI), SessionKey: strings.TrimSpace(doc.SessionKey)}
+	for _, x := range doc.Stanzas {
+		in.Stanzas = append(in.Stanzas, x.stanza())
 	}
-	return stanzas, nil
+	return in, nil
 }
 
 // ReadItem reads the document that splunkd writes when arguments are to be

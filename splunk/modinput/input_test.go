@@ -72,10 +72,14 @@ const inputDocument = `<?xml version="1.0" encoding="UTF-8"?>
 
 func TestReadInput(t *testing.T) {
 	within(t, 5*time.Second, func() {
-		s, err := ReadInput(open(t, inputDocument))
+		in, err := ReadInput(open(t, inputDocument))
+		s := in.Stanzas
 		if err != nil || len(s) != 1 {
 			t.Errorf("%v, %v", s, err)
 			return
+		}
+		if in.CheckpointDir != "/opt/splunk/var/lib/splunk/modinputs/weir" || in.ServerURI != "https://127.0.0.1:8089" || in.SessionKey != "k" {
+			t.Errorf("%+v", in)
 		}
 		if s[0].Name != "weir://a & b" || s[0].Get("listeners") != "127.0.0.1:0" || s[0].Get("tags") != "x,y" || s[0].Get("none") != "" {
 			t.Errorf("%+v", s[0])
@@ -102,7 +106,8 @@ func TestReadOracleInputs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			doc := oracle(t, name)
 			within(t, 5*time.Second, func() {
-				s, err := ReadInput(open(t, doc))
+				in, err := ReadInput(open(t, doc))
+				s := in.Stanzas
 				if err != nil || len(s) != stanzas {
 					t.Errorf("%v, %v", s, err)
 				} else if stanzas > 0 && s[stanzas-1].Get(param) != value {

@@ -7,15 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
-	"github.com/weirflow/weir/collector/pipeline"
-	"github.com/weirflow/weir/shared/decode"
 )
 
 const (
-	drainTime  = 3 * time.Second         // what waits in the queue has this long at the end
+	drainTime  = 2 * time.Second         // what waits in the queue has this long at the end
 	stopTime   = 4500 * time.Millisecond // then Run returns, whatever hangs
 	parentPoll = time.Second
 	lossReport = time.Minute
@@ -32,62 +31,79 @@ var ErrParent = errors.New("parent process has gone")
 // It may leave a goroutine that reads stdin or writes stdout and hangs there.
 func Run(ctx context.Context, stdin io.Reader, stdout io.Writer, log *slog.Logger) error {
 	parent := os.Getppid() // while it is splunkd
-	stanzas, err := readInput(ctx, stdin)
+	in, err := readInput(ctx, stdin)
 	switch {
 	case ctx.Err() != nil:
 		return nil
 	case err != nil:
 		return err
-	case len(stanzas) > 1:
-		return fmt.Errorf("splunkd sent %d stanzas: weir runs one to a process", len(stanzas))
+	case len(in.Stanzas) > 1:
+		return fmt.Errorf("splunkd sent %d stanzas: weir runs one to a process", len(in.Stanzas))
 	}
-	if len(stanzas) == 0 {
+	if len(in.Stanzas) == 0 {
 		log.Warn("no stanza to run")
-		w := NewWriter(stdout, nil, nil)
-		return errors.Join(w.Open(), w.Close())
+		_, err := io.WriteString(stdout, "<stream>\n</stream>\n")
+		return err
 	}
-	cfg, err := Parse(stanzas[0])
+	cfg, err := Parse(in.Stanzas[0])
 	if err != nil {
-		return fmt.Errorf("stanza %s: %w", stanzas[0].Name, err)
+		return fmt.Errorf("stanza %s: %w", in.Stanzas[0].Name, err)
+	}
+	if in.CheckpointDir != "" {
+		dir := stateDir(in.CheckpointDir, cfg.Stanza)
+		if err := openState(dir); err != nil {
+			log.Warn("templates won't survive a restart: the checkpoint directory can't be written to", "error", err)
+		} else {
+			cfg.Collector.Data = dir
+		}
 	}
 	return run(ctx, cfg, stdout, log, parent, lossReport)
 }
 
-func readInput(ctx context.Context, stdin io.Reader) ([]Stanza, error) {
+func readInput(ctx context.Context, stdin io.Reader) (Input, error) {
 	type result struct {
-		stanzas []Stanza
-		err     error
+		in  Input
+		err error
 	}
 	done := make(chan result, 1)
 	go func() {
-		stanzas, err := ReadInput(stdin)
-		done <- result{stanzas, err}
+		in, err := ReadInput(stdin)
+		done <- result{in, err}
 	}()
 	select {
 	case r := <-done:
-		return r.stanzas, r.err
+		return r.in, r.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return Input{}, ctx.Err()
 	}
 }
 
-// run runs cfg until asked ends or the parent changes, and reports losses every
-// so often.
+// run runs cfg until asked ends or the parent changes, and reports every so
+// often.
 func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, parent int, every time.Duration) error {
 	ctx, end := context.WithCancelCause(asked)
 	defer end(nil)
-	w := NewWriter(stdout, NewEncoder(cfg.Format, cfg.Stanza, cfg.sourcetype()), end)
-	if err := w.Open(); err != nil {
+	s := NewStream(stdout, cfg, end)
+	if err := s.Open(); err != nil {
 		return err
 	}
-	running, err := cfg.Collector.Start(w, log)
+	running, err := cfg.Collector.Start(s, log)
 	if err != nil {
-		return errors.Join(fmt.Errorf("stanza %s: %w", cfg.Stanza, err), w.Close())
+		stopping, cancel := context.WithTimeout(context.Background(), stopTime)
+		defer cancel()
+		return errors.Join(fmt.Errorf("stanza %s: %w", cfg.Stanza, err), s.End(stopping))
 	}
 	for _, a := range running.Addrs() {
 		log.Info("listening", "stanza", cfg.Stanza, "address", a.String(), "format", cfg.Format.String())
 	}
-	l := losses{running: running, log: log}
+	var beside sync.WaitGroup
+	watching, stopWatching := context.WithCancel(ctx)
+	defer beside.Wait()
+	defer stopWatching()
+	if cfg.Collector.Data != "" && cfg.Collector.Source.Share {
+		beside.Go(func() { watchSiblings(watching, &cfg, running, log) })
+	}
+	r := reporter{cfg: &cfg, running: running, stream: s, log: log, since: time.Now()}
 	poll, report := time.NewTicker(parentPoll), time.NewTicker(every)
 	defer poll.Stop()
 	defer report.Stop()
@@ -100,44 +116,36 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 			if os.Getppid() != parent {
 				end(ErrParent)
 			}
-		case <-report.C:
-			l.report()
+		case now := <-report.C:
+			r.report(now)
 		}
 	}
+	stopWatching()
 
 	stopping, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	err = running.Stop(stopping)
-	l.report()
-	s := running.Stats()
-	log.Info("stopped", "stanza", cfg.Stanza, "datagrams", s.Datagrams, "flows", s.Flows, "events", w.Events(), "dropped", s.Dropped, "failed", s.Failed)
+	// First all records, so that the last report has what became of them.
+	err = errors.Join(running.Stop(stopping), s.Drain(stopping))
+	r.report(time.Now())
+	err = errors.Join(err, s.End(stopping))
+	stats := running.Stats()
+	c, _ := s.ring.stats()
+	log.Info("stopped", "stanza", cfg.Stanza, "datagrams", stats.Datagrams, "flows", stats.Flows, "written", stats.Written, "dropped", stats.Dropped,
+		"failed", stats.Failed, "unread", stats.Queued, "events", c.out)
 	if asked.Err() == nil {
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// losses tells of flows and datagrams that didn't become events.
-type losses struct {
-	running *config.Running
-	log     *slog.Logger
-	told    pipeline.Stats
-}
-
-// report logs what was lost since the last report, and nothing if nothing was.
-func (l *losses) report() {
-	s := l.running.Stats()
-	if n := s.Dropped - l.told.Dropped; n > 0 {
-		l.log.Warn("flows were dropped because Splunk reads too slowly", "dropped", n, "dropped_total", s.Dropped, "queued", s.Queued)
+// watchSiblings takes in what exporters have announced to other stanzas of the
+// port, until ctx ends.
+func watchSiblings(ctx context.Context, cfg *Config, running *config.Running, log *slog.Logger) {
+	addrs := running.Addrs()
+	if err := savePorts(cfg.Collector.Data, addrs); err != nil {
+		log.Warn("other stanzas of the port won't find what exporters announced here", "error", err)
 	}
-	var faults []any
-	for i, n := range s.Faults {
-		if n -= l.told.Faults[i]; n > 0 {
-			faults = append(faults, slog.Uint64(decode.Fault(i).Label(), n))
-		}
-	}
-	if faults != nil {
-		l.log.Warn("datagrams could not be decoded as a whole", faults...)
-	}
-	l.told = s
+	x := newSiblings(cfg.Collector.Data, addrs, running.Store(), cfg.Collector.Limits.Octets, log)
+	x.look()
+	x.run(ctx)
 }

@@ -2,7 +2,9 @@ package modinput
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/weirflow/weir/collector/config"
@@ -13,19 +15,51 @@ import (
 type arg struct {
 	name, title, text string
 	value             string                              // default
+	form              string                              // what the spec shows for a value
 	check             string                              // splunkd's own validation, before ours
 	kind              string                              // string, number or boolean
 	set               func(c *Config, value string) error // nil: the collector knows it by that name
 }
 
+// args lists all that there are, in the order in which they are heeded.
 var args = []arg{
 	{
-		name: "listeners", title: "Listeners", kind: "string", value: strings.Join(config.Default().Listen.Addresses(), ","),
-		text: "UDP addresses that exporters send NetFlow v5, v9 and IPFIX to: host:port, or :port for all addresses; commas between.",
+		name: "config_file", title: "Configuration file", kind: "string", form: "path",
+		text: "A YAML file of weir's collector, for all that has no argument here: names of exporters and networks (enrich), filters of listeners, limits. Arguments of the stanza win over it.",
+		set: func(c *Config, v string) error {
+			drain := c.Collector.Pipeline.Drain
+			x, err := config.Load(os.ExpandEnv(v))
+			if err != nil {
+				return fmt.Errorf("config_file: %w", err)
+			}
+			x.Pipeline.Drain = drain
+			c.Collector = x
+			return nil
+		},
 	},
 	{
-		name: "format", title: "Format of events", kind: "string", value: "psv",
-		text:  "psv: values separated by pipes, the least licence volume. json: an object of named values.",
+		name: "listeners", title: "Listeners", kind: "string", form: "comma-separated list", value: strings.Join(config.Default().Listen.Addresses(), ","),
+		text: "Where exporters send NetFlow, IPFIX and sFlow to: host:port or :port over UDP, or with a scheme: udp://, tcp://, tls:// or dtls://. TLS takes options: tls://:4740?cert=FILE&key=FILE&client_ca=FILE.",
+	},
+	{
+		name: "share_port", title: "Share the ports", kind: "boolean", form: "boolean", value: "false",
+		text: "true: other stanzas may listen on the same UDP ports, each a process of its own, and the kernel spreads exporters over them (Linux). They share what exporters announce through the checkpoint directory.",
+		set: func(c *Config, v string) (err error) {
+			c.Collector.Source.Share, err = parseBool(v)
+			return err
+		},
+	},
+	{
+		name: "output", title: "Output", kind: "string", form: "stdout", value: string(Stdout),
+		text: "stdout: splunkd reads the events.",
+		set: func(c *Config, v string) (err error) {
+			c.Output, err = ParseOutput(v)
+			return err
+		},
+	},
+	{
+		name: "format", title: "Format of events", kind: "string", form: "psv|json", value: "psv",
+		text:  "psv: flows as values separated by pipes, as transforms.conf names them; the least licence volume; source type weir:flow. json: an object of named values; source type weir:flow:json.",
 		check: `validate(match('format', '^(psv|json)$'), "format is psv or json")`,
 		set: func(c *Config, v string) (err error) {
 			c.Format, err = ParseFormat(v)
@@ -33,14 +67,43 @@ var args = []arg{
 		},
 	},
 	{
-		name: "buffer", title: "Socket buffer", kind: "string", value: "32MiB",
-		text: "What the kernel may hold for each socket.",
+		name: "types", title: "Types of events", kind: "string", form: "comma-separated list", value: allTypes.String(),
+		text: "Which events there are to be: flows; options, what exporters announce of themselves (source type weir:option); counters, of sFlow (weir:counter); stats, what was sent, received, missing, written and dropped, by exporter and minute (weir:stats); findings of detectors (weir:finding).",
+		set: func(c *Config, v string) (err error) {
+			c.Types, err = ParseTypes(v)
+			return err
+		},
 	},
 	{
-		name: "queue", title: "Queue", kind: "number", value: "256",
-		text:  "Batches of flows that may wait while Splunk doesn't read. Beyond that the oldest are dropped and counted.",
+		name: "buffer_limit", title: "Buffer limit", kind: "string", form: "size", value: "64MiB",
+		text: "Memory of events that may wait while Splunk doesn't read. Beyond that the oldest are dropped, and counted by exporter.",
+		set: func(c *Config, v string) error {
+			if err := c.BufferLimit.UnmarshalText([]byte(v)); err != nil {
+				return fmt.Errorf("buffer_limit: %w", err)
+			}
+			return nil
+		},
+	},
+	{
+		name: "buffer", title: "Socket buffer", kind: "string", form: "size", value: "32MiB",
+		text: "What the kernel may hold for each socket: octets, or with a unit (KiB, MiB). Linux grants at most net.core.rmem_max.",
+	},
+	{
+		name: "queue", title: "Queue", kind: "number", form: "positive integer", value: "256",
+		text:  "Batches of flows that may wait for their turn to become events.",
 		check: `validate(is_pos_int('queue'), "queue is a positive number")`,
 	},
+}
+
+// parseBool reads a boolean as Splunk writes it.
+func parseBool(v string) (bool, error) {
+	switch strings.ToLower(v) {
+	case "1", "true", "t", "yes", "y", "on":
+		return true, nil
+	case "0", "false", "f", "no", "n", "off":
+		return false, nil
+	}
+	return false, fmt.Errorf("share_port is %q: write true or false", v)
 }
 
 // WriteScheme writes what --scheme answers.
@@ -65,8 +128,8 @@ func WriteScheme(w io.Writer) error {
 		Args       []xmlArg `xml:"endpoint>args>arg"`
 	}
 	s := scheme{
-		Title:      "NetFlow and IPFIX (weir)",
-		Text:       "Receives NetFlow v5, v9 and IPFIX and indexes each flow record.",
+		Title:      "NetFlow, IPFIX and sFlow (weir)",
+		Text:       schemeText,
 		Validation: true,
 		Mode:       "xml",
 	}
@@ -75,6 +138,35 @@ func WriteScheme(w io.Writer) error {
 	}
 	return writeDocument(w, s)
 }
+
+// spec returns inputs.conf.spec, which tells of the same arguments.
+func spec() []byte {
+	b := []byte("[weir://<name>]\n")
+	b = appendNote(b, schemeText+" Each stanza is a process of its own.")
+	for _, a := range args {
+		b = fmt.Appendf(b, "\n%s = <%s>\n", a.name, a.form)
+		b = appendNote(b, a.text)
+		if a.value != "" {
+			b = fmt.Appendf(b, "* Default: %s\n", a.value)
+		}
+	}
+	return b
+}
+
+// appendNote appends text as a note of a spec file, in lines of 80 columns.
+func appendNote(b []byte, text string) []byte {
+	line := "*"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > 79 {
+			b = append(append(b, line...), '\n')
+			line = " "
+		}
+		line += " " + word
+	}
+	return append(append(b, line...), '\n')
+}
+
+const schemeText = "Receives NetFlow, IPFIX and sFlow and indexes each flow record."
 
 // WriteError writes what --validate-arguments answers where err is wrong with
 // the arguments.

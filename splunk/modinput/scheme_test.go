@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"flag"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -129,6 +132,18 @@ func TestParse(t *testing.T) {
 	f("", "")
 	f("index=net interval=0 host=$decideOnStartup python.version=python3 disabled=0", "")
 	f("listeners=127.0.0.1:9995,udp://:2055 format=json buffer=1MiB queue=10", "")
+	f("listeners=udp://:2055,tcp://:4739 types=flows,Options buffer_limit=16MiB output=stdout share_port=0", "")
+	f("listeners=udp://:2055,udp://:4739 share_port=true", "")
+	f("listeners=tcp://:4739 share_port=1", "no UDP listener")
+	f("listeners=tls://:4740", "cert")
+	f("share_port=maybe", "true or false")
+	f("types=flows,flaws", "some of flows,options,counters,stats,findings")
+	f("types=,", "types is empty")
+	f("output=hec", "write stdout")
+	f("output=file", "write stdout")
+	f("buffer_limit=1k", "write 1MiB or more")
+	f("buffer_limit=x", "buffer_limit: size")
+	f("config_file=/nonexistent/weir.yaml", "config_file: open /nonexistent/weir.yaml")
 	f("listeners=sctp://:2055", "sctp is not supported")
 	f("listeners=2055", `"2055"`)
 	f("listeners=,", "at least one")
@@ -145,5 +160,40 @@ func TestParse(t *testing.T) {
 	c, err = Parse(Stanza{Name: "weir://core", Params: []Param{{"sourcetype", "mine"}}})
 	if err != nil || c.sourcetype() != "mine" {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// What the stanza says wins over the file, whatever the order.
+func TestConfigFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weir.yaml")
+	if err := os.WriteFile(path, []byte("listen: [':9995']\npipeline: {queue: 7, batch: 9}\nenrich: {exporters: [{address: 192.0.2.1, name: edge}]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse(Stanza{Name: "core", Params: []Param{{"queue", "8"}, {"config_file", path}}})
+	x := &c.Collector
+	if err != nil || x.Listen[0].Address != ":9995" || x.Pipeline.Queue != 8 || x.Pipeline.Batch != 9 || len(x.Enrich.Exporters) != 1 || x.Pipeline.Drain != drainTime {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if err := os.WriteFile(path, []byte("listne: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Parse(Stanza{Name: "core", Params: []Param{{"config_file", path}}})
+	if err == nil || !strings.Contains(err.Error(), "config_file: ") || !strings.Contains(err.Error(), `did you mean "listen"?`) {
+		t.Error(err)
+	}
+}
+
+var update = flag.Bool("update", false, "write inputs.conf.spec")
+
+// The spec is what the arguments say.
+func TestSpec(t *testing.T) {
+	const path = "../app/README/inputs.conf.spec"
+	if *update {
+		if err := os.WriteFile(path, spec(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != string(spec()) {
+		t.Errorf("%s is not what the arguments say (go test ./splunk/modinput -update): %v", path, err)
 	}
 }

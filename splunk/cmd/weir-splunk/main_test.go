@@ -15,7 +15,7 @@ import (
 // Splunk reads slower than flows come: the socket is read on, what doesn't fit
 // is dropped and counted, and SIGTERM ends it in order.
 func TestSplunkReadsSlowly(t *testing.T) {
-	s := launch(t, stanza("queue=4"), nil)
+	s := launch(t, stanza(t, "buffer_limit=1MiB"), nil)
 	exporter := s.connect()
 	type result struct {
 		events int
@@ -47,7 +47,7 @@ func TestSplunkReadsSlowly(t *testing.T) {
 		t.Errorf("after %d events: %v", got.events, got.err)
 	}
 	received, flows := s.number(`INFO stopped .*datagrams=(\d+)`), s.number(`INFO stopped .*flows=(\d+)`)
-	written, dropped := s.number(`INFO stopped .*events=(\d+)`), s.number(`INFO stopped .*dropped=(\d+)`)
+	written, dropped := s.number(`INFO stopped .*written=(\d+)`), s.number(`INFO stopped .*dropped=(\d+)`)
 	// Under load the kernel drops a few. A socket that waits for stdout would
 	// have had room for a tenth.
 	if received < datagrams/2 || flows != received*records {
@@ -74,7 +74,7 @@ func TestSplunkReadsSlowly(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
-	s := launch(t, stanza(), nil)
+	s := launch(t, stanza(t), nil)
 	exporter := s.connect()
 	for range 3 {
 		exporter.Write(v5(1, 0))
@@ -92,7 +92,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestSplunkHasClosedStdout(t *testing.T) {
-	s := launch(t, stanza(), nil)
+	s := launch(t, stanza(t), nil)
 	exporter := s.connect()
 	s.stdout.Close()
 	for range 20 {
@@ -108,7 +108,7 @@ func TestSplunkHasClosedStdout(t *testing.T) {
 // When splunkd dies, nobody tells weir: it has to see for itself.
 func TestSplunkHasDied(t *testing.T) {
 	// The shell is splunkd here, and dies of what it reads on stdin last.
-	s := launch(t, stanza(), nil, "sh", "-c", `exec 3<&0; "$0" <&3 & echo "INFO pid=$!" >&2; wait`)
+	s := launch(t, stanza(t), nil, "sh", "-c", `exec 3<&0; "$0" <&3 & echo "INFO pid=$!" >&2; wait`)
 	pid := s.number(`INFO pid=(\d+)`)
 	t.Cleanup(func() { // weir is no child of ours
 		if p, err := os.FindProcess(pid); err == nil && t.Failed() {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,22 +106,31 @@ func launch(t *testing.T, document string, args []string, wrapper ...string) *sp
 	return s
 }
 
-func stanza(params ...string) string {
+// stanza is the document of weir://core.
+func stanza(t *testing.T, params ...string) string {
+	return document("weir://core", t.TempDir(), append([]string{"listeners=127.0.0.1:0", "types=flows"}, params...)...)
+}
+
+// document is what splunkd writes to run a stanza. Of two parameters of a name,
+// the last one counts.
+func document(name, checkpoints string, params ...string) string {
 	doc := `<?xml version="1.0" encoding="UTF-8"?>
 <input>
   <server_host>splunk</server_host>
   <server_uri>https://127.0.0.1:8089</server_uri>
   <session_key>k</session_key>
-  <checkpoint_dir>/opt/splunk/var/lib/splunk/modinputs/weir</checkpoint_dir>
+  <checkpoint_dir>` + checkpoints + `</checkpoint_dir>
   <configuration>
-    <stanza name="weir://core" app="TA-weir">
+    <stanza name="` + name + `" app="TA-weir">
       <param name="host">$decideOnStartup</param>
       <param name="index">net</param>
       <param name="interval">10</param>
-      <param name="listeners">127.0.0.1:0</param>
 `
-	for _, p := range params {
+	for i, p := range params {
 		k, v, _ := strings.Cut(p, "=")
+		if slices.ContainsFunc(params[i+1:], func(q string) bool { return strings.HasPrefix(q, k+"=") }) {
+			continue
+		}
 		doc += `      <param name="` + k + `">` + v + "</param>\n"
 	}
 	return doc + "    </stanza>\n  </configuration>\n</input>\n"
