@@ -384,3 +384,60 @@ func v5(n int) []byte {
 	}
 	return d
 }
+
+// The ledger comes as events every so often, and at the end.
+func TestRunTellsOfTheLedger(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var out, logs console
+	cfg := Default()
+	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, cfg, &out, NewLogger(&logs, slog.LevelInfo), os.Getppid(), 50*time.Millisecond)
+	}()
+	conn, err := net.Dial("udp4", logs.wait(t, "address="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write(v5(7))
+	conn.Write([]byte{0, 77})
+	out.wait(t, `"written":7,"dropped":0`)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	var s xmlStream
+	if err := xml.Unmarshal([]byte(out.String()), &s); err != nil {
+		t.Fatal(err)
+	}
+	var last map[string]any
+	exporters, totals := 0, 0
+	for _, e := range s.Events {
+		if e.Sourcetype != "weir:stats" {
+			continue
+		}
+		var f map[string]any
+		if err := json.Unmarshal([]byte(e.Data), &f); err != nil || f["stanza"] != "weir://core" || f["since"].(float64) < 1e9 {
+			t.Fatalf("%v, %s", err, e.Data)
+		}
+		if f["scope"] == "stanza" {
+			totals++
+			last = f
+			continue
+		}
+		exporters++
+		if e.Host != "127.0.0.1" || f["dvc_ip"] != "127.0.0.1" || f["from"] != conn.LocalAddr().String() || f["unit"] != "flows" || f["received"] != 7.0 {
+			t.Errorf("%+v", e)
+		}
+	}
+	if exporters < 2 || totals < 2 {
+		t.Errorf("%d and %d", exporters, totals)
+	}
+	for k, want := range map[string]float64{"datagrams": 2, "flows": 7, "written": 7, "dropped": 0, "queued": 0, "faults": 1, "exporters": 1} {
+		if last[k] != want {
+			t.Errorf("%s is %v, want %v", k, last[k], want)
+		}
+	}
+}
