@@ -14,7 +14,11 @@
 // Splunk's urldecode() takes back; in json, such characters have JSON's escapes.
 // What isn't UTF-8 becomes U+FFFD.
 //
-// Splunk may read slowly or not at all; the sockets don't wait for it. Records
-// then collect in the pipeline's bounded queue, which drops the oldest, counts
-// them, and a WARN line on stderr says so once a minute.
+// Splunk may read slowly or not at all; the sockets don't wait for it. Events
+// then collect in a buffer of so many octets, which drops the oldest. That is in
+// the ledger of each exporter, which comes as events once a minute, and a WARN
+// line on stderr says so.
+//
+// What exporters announce is kept in splunkd's checkpoint directory, in a folder
+// for each stanza. Stanzas that share a port read one another's.
 package modinput

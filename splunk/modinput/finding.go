@@ -1,7 +1,7 @@
 package modinput
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/json"
 	"net/netip"
 	"slices"
@@ -11,29 +11,20 @@ import (
 	"github.com/weirflow/weir/plugins/detect"
 )
 
-// alert is a finding under the names of CIM's data model Intrusion Detection.
-// What it says itself is in Finding.
+// alert is what CIM's data model Intrusion Detection wants to know of a finding
+// beside its own members, which follow.
 type alert struct {
-	Signature   string         `json:"signature"`          // its class: scan.horizontal
-	SignatureID string         `json:"signature_id"`       // the detector
-	Category    string         `json:"category"`           // the class up to the first dot
-	Severity    string         `json:"severity"`           // CIM's word
-	IDSType     string         `json:"ids_type"`           //
-	Action      string         `json:"action"`             // who measures blocks nothing
-	Src         any            `json:"src,omitempty"`      // a text, or a list of them
-	Dest        any            `json:"dest,omitempty"`     //
-	SrcPort     any            `json:"src_port,omitempty"` // likewise numbers
-	DestPort    any            `json:"dest_port,omitempty"`
-	Transport   any            `json:"transport,omitempty"`
-	Dvc         any            `json:"dvc,omitempty"` // exporters of the evidence
-	Technique   string         `json:"mitre_technique_id,omitempty"`
-	Description string         `json:"description"`
-	Finding     detect.Finding `json:"finding"`
-}
-
-// cimSeverities are those that CIM has.
-var cimSeverities = map[detect.Severity]string{
-	detect.Info: "informational", detect.Low: "low", detect.Medium: "medium", detect.High: "high", detect.Critical: "critical",
+	Signature   string `json:"signature"`          // its class: scan.horizontal
+	SignatureID string `json:"signature_id"`       // the detector
+	Category    string `json:"category"`           // the class up to the first dot
+	IDSType     string `json:"ids_type"`           //
+	Action      string `json:"action"`             // who measures blocks nothing
+	Src         any    `json:"src,omitempty"`      // a text, or a list of them
+	Dest        any    `json:"dest,omitempty"`     //
+	SrcPort     any    `json:"src_port,omitempty"` // likewise numbers
+	DestPort    any    `json:"dest_port,omitempty"`
+	Transport   any    `json:"transport,omitempty"`
+	Dvc         any    `json:"dvc,omitempty"` // exporters of the evidence
 }
 
 var transports = map[uint8]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
@@ -42,9 +33,7 @@ var transports = map[uint8]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
 func (r *recorder) finding(dst []byte, f *detect.Finding) []byte {
 	category, _, _ := strings.Cut(f.Class, ".")
 	a := alert{
-		Signature: f.Class, SignatureID: f.Detector, Category: category, Severity: cmp.Or(cimSeverities[f.Severity], "unknown"),
-		IDSType: "network", Action: "allowed", Technique: f.Technique, Description: f.Explanation, Finding: *f,
-	}
+		Signature: f.Class, SignatureID: f.Detector, Category: category, IDSType: "network", Action: "allowed"}
 	var src, dest, ports, protocols, dvc, srcPorts, destPorts []string
 	for _, e := range f.Entities {
 		switch {
@@ -93,7 +82,24 @@ func (r *recorder) finding(dst []byte, f *detect.Finding) []byte {
 	}
 	a.Src, a.Dest, a.Dvc, a.Transport = oneOrList(src), oneOrList(dest), oneOrList(dvc), oneOrList(protocols)
 	a.SrcPort, a.DestPort = numbers(srcPorts), numbers(destPorts)
-	return r.json(dst, r.found, f.End, host, a)
+	return r.json(dst, r.found, f.End, host, merge(marshal(a), marshal(f)))
+}
+
+// marshal panics if v is nothing that JSON has: a Finding was validated, and the
+// rest is ours.
+func marshal(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic("modinput: bug: " + err.Error())
+	}
+	return text
+}
+
+// merge makes one object of two that have members, and CIM's word of the second's
+// severity.
+func merge(a, finding []byte) []byte {
+	finding = bytes.Replace(finding, []byte(`"severity":"info",`), []byte(`"severity":"informational",`), 1)
+	return append(append(a[:len(a)-1], ','), finding[1:]...)
 }
 
 // add adds v, once.

@@ -47,17 +47,22 @@ func TestFindings(t *testing.T) {
 			t.Fatal(err)
 		}
 		w, _ := json.Marshal(whole)
-		var a, b detect.Finding
-		if json.Unmarshal(got["finding"], &a) != nil || json.Unmarshal(w, &b) != nil || a.ID != b.ID || len(a.Evidence) != 2 {
-			t.Errorf("finding %s", got["finding"])
+		var own map[string]json.RawMessage
+		json.Unmarshal(w, &own)
+		for k, v := range own { // what the finding says itself is there as well
+			if string(got[k]) != string(v) && k != "severity" {
+				t.Errorf("%s is %s, want %s", k, got[k], v)
+			}
+			if k != "severity" {
+				delete(got, k)
+			}
 		}
-		delete(got, "finding")
 		if rest, _ := json.Marshal(got); string(rest) != want {
 			t.Errorf("%s, want %s", rest, want)
 		}
 	}
-	f(x.Events[0], "1795305660.000", "10.0.0.250", `{"action":"allowed","category":"scan","description":"10.0.0.1 asks \u003c\"everybody\"\u003e","dest":["10.0.0.2","10.0.0.3"],"dest_port":445,`+
-		`"dvc":"10.0.0.250","ids_type":"network","mitre_technique_id":"T1046","severity":"high","signature":"scan.horizontal","signature_id":"scan","src":"10.0.0.1","src_port":40000,"transport":"tcp"}`, scan)
-	f(x.Events[1], "1000000000.000", "", `{"action":"allowed","category":"volume","description":"","dest":"10.0.0.2","dest_port":[80,81],`+
+	f(x.Events[0], "1795305660.000", "10.0.0.250", `{"action":"allowed","category":"scan","dest":["10.0.0.2","10.0.0.3"],"dest_port":445,`+
+		`"dvc":"10.0.0.250","ids_type":"network","severity":"high","signature":"scan.horizontal","signature_id":"scan","src":"10.0.0.1","src_port":40000,"transport":"tcp"}`, scan)
+	f(x.Events[1], "1000000000.000", "", `{"action":"allowed","category":"volume","dest":"10.0.0.2","dest_port":[80,81],`+
 		`"dvc":["10.0.0.250","10.0.0.251"],"ids_type":"network","severity":"informational","signature":"volume","signature_id":"","src":"10.0.0.1","src_port":40000,"transport":"tcp"}`, seen)
 }

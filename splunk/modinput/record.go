@@ -1,12 +1,12 @@
 package modinput
 
 import (
-	"encoding/json"
 	"net/netip"
 	"strconv"
 
 	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/ie"
 )
 
 // The source types of what isn't flows.
@@ -50,16 +50,14 @@ func (r *recorder) begin(dst []byte, kind string, at int64, host netip.Addr) []b
 
 const eventEnd = "</data></event>\n"
 
-// json appends v as an event of a kind. It panics if v is nothing that JSON has:
-// what it gets are structs of ours.
-func (r *recorder) json(dst []byte, kind string, at int64, host netip.Addr, v any) []byte {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic("modinput: bug: " + err.Error())
-	}
-	dst = appendXML(r.begin(dst, kind, at, host), text)
+// json appends a JSON object as an event of a kind.
+func (r *recorder) json(dst []byte, kind string, at int64, host netip.Addr, object []byte) []byte {
+	dst = appendXML(r.begin(dst, kind, at, host), object)
 	return append(dst, eventEnd...)
 }
+
+// appendQuoted appends s as a JSON string.
+func appendQuoted(dst []byte, s string) []byte { return ie.AppendJSON(dst, ie.String, []byte(s)) }
 
 // option appends o: who announced it, and its fields under their IANA names.
 func (r *recorder) option(dst []byte, b *flow.Batch, o *flow.Option) []byte {

@@ -103,7 +103,7 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	if cfg.Collector.Data != "" && cfg.Collector.Source.Share {
 		beside.Go(func() { watchSiblings(watching, &cfg, running, log) })
 	}
-	r := reporter{cfg: &cfg, running: running, stream: s, log: log, since: time.Now()}
+	r := reporter{cfg: &cfg, running: running, stream: s, log: log, last: time.Now()}
 	poll, report := time.NewTicker(parentPoll), time.NewTicker(every)
 	defer poll.Stop()
 	defer report.Stop()

@@ -183,17 +183,41 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write inputs.conf.spec")
+var update = flag.Bool("update", false, "write inputs.conf.spec and the README's table of arguments")
 
-// The spec is what the arguments say.
-func TestSpec(t *testing.T) {
-	const path = "../app/README/inputs.conf.spec"
-	if *update {
-		if err := os.WriteFile(path, spec(), 0o644); err != nil {
+// The spec and the README's table are what the arguments say.
+func TestDocuments(t *testing.T) {
+	f := func(path string, make func(old []byte) []byte) {
+		t.Helper()
+		old, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
+		want := make(old)
+		if *update {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if string(old) != string(want) {
+			t.Errorf("%s is not what the arguments say: go test ./splunk/modinput -run Documents -update", path)
+		}
 	}
-	if got, err := os.ReadFile(path); err != nil || string(got) != string(spec()) {
-		t.Errorf("%s is not what the arguments say (go test ./splunk/modinput -update): %v", path, err)
-	}
+	f("../app/README/inputs.conf.spec", func([]byte) []byte { return spec() })
+	f("../README.md", func(old []byte) []byte {
+		const from, to = "<!-- arguments -->\n", "<!-- /arguments -->"
+		head, rest, ok := strings.Cut(string(old), from)
+		_, tail, ok2 := strings.Cut(rest, to)
+		if !ok || !ok2 {
+			t.Fatal("README.md has no marks for the arguments")
+		}
+		table := "| argument | default | |\n|---|---|---|\n"
+		for _, a := range args {
+			value := ""
+			if a.value != "" {
+				value = "`" + a.value + "`"
+			}
+			table += "| `" + a.name + "` | " + value + " | " + a.text + " |\n"
+		}
+		return []byte(head + from + table + to + tail)
+	})
 }

@@ -1,8 +1,10 @@
 package modinput
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
@@ -10,75 +12,64 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 )
 
-// figures are an event of source type weir:stats.
+// figures are an event of source type weir:stats: of a domain of an exporter
+// (kind exporter), or of the whole stanza (kind input). Counts are of the time
+// since the report before, so that a sum over events is one over time. A count
+// may be below zero: what was missing may come late.
 type figures struct {
-	host  netip.Addr // the exporter, not valid for the stanza
-	value any
+	host netip.Addr // the exporter, not valid for the stanza
+	data []byte     // a JSON object
 }
 
-// about says what figures are of: a domain of an exporter, or the whole stanza.
-// All counts are since Since.
-type about struct {
-	Scope  string  `json:"scope"` // exporter or stanza
-	Stanza string  `json:"stanza"`
-	Since  float64 `json:"since"` // Unix seconds
+// tallies are counts of an exporter's domain, as ledgerCounts names them.
+type tallies [27]int64
+
+// ledgerCounts are what is counted for a domain of an exporter. In the unit of
+// the protocol's sequence numbers, sent = received + missing, and what may still
+// come late; records = filtered + written + dropped + failed, and what is held
+// and queued.
+var ledgerCounts = [len(tallies{})]struct {
+	name string
+	of   func(l *pipeline.Ledger, o *pipeline.OutputLedger) uint64
+}{
+	{"datagrams", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Datagrams }},
+	{"octets", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Octets }},
+	{"flows", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Flows }},
+	{"options", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Options }},
+	{"counters", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Counters }},
+	{"sent", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Sent }},
+	{"received", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Received }},
+	{"missing", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Missing }},
+	{"reordering", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Transit.Waiting }},
+	{"late", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Late }},
+	{"duplicates", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Duplicates }},
+	{"restarts", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Restarts }},
+	{"records", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Records }},
+	{"held", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Held }},
+	{"filtered", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Filtered }},
+	{"queued", func(_ *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return o.Queued }},
+	{"written", func(_ *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return o.Written }},
+	{"dropped", func(_ *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return o.Dropped }},
+	{"failed", func(_ *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return o.Failed }},
+	{"undecoded_octets", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Undecoded }},
+	{"waiting_octets", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 {
+		return l.Early - min(l.Early, l.Recovered+l.Undecoded)
+	}},
+	{"recovered_octets", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Recovered }},
+	{"templates", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Templates }},
+	{"templates_changed", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Redefined }},
+	{"times_replaced", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Replaced }},
+	{"stray", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Stray }},
+	{"faults", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) (n uint64) {
+		for _, f := range l.Faults {
+			n += f
+		}
+		return n
+	}},
 }
 
-// ledgerFigures is what is known of a domain of an exporter. Sent = Received + Missing
-// + Reordering, in the unit of the protocol's sequence numbers; Records = Held +
-// Filtered + Queued + Written + Dropped + Failed.
-type ledgerFigures struct {
-	about
-	Exporter   string  `json:"dvc_ip,omitempty"` // "" of all that have no account of their own
-	From       string  `json:"from,omitempty"`   // where its datagrams come from
-	Domain     uint32  `json:"domain"`
-	Version    uint8   `json:"version"`
-	Protocol   string  `json:"export_protocol"`
-	Unit       string  `json:"unit,omitempty"`
-	Datagrams  uint64  `json:"datagrams"`
-	Octets     uint64  `json:"octets"`
-	Sent       uint64  `json:"sent"`
-	Received   uint64  `json:"received"`
-	Missing    uint64  `json:"missing"`
-	Reordering uint64  `json:"reordering"`
-	Late       uint64  `json:"late"`
-	Duplicates uint64  `json:"duplicates"`
-	Restarts   uint64  `json:"restarts"`
-	Records    uint64  `json:"records"`
-	Held       uint64  `json:"held"`
-	Filtered   uint64  `json:"filtered"`
-	Queued     uint64  `json:"queued"`
-	Written    uint64  `json:"written"`
-	Dropped    uint64  `json:"dropped"`
-	Failed     uint64  `json:"failed"`
-	Undecoded  uint64  `json:"undecoded_octets"` // of data whose template never came
-	Waiting    uint64  `json:"waiting_octets"`   // of data whose template may still come
-	Faults     uint64  `json:"faults"`
-	LastFault  string  `json:"last_fault,omitempty"`
-	ClockSkew  float64 `json:"clock_skew"` // seconds that the exporter is behind
-	LastSeen   float64 `json:"last_seen"`  // Unix seconds
-	Templates  uint64  `json:"templates"`  // announcements that were new or changed
-	LastTold   float64 `json:"last_announced,omitempty"`
-}
-
-// totalFigures is what is known of the whole stanza.
-type totalFigures struct {
-	about
-	Exporters     int    `json:"exporters"`
-	Datagrams     uint64 `json:"datagrams"`
-	Records       uint64 `json:"records"`
-	Flows         uint64 `json:"flows"`
-	Written       uint64 `json:"written"` // flows
-	Dropped       uint64 `json:"dropped"`
-	Failed        uint64 `json:"failed"`
-	Queued        uint64 `json:"queued"`
-	Filtered      uint64 `json:"filtered"`
-	Events        uint64 `json:"events_written"`
-	EventsDropped uint64 `json:"events_dropped"`
-	Buffered      int    `json:"buffered_octets"`
-	KernelDropped uint64 `json:"kernel_dropped"`
-	Faults        uint64 `json:"faults"`
-}
+// gauges are counts that say how much there is at the moment, not how much came.
+var gauges = map[string]bool{"reordering": true, "held": true, "queued": true, "waiting_octets": true}
 
 // A reporter tells of the ledger, and of what was lost since it told last.
 type reporter struct {
@@ -86,8 +77,11 @@ type reporter struct {
 	running *config.Running
 	stream  *Stream
 	log     *slog.Logger
-	since   time.Time
-	told    pipeline.Stats
+
+	last    time.Time                // of the report before
+	told    pipeline.Stats           // then
+	ledgers map[pipeline.Key]tallies // then
+	total   [11]int64                // then, as totalCounts names them
 }
 
 // report logs what was lost since the last report, and nothing if nothing was;
@@ -107,57 +101,126 @@ func (r *reporter) report(now time.Time) {
 		r.log.Warn("datagrams could not be decoded as a whole", faults...)
 	}
 	r.told = s
-	r.stream.stats(now.UnixNano(), r.figures(&s))
+	r.stream.stats(now.UnixNano(), r.figures(now, &s))
+	r.last = now
 }
 
-// maxFigures bounds how many exporters a report tells of, those that were there
-// first; the stanza's figures have all.
-const maxFigures = 10000
-
-func (r *reporter) figures(s *pipeline.Stats) (all []figures) {
-	of := about{Scope: "exporter", Stanza: r.cfg.Stanza, Since: seconds(r.since.UnixNano())}
+// figures returns those of exporters that something has come of, and those of
+// the stanza.
+func (r *reporter) figures(now time.Time, s *pipeline.Stats) (all []figures) {
 	ledgers := r.running.Pipeline().Ledgers()
-	for i := range ledgers[:min(len(ledgers), maxFigures)] {
-		all = append(all, figures{ledgers[i].Exporter, ledger(of, &ledgers[i])})
+	then := r.ledgers
+	r.ledgers = make(map[pipeline.Key]tallies, len(ledgers))
+	for i := range ledgers {
+		l := &ledgers[i]
+		r.ledgers[l.Key] = tally(l)
 	}
-	c, octets := r.stream.ring.stats()
-	of.Scope = "stanza"
-	t := totalFigures{
-		about:     of,
-		Exporters: len(ledgers), Datagrams: s.Datagrams, Records: s.Records, Flows: s.Flows, Written: s.Written, Dropped: s.Dropped, Failed: s.Failed,
-		Queued: s.Queued, Filtered: s.Filtered, Events: c.out, EventsDropped: c.dropped, Buffered: octets,
+	// What was told of an exporter that has no account any more is told: its
+	// counts are now among those of all others.
+	others := then[pipeline.Key{}]
+	for k, t := range then {
+		if _, ok := r.ledgers[k]; !ok && k != (pipeline.Key{}) {
+			for i := range t {
+				others[i] += t[i]
+			}
+		}
 	}
-	for _, l := range r.running.Listeners() {
-		t.KernelDropped += l.Stats().Dropped
+	for i := range ledgers {
+		l := &ledgers[i]
+		was, n := then[l.Key], r.ledgers[l.Key]
+		if l.Key == (pipeline.Key{}) {
+			was = others
+		}
+		if n != was {
+			all = append(all, figures{l.Exporter, r.appendLedger(nil, now, l, &n, &was)})
+		}
 	}
-	for _, n := range s.Faults {
-		t.Faults += n
-	}
-	return append(all, figures{value: t})
+	return append(all, figures{data: r.appendTotal(nil, now, s, len(ledgers))})
 }
 
-func ledger(of about, l *pipeline.Ledger) ledgerFigures {
-	x := ledgerFigures{
-		about:  of,
-		Domain: l.Domain, Version: l.Version, Protocol: l.Protocol(), Unit: l.Unit(), Datagrams: l.Datagrams, Octets: l.Octets,
-		Sent: l.Sent, Received: l.Received, Missing: l.Missing, Reordering: l.Transit.Waiting, Late: l.Late, Duplicates: l.Duplicates, Restarts: l.Restarts,
-		Records: l.Records, Held: l.Held, Filtered: l.Filtered, Undecoded: l.Undecoded, Waiting: l.Early - min(l.Early, l.Recovered+l.Undecoded),
-		ClockSkew: float64(l.Skew) / 1e9, LastSeen: seconds(l.Last), Templates: l.Templates, LastTold: seconds(l.Announced),
-	}
-	if l.Exporter.IsValid() {
-		x.Exporter, x.From = l.Exporter.Unmap().WithZone("").String(), l.From.String()
-	}
+func tally(l *pipeline.Ledger) (t tallies) {
+	var o pipeline.OutputLedger
 	if len(l.Outputs) > 0 {
-		o := l.Outputs[0]
-		x.Queued, x.Written, x.Dropped, x.Failed = o.Queued, o.Written, o.Dropped, o.Failed
+		o = l.Outputs[0]
 	}
-	for _, n := range l.Faults {
-		x.Faults += n
+	for i := range ledgerCounts {
+		t[i] = int64(ledgerCounts[i].of(l, &o))
 	}
-	if x.Faults > 0 {
-		x.LastFault = l.LastFault.Label()
-	}
-	return x
+	return t
 }
 
-func seconds(ns int64) float64 { return float64(ns/1e6) / 1e3 }
+// begin begins the object of figures.
+func (r *reporter) begin(dst []byte, kind string, now time.Time) []byte {
+	dst = append(dst, `{"kind":"`+kind+`","stanza":`...)
+	dst = appendQuoted(dst, r.cfg.Stanza)
+	return fmt.Appendf(dst, `,"interval":%.3f`, now.Sub(r.last).Seconds())
+}
+
+func (r *reporter) appendLedger(dst []byte, now time.Time, l *pipeline.Ledger, n, was *tallies) []byte {
+	dst = r.begin(dst, "exporter", now)
+	if l.Exporter.IsValid() {
+		dst = fmt.Appendf(dst, `,"exporter":"%s","from":"%s","domain":%d,"version":%d,"export_protocol":"%s"`,
+			l.Exporter.Unmap().WithZone(""), netip.AddrPortFrom(l.From.Addr().Unmap().WithZone(""), l.From.Port()), l.Domain, l.Version, l.Protocol())
+		if u := l.Unit(); u != "" {
+			dst = append(dst, `,"unit":"`+u+`"`...)
+		}
+	} else {
+		dst = append(dst, `,"exporter":"others"`...)
+	}
+	for i, c := range ledgerCounts {
+		v := n[i] - was[i]
+		if gauges[c.name] {
+			v = n[i]
+		}
+		dst = appendNumber(dst, c.name, v)
+	}
+	if l.LastFault != 0 {
+		dst = append(dst, `,"last_fault":"`+l.LastFault.Label()+`"`...)
+	}
+	return fmt.Appendf(dst, `,"clock_skew":%.3f}`, float64(l.Skew)/1e9)
+}
+
+// totalCounts are what is counted for the whole stanza.
+var totalCounts = [len(reporter{}.total)]struct {
+	name string
+	of   func(r *reporter, s *pipeline.Stats, c *counts) uint64
+}{
+	{"datagrams", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Datagrams }},
+	{"records", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Records }},
+	{"flows", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Flows }},
+	{"filtered", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Filtered }},
+	{"written", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Written }},
+	{"dropped", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Dropped }},
+	{"failed", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Failed }},
+	{"events", func(_ *reporter, _ *pipeline.Stats, c *counts) uint64 { return c.out }},
+	{"events_dropped", func(_ *reporter, _ *pipeline.Stats, c *counts) uint64 { return c.dropped }},
+	{"kernel_dropped", func(r *reporter, _ *pipeline.Stats, _ *counts) (n uint64) {
+		for _, l := range r.running.Listeners() {
+			n += l.Stats().Dropped
+		}
+		return n
+	}},
+	{"faults", func(_ *reporter, s *pipeline.Stats, _ *counts) (n uint64) {
+		for _, f := range s.Faults {
+			n += f
+		}
+		return n
+	}},
+}
+
+func (r *reporter) appendTotal(dst []byte, now time.Time, s *pipeline.Stats, exporters int) []byte {
+	dst = r.begin(dst, "input", now)
+	c, octets := r.stream.ring.stats()
+	for i, t := range totalCounts {
+		n := int64(t.of(r, s, &c))
+		dst = appendNumber(dst, t.name, n-r.total[i])
+		r.total[i] = n
+	}
+	dst = appendNumber(dst, "queued", int64(s.Queued))
+	dst = appendNumber(dst, "buffered_octets", int64(octets))
+	return append(appendNumber(dst, "exporters", int64(exporters)), '}')
+}
+
+func appendNumber(dst []byte, name string, v int64) []byte {
+	return strconv.AppendInt(append(dst, `,"`+name+`":`...), v, 10)
+}

@@ -133,7 +133,7 @@ func (s *Stream) stats(at int64, all []figures) {
 	defer s.mu.Unlock()
 	buf := s.buf[:0]
 	for _, f := range all {
-		buf = s.records.json(buf, s.records.stats, at, f.host, f.value)
+		buf = s.records.json(buf, s.records.stats, at, f.host, f.data)
 	}
 	s.add(buf, len(all), nil)
 }
