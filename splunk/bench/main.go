@@ -62,6 +62,7 @@ func run(seconds, stall int) error {
 	}
 	name := fmt.Sprintf("splunk/%d flows/s for %d s", int(float64(o.sent)/o.took.Seconds()+500)/1000*1000, seconds)
 	figure(name+": lost", float64(o.sent-o.read), "flows", "<=0", o.sent == o.read)
+	figure(name+": dropped because the reader was slow", float64(o.dropped), "flows", "-", true)
 	figure(name+": CPU", o.cpu.Seconds()/float64(o.read)*1e6, "CPU-s/million events", "-", true)
 	figure(name+": most memory", float64(o.memory)/1e6, "MB", "-", true)
 

@@ -16,7 +16,9 @@ type Config struct {
 	Sourcetype string // "": that of Format
 	Format     Format
 	Types      Types
-	Output     Output
+	// MetricsIndex gets sums of each minute; "": there are none.
+	MetricsIndex string
+	Output       Output
 	// BufferLimit is how many octets of events may wait while Splunk doesn't read.
 	BufferLimit source.Size
 	Collector   config.Config // its Data is the stanza's state

@@ -103,6 +103,9 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	if cfg.Collector.Data != "" && cfg.Collector.Source.Share {
 		beside.Go(func() { watchSiblings(watching, &cfg, running, log) })
 	}
+	if cfg.MetricsIndex != "" {
+		beside.Go(func() { s.rollups(watching) })
+	}
 	r := reporter{cfg: &cfg, running: running, stream: s, log: log, last: time.Now()}
 	poll, report := time.NewTicker(parentPoll), time.NewTicker(every)
 	defer poll.Stop()
@@ -127,6 +130,7 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	// First all records, so that the last report has what became of them.
 	err = errors.Join(running.Stop(stopping), s.Drain(stopping))
 	r.report(time.Now())
+	s.rollup(time.Now().Truncate(time.Minute))
 	err = errors.Join(err, s.End(stopping))
 	stats := running.Stats()
 	c, _ := s.ring.stats()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/weirflow/weir/collector/config"
@@ -75,6 +76,17 @@ var args = []arg{
 		},
 	},
 	{
+		name: "metrics_index", title: "Metrics index", kind: "string", form: "index",
+		text: "An index of the type metrics, which then gets the octets, packets and flows of each minute by interface, application and autonomous system, scaled by the sampling rate (source type weir:metric). Without it there are no such sums.",
+		set: func(c *Config, v string) error {
+			if !indexName.MatchString(v) {
+				return fmt.Errorf("metrics_index is %q: write the name of a metrics index: small letters, digits, - and _", v)
+			}
+			c.MetricsIndex = v
+			return nil
+		},
+	},
+	{
 		name: "buffer_limit", title: "Buffer limit", kind: "string", form: "size", value: "64MiB",
 		text: "Memory of events that may wait while Splunk doesn't read. Beyond that the oldest are dropped, and counted by exporter.",
 		set: func(c *Config, v string) error {
@@ -94,6 +106,8 @@ var args = []arg{
 		check: `validate(is_pos_int('queue'), "queue is a positive number")`,
 	},
 }
+
+var indexName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
 // parseBool reads a boolean as Splunk writes it.
 func parseBool(v string) (bool, error) {

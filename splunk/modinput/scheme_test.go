@@ -141,6 +141,8 @@ func TestParse(t *testing.T) {
 	f("types=,", "types is empty")
 	f("output=hec", "write stdout")
 	f("output=file", "write stdout")
+	f("metrics_index=net_metrics", "")
+	f("metrics_index=Net,", "name of a metrics index")
 	f("buffer_limit=1k", "write 1MiB or more")
 	f("buffer_limit=x", "buffer_limit: size")
 	f("config_file=/nonexistent/weir.yaml", "config_file: open /nonexistent/weir.yaml")

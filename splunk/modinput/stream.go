@@ -25,16 +25,21 @@ type Stream struct {
 	mu      sync.Mutex // of the encoders; several goroutines have events
 	flows   *Encoder
 	records *recorder
+	metrics *metrics // nil: there are none
 	buf     []byte
 }
 
 // NewStream makes a Stream of cfg's events to out. It calls failed, if that is
 // not nil, once, when out takes no more.
 func NewStream(out io.Writer, cfg Config, failed func(error)) *Stream {
-	return &Stream{
+	s := &Stream{
 		out: out, types: cfg.Types, failed: failed, ring: newRing(int(cfg.BufferLimit)), done: make(chan struct{}),
 		flows: NewEncoder(cfg.Format, cfg.Stanza, cfg.sourcetype()), records: newRecorder(cfg.Stanza),
 	}
+	if cfg.MetricsIndex != "" {
+		s.metrics = newMetrics(cfg.MetricsIndex)
+	}
+	return s
 }
 
 // Open begins the stream, so that whoever reads it sees that it is alive.
@@ -73,6 +78,9 @@ func (s *Stream) run() {
 func (s *Stream) Keep(_ context.Context, b *flow.Batch, receipt *pipeline.Receipt) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.metrics != nil {
+		s.metrics.add(b)
+	}
 	buf, n := s.buf[:0], 0
 	if s.types.Has(Flows) {
 		for i := range b.Flows {
