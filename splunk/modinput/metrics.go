@@ -119,7 +119,8 @@ func (m *metrics) flush(dst []byte, r *recorder, at int64) ([]byte, int) {
 		case k.name != "":
 			dst = appendWord(dst, k.name)
 		case k.kind == byApp:
-			dst = appendApp(dst, k.id)
+			dst = strconv.AppendUint(dst, k.id>>56, 10) // engine:selector, RFC 6759
+			dst = strconv.AppendUint(append(dst, ':'), k.id&(1<<56-1), 10)
 		default:
 			dst = strconv.AppendUint(dst, k.id, 10)
 		}
