@@ -3,71 +3,69 @@ package modinput
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
 )
 
-// A Format is the way an event's data is laid out.
-type Format uint8
-
-const (
-	PSV  Format = iota // the values of all columns, '|' between them
-	JSON               // an object of the columns that have a value
-)
-
-// ParseFormat returns the Format of that name.
-func ParseFormat(name string) (Format, error) {
-	switch name {
-	case "psv":
-		return PSV, nil
-	case "json":
-		return JSON, nil
-	}
-	return 0, fmt.Errorf("no format %q: it is psv or json", name)
+// A Back is the volume of the flow that answers another, in an event of both.
+type Back struct {
+	Set                     flow.Set // which of them are known: FieldBytes, FieldPackets, FieldL2Bytes
+	Bytes, Packets, L2Bytes uint64
 }
 
-func (f Format) String() string {
-	if f == JSON {
-		return "json"
+// BackOf returns the Back that f is for the flow that it answers.
+func BackOf(f *flow.Flow) Back {
+	return Back{
+		Set:   flow.Set{f.Set[0] & volume[0], f.Set[1] & volume[1]},
+		Bytes: f.Bytes, Packets: f.Packets, L2Bytes: f.L2Bytes,
 	}
-	return "psv"
 }
 
-// Sourcetype returns the source type that props.conf has for f.
-func (f Format) Sourcetype() string {
-	if f == JSON {
-		return "weir:flow:json"
-	}
-	return "weir:flow"
-}
+var volume = flow.SetOf(flow.FieldBytes, flow.FieldPackets, flow.FieldL2Bytes)
 
 // An Encoder writes flows as the events of one stanza. It keeps a plan for each
 // set of columns and scratch space: one goroutine uses it at a time.
 type Encoder struct {
-	format  Format
+	Layout
+	raw     bool   // data alone, without XML
 	open    string // <event …><time>
 	between string // </time><sourcetype>…</sourcetype>
+	close   string // </data></event>
+	escape  *escapes
 	plans   map[shape]*plan
 	last    *plan // neighbours often have the same columns
+	hosts   [64]host
 	scratch []byte
 }
 
 // maxPlans bounds what a hostile exporter can make an Encoder keep.
 const maxPlans = 1024
 
+// NewEncoder makes an Encoder of the default Layout in format f.
+func NewEncoder(f Format, stanza, sourcetype string) *Encoder {
+	return Layout{Format: f}.NewEncoder(stanza, sourcetype)
+}
+
 // NewEncoder makes an Encoder for the stanza, named as splunkd names it:
 // "weir://core".
-func NewEncoder(f Format, stanza, sourcetype string) *Encoder {
+func (l Layout) NewEncoder(stanza, sourcetype string) *Encoder {
 	return &Encoder{
-		format:  f,
+		Layout:  l,
 		open:    `<event stanza="` + escaped(stanza) + `"><time>`,
 		between: "</time><sourcetype>" + escaped(sourcetype) + "</sourcetype>",
+		close:   "</data></event>\n",
+		escape:  &escapesOf[l.Format][0],
 		plans:   map[shape]*plan{},
 	}
+}
+
+// NewRawEncoder makes an Encoder that writes what Splunk has as _raw, a line
+// without its end, and nothing around it.
+func (l Layout) NewRawEncoder() *Encoder {
+	return &Encoder{Layout: l, raw: true, escape: &escapesOf[l.Format][1], plans: map[shape]*plan{}}
 }
 
 func escaped(s string) string {
@@ -76,28 +74,184 @@ func escaped(s string) string {
 	return b.String()
 }
 
-// A shape is what two records share that are written by the same plan.
-type shape struct {
-	set   flow.Set
-	extra bool
+// Time returns the time of f's event: the flow's end, or if it has none, when it
+// was received.
+func Time(f *flow.Flow) int64 {
+	if f.Set.Has(flow.FieldEnd) {
+		return f.End
+	}
+	return f.Received
 }
 
-// A plan lists the columns that a record of a shape has.
+// A host is what stands between an event's time and its data, for an exporter.
+type host struct {
+	addr  flow.Addr
+	known bool
+	text  []byte
+}
+
+// host returns the text for the exporter of f; mostly it is known.
+func (e *Encoder) host(f *flow.Flow) []byte {
+	a := &f.Exporter
+	h := &e.hosts[(uint32(a[15])+uint32(a[14])*7+uint32(a[13])*31)%uint32(len(e.hosts))]
+	if h.known && h.addr == *a {
+		return h.text
+	}
+	h.addr, h.known = *a, true
+	h.text = append(append(h.text[:0], e.between...), "<host>"...)
+	h.text = append(appendAddr(h.text, a), "</host><data>"...)
+	return h.text
+}
+
+// What an event has besides its flow's columns.
+const (
+	hasExtras = 1 << iota
+	hasTimes  // start and end are written: time and duration don't give them
+	hasDuration
+	hasBytesIn
+	hasPacketsIn
+	hasL2BytesIn
+)
+
+// A shape is what two events share that are written by the same plan.
+type shape struct {
+	set flow.Set
+	has uint8
+}
+
+// shape finds the shape of the event of f, and back if that is not nil, and its
+// duration in milliseconds.
+func (e *Encoder) shape(f *flow.Flow, back *Back) (s shape, ms uint64) {
+	s.set = f.Set
+	if f.HasExtra() {
+		s.has |= hasExtras
+	}
+	start, end := s.set.Has(flow.FieldStart), s.set.Has(flow.FieldEnd)
+	if start && end {
+		d := f.End - f.Start
+		ms = uint64(d) / 1e6
+		if f.End >= f.Start && d >= 0 {
+			s.has |= hasDuration
+		}
+		if d != int64(ms)*1e6 || d < 0 || f.End < 0 || f.End%1e6 != 0 || e.AllColumns {
+			s.has |= hasTimes
+		}
+	} else if start || end {
+		s.has |= hasTimes
+	}
+	if back != nil {
+		if back.Set.Has(flow.FieldBytes) {
+			s.has |= hasBytesIn
+		}
+		if back.Set.Has(flow.FieldPackets) {
+			s.has |= hasPacketsIn
+		}
+		if back.Set.Has(flow.FieldL2Bytes) {
+			s.has |= hasL2BytesIn
+		}
+	}
+	return s, ms
+}
+
+// written tells whether an event of shape s has a value of column x.
+func (e *Encoder) written(s shape, x flow.Field) bool {
+	switch x {
+	case extras:
+		return s.has&hasExtras != 0
+	case duration:
+		return s.has&hasDuration != 0
+	case bytesIn:
+		return s.has&hasBytesIn != 0
+	case packetsIn:
+		return s.has&hasPacketsIn != 0
+	case l2BytesIn:
+		return s.has&hasL2BytesIn != 0
+	case flow.FieldStart, flow.FieldEnd:
+		return s.set.Has(x) && s.has&hasTimes != 0
+	case flow.FieldReceived, flow.FieldExporter:
+		return s.set.Has(x) && e.AllColumns
+	}
+	return s.set.Has(x)
+}
+
+// other is the column of the other direction.
+func other(x flow.Field) flow.Field {
+	switch x {
+	case flow.FieldBytes:
+		return bytesIn
+	case flow.FieldPackets:
+		return packetsIn
+	case flow.FieldL2Bytes:
+		return l2BytesIn
+	case bytesIn:
+		return flow.FieldBytes
+	case packetsIn:
+		return flow.FieldPackets
+	case l2BytesIn:
+		return flow.FieldL2Bytes
+	}
+	return x
+}
+
+// A plan lists the columns that an event of a shape has.
 type plan struct {
 	shape shape
 	ops   []op
+	room  int    // for all but texts
 	tail  string // behind the last value
 }
 
 // An op writes what stands between two values, then a value.
 type op struct {
-	lead  string
+	pipes uint8 // of PSV; else lead
+	how   how
 	field flow.Field
-	kind  flow.Kind
 	quote bool // JSON wants quotes around the value
+	lead  string
 }
 
-const kindExtras = flow.Kind(255)
+// A how is a way to write a value.
+type how uint8
+
+const (
+	asUint how = iota
+	asTime
+	asAddr
+	asMAC
+	asApp
+	asStr
+	asExtras
+	asDuration
+	asBack
+)
+
+// howOf tells how a column is written, and for how many octets there must be
+// room, or 0 if they are not known.
+func howOf(x flow.Field) (how, int) {
+	switch x {
+	case extras:
+		return asExtras, 0
+	case duration:
+		return asDuration, 24
+	case bytesIn, packetsIn, l2BytesIn:
+		return asBack, 24
+	}
+	switch flow.Fields[x].Kind {
+	case flow.KindUint:
+		return asUint, 24
+	case flow.KindTime:
+		return asTime, 32
+	case flow.KindAddr:
+		return asAddr, 48
+	case flow.KindMAC:
+		return asMAC, 17
+	case flow.KindApp:
+		return asApp, 32
+	case flow.KindStr:
+		return asStr, 0
+	}
+	panic("modinput: bug: column of a kind that can't be written")
+}
 
 func (e *Encoder) plan(s shape) *plan {
 	if p := e.last; p != nil && p.shape == s {
@@ -116,146 +270,221 @@ func (e *Encoder) plan(s shape) *plan {
 }
 
 func (e *Encoder) compile(s shape) *plan {
-	p := &plan{shape: s}
+	p := &plan{shape: s, room: 2*overshoot + len(e.open) + len(e.close)}
 	pipes := 0
 	for i, x := range order {
+		if e.Turned {
+			x = other(x)
+		}
 		if i > 0 {
 			pipes++
 		}
-		o := op{field: x, kind: kindExtras}
-		if x == extras {
-			if !s.extra {
-				continue
-			}
-		} else {
-			if !s.set.Has(x) {
-				continue
-			}
-			o.kind = flow.Fields[x].Kind
+		if !e.written(s, x) {
+			continue
 		}
-		if e.format == PSV {
-			o.lead = strings.Repeat("|", pipes)
+		how, room := howOf(x)
+		o := op{field: x, how: how}
+		switch e.Format {
+		case PSV:
+			o.pipes = uint8(pipes)
 			pipes = 0
-		} else {
-			o.lead = ","
-			if len(p.ops) == 0 {
-				o.lead = "{"
+		case KV:
+			o.lead = columns[i] + "="
+			if len(p.ops) > 0 {
+				o.lead = " " + o.lead
 			}
-			o.lead += `"` + columns[i] + `":`
-			switch o.kind {
-			case flow.KindAddr, flow.KindMAC, flow.KindApp:
+		case JSON:
+			o.lead = `,"` + columns[i] + `":`
+			if len(p.ops) == 0 {
+				o.lead = "{" + o.lead[1:]
+			}
+			switch how {
+			case asAddr, asMAC, asApp:
 				o.quote = true
 				o.lead += `"`
 			}
 		}
+		p.room += room + len(o.lead) + int(o.pipes) + 8
 		p.ops = append(p.ops, o)
 	}
-	switch {
-	case e.format == PSV:
-		p.tail = strings.Repeat("|", pipes)
-	case len(p.ops) == 0:
-		p.tail = "{}"
-	default:
+	if e.Format == JSON {
 		p.tail = "}"
+		if len(p.ops) == 0 {
+			p.tail = "{}"
+		}
 	}
-	p.tail += "</data></event>\n"
+	p.tail += e.close
 	return p
 }
 
 // Append appends f, a flow of b, as an event. Its time is the flow's end, or if
 // it has none, when it was received.
 func (e *Encoder) Append(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
-	dst = append(dst, e.open...)
-	at := f.End
-	if !f.Set.Has(flow.FieldEnd) {
-		at = f.Received
+	return e.AppendBoth(dst, b, f, nil)
+}
+
+// AppendBoth appends f, a flow of b, and the flow that answers it as one event.
+func (e *Encoder) AppendBoth(dst []byte, b *flow.Batch, f *flow.Flow, back *Back) []byte {
+	s, ms := e.shape(f, back)
+	p := e.plan(s)
+	n := len(dst)
+	buf := slices.Grow(dst, p.room)
+	buf = buf[:cap(buf)]
+	if !e.raw {
+		n += copy(buf[n:], e.open)
+		n = putMillis(buf, n, Time(f))
+		if s.set.Has(flow.FieldExporter) {
+			h := e.host(f)
+			buf = grow(buf, n, len(h)+p.room)
+			n += copy(buf[n:], h)
+		} else {
+			buf = append(append(buf[:n], e.between...), "<data>"...)
+			n = len(buf)
+			buf = grow(buf, n, p.room)
+		}
 	}
-	dst = appendMillis(dst, at)
-	dst = append(dst, e.between...)
-	if f.Set.Has(flow.FieldExporter) {
-		dst = append(dst, "<host>"...)
-		dst = appendAddr(dst, &f.Exporter)
-		dst = append(dst, "</host>"...)
-	}
-	dst = append(dst, "<data>"...)
-	p := e.plan(shape{f.Set, f.HasExtra()})
 	for i := range p.ops {
 		o := &p.ops[i]
-		dst = append(dst, o.lead...)
-		switch o.kind {
-		case flow.KindUint:
-			dst = strconv.AppendUint(dst, f.Uint(o.field), 10)
-		case flow.KindTime:
-			dst = appendTime(dst, int64(f.Uint(o.field)))
-		case flow.KindAddr:
-			dst = appendAddr(dst, f.Addr(o.field))
-		case flow.KindMAC:
-			dst = appendMAC(dst, f.Uint(o.field))
-		case flow.KindApp:
-			dst = appendApp(dst, f.Uint(o.field))
-		case flow.KindStr:
-			dst = e.appendString(dst, b.Strings.Get(flow.Str(f.Uint(o.field))))
-		case kindExtras:
-			dst = e.appendExtras(dst, b, f)
-		default:
-			panic("modinput: bug: column of a kind that can't be written")
+		if o.lead == "" {
+			for m := int(o.pipes); m > 0; m -= 8 {
+				*(*[8]byte)(buf[n:]) = [8]byte{'|', '|', '|', '|', '|', '|', '|', '|'}
+				n += min(m, 8)
+			}
+		} else {
+			n += copy(buf[n:], o.lead)
+		}
+		switch o.how {
+		case asUint:
+			n = putUint(buf, n, f.Uint(o.field))
+		case asAddr:
+			n = putAddr(buf, n, f.Addr(o.field))
+		case asTime:
+			n = putTime(buf, n, int64(f.Uint(o.field)))
+		case asDuration:
+			n = putDuration(buf, n, ms)
+		case asBack:
+			v := back.Bytes
+			switch o.field {
+			case packetsIn:
+				v = back.Packets
+			case l2BytesIn:
+				v = back.L2Bytes
+			}
+			n = putUint(buf, n, v)
+		case asMAC:
+			n = putMAC(buf, n, f.Uint(o.field))
+		case asApp:
+			v := f.Uint(o.field)
+			n = putUint(buf, n, v>>56)
+			buf[n] = ':'
+			n = putUint(buf, n+1, v&(1<<56-1))
+		case asStr:
+			buf = e.appendString(buf[:n], b.Strings.Get(flow.Str(f.Uint(o.field))))
+			n = len(buf)
+			buf = grow(buf, n, p.room)
+		case asExtras:
+			buf = e.appendExtras(buf[:n], b, f)
+			n = len(buf)
+			buf = grow(buf, n, p.room)
 		}
 		if o.quote {
-			dst = append(dst, '"')
+			buf[n] = '"'
+			n++
 		}
 	}
-	return append(dst, p.tail...)
+	n += copy(buf[n:], p.tail)
+	return buf[:n]
+}
+
+// grow returns buf with room for more octets behind the n that are in use.
+func grow(buf []byte, n, more int) []byte {
+	buf = slices.Grow(buf[:n], more)
+	return buf[:cap(buf)]
 }
 
 func (e *Encoder) appendString(dst, v []byte) []byte {
-	if e.format == PSV {
-		return appendText(dst, v)
+	switch e.Format {
+	case PSV:
+		return appendText(dst, v, e.escape)
+	case KV:
+		if isBare(v) {
+			return append(dst, v...)
+		}
+		dst = appendText(append(dst, '"'), v, e.escape)
+		return append(dst, '"')
 	}
 	e.scratch = ie.AppendJSON(e.scratch[:0], ie.String, v)
-	return appendXML(dst, e.scratch)
+	return appendLine(dst, e.scratch, e.escape)
 }
 
 // appendExtras appends the elements of f that have no column: as name=value
 // with ';' between, or as a JSON object.
 func (e *Encoder) appendExtras(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
-	sep := byte('{')
+	if e.Format == JSON {
+		return e.appendExtrasJSON(dst, b, f)
+	}
+	if e.Format == KV {
+		dst = append(dst, '"')
+	}
 	var c flow.Cursor
 	for i := 0; ; i++ {
 		x, v, ok := b.NextExtra(f, &c)
 		if !ok {
 			break
 		}
-		known, _ := ie.Lookup(x.PEN, x.ID) // an unknown element is octets
-		if e.format == JSON {
-			dst = append(dst, sep, '"')
-			sep = ','
-			dst = x.AppendOrd(ie.AppendName(dst, x.PEN, x.ID))
-			dst = append(dst, `":`...)
-			e.scratch = ie.AppendJSON(e.scratch[:0], known.Type, v)
-			dst = appendXML(dst, e.scratch)
-			continue
-		}
 		if i > 0 {
 			dst = append(dst, ';')
 		}
+		known, _ := ie.Lookup(x.PEN, x.ID) // an unknown element is octets
 		dst = x.AppendOrd(ie.AppendName(dst, x.PEN, x.ID))
 		dst = append(dst, '=')
 		if known.Type == ie.String {
-			dst = appendText(dst, bytes.TrimRight(v, "\x00"))
+			dst = appendText(dst, bytes.TrimRight(v, "\x00"), e.escape)
 			continue
 		}
 		e.scratch = ie.AppendJSON(e.scratch[:0], known.Type, v)
 		if known.Type.IsList() {
-			dst = appendText(dst, e.scratch)
+			dst = appendText(dst, e.scratch, e.escape)
 			continue
 		}
 		dst = append(dst, bytes.Trim(e.scratch, `"`)...) // letters, digits and :.-+
 	}
-	if e.format == JSON {
-		if sep == '{' {
-			dst = append(dst, sep)
-		}
-		dst = append(dst, '}')
+	if e.Format == KV {
+		dst = append(dst, '"')
 	}
 	return dst
 }
+
+func (e *Encoder) appendExtrasJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
+	sep := byte('{')
+	var c flow.Cursor
+	for {
+		x, v, ok := b.NextExtra(f, &c)
+		if !ok {
+			break
+		}
+		known, _ := ie.Lookup(x.PEN, x.ID)
+		dst = append(dst, sep, '"')
+		sep = ','
+		dst = x.AppendOrd(ie.AppendName(dst, x.PEN, x.ID))
+		dst = append(dst, `":`...)
+		e.scratch = ie.AppendJSON(e.scratch[:0], known.Type, v)
+		dst = appendLine(dst, e.scratch, e.escape)
+	}
+	if sep == '{' {
+		dst = append(dst, sep)
+	}
+	return append(dst, '}')
+}
+
+// isBare tells whether v needs no quotes in KV.
+func isBare(v []byte) bool {
+	for _, c := range v {
+		if c >= 0x80 || !strings.ContainsRune(bare, rune(c)) {
+			return false
+		}
+	}
+	return len(v) > 0
+}
+
+const bare = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:/@+-"

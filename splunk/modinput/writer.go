@@ -19,6 +19,7 @@ type Writer struct {
 	buf    []byte
 	opened bool
 	err    error // of the first write that went wrong; there is none after it
+	held   int   // events in buf
 	events atomic.Uint64
 }
 
@@ -28,34 +29,34 @@ const bufferSize = 64 << 10
 // NewWriter makes a Writer of events to out. It calls failed, if that is not
 // nil, once, when out takes no more.
 func NewWriter(out io.Writer, enc *Encoder, failed func(error)) *Writer {
-	return &Writer{out: out, enc: enc, failed: failed, buf: make([]byte, 0, bufferSize+4096)}
+	return &Writer{out: out, enc: enc, failed: failed, buf: make([]byte, 0, bufferSize+8192)}
 }
 
 // Open begins the stream, so that whoever reads it sees that it is alive.
 func (w *Writer) Open() error {
 	w.opened = true
 	w.buf = append(w.buf, "<stream>\n"...)
-	return w.flush()
+	return w.Flush()
 }
 
 // Write writes the flows of b. It blocks as long as out does.
 func (w *Writer) Write(_ context.Context, b *flow.Batch) error {
-	n := uint64(0)
 	for i := range b.Flows {
-		w.buf = w.enc.Append(w.buf, b, &b.Flows[i])
-		n++
-		if len(w.buf) >= bufferSize {
-			if err := w.flush(); err != nil {
-				return err
-			}
-			w.events.Add(n)
-			n = 0
+		if err := w.Put(b, &b.Flows[i], nil); err != nil {
+			return err
 		}
 	}
-	if err := w.flush(); err != nil {
-		return err
+	return w.Flush()
+}
+
+// Put writes f, a flow of b, as an event, with the volume of the flow that answers
+// it if back is not nil. It may be held until Flush. It keeps none of them.
+func (w *Writer) Put(b *flow.Batch, f *flow.Flow, back *Back) error {
+	w.buf = w.enc.AppendBoth(w.buf, b, f, back)
+	w.held++
+	if len(w.buf) >= bufferSize {
+		return w.Flush()
 	}
-	w.events.Add(n)
 	return nil
 }
 
@@ -66,21 +67,24 @@ func (w *Writer) Close() error {
 	}
 	w.opened = false
 	w.buf = append(w.buf, "</stream>\n"...)
-	return w.flush()
+	return w.Flush()
 }
 
 // Events returns how many events were written.
 func (w *Writer) Events() uint64 { return w.events.Load() }
 
-func (w *Writer) flush() error {
+// Flush writes what is held. After the first error, it returns that.
+func (w *Writer) Flush() error {
 	if w.err == nil && len(w.buf) > 0 {
 		if _, err := w.out.Write(w.buf); err != nil {
 			w.err = fmt.Errorf("write events: %w", err)
 			if w.failed != nil {
 				w.failed(w.err)
 			}
+		} else {
+			w.events.Add(uint64(w.held))
 		}
 	}
-	w.buf = w.buf[:0]
+	w.buf, w.held = w.buf[:0], 0
 	return w.err
 }
