@@ -203,10 +203,9 @@ type plan struct {
 
 // An op writes what stands between two values, then a value.
 type op struct {
-	pipes uint8 // of PSV; else lead
+	pipes uint8 // up to 8 of them; 0: lead
 	how   how
 	field flow.Field
-	quote bool // JSON wants quotes around the value
 	lead  string
 }
 
@@ -271,7 +270,7 @@ func (e *Encoder) plan(s shape) *plan {
 
 func (e *Encoder) compile(s shape) *plan {
 	p := &plan{shape: s, room: 2*overshoot + len(e.open) + len(e.close)}
-	pipes := 0
+	pipes, quote := 0, ""
 	for i, x := range order {
 		if e.Turned {
 			x = other(x)
@@ -286,7 +285,9 @@ func (e *Encoder) compile(s shape) *plan {
 		o := op{field: x, how: how}
 		switch e.Format {
 		case PSV:
-			o.pipes = uint8(pipes)
+			if o.pipes = uint8(pipes); pipes > 8 {
+				o.pipes, o.lead = 0, strings.Repeat("|", pipes)
+			}
 			pipes = 0
 		case KV:
 			o.lead = columns[i] + "="
@@ -294,21 +295,21 @@ func (e *Encoder) compile(s shape) *plan {
 				o.lead = " " + o.lead
 			}
 		case JSON:
-			o.lead = `,"` + columns[i] + `":`
+			o.lead = quote + `,"` + columns[i] + `":`
 			if len(p.ops) == 0 {
 				o.lead = "{" + o.lead[1:]
 			}
-			switch how {
+			switch quote = ""; how {
 			case asAddr, asMAC, asApp:
-				o.quote = true
-				o.lead += `"`
+				quote = `"`
 			}
+			o.lead += quote
 		}
-		p.room += room + len(o.lead) + int(o.pipes) + 8
+		p.room += room + len(o.lead) + 8
 		p.ops = append(p.ops, o)
 	}
 	if e.Format == JSON {
-		p.tail = "}"
+		p.tail = quote + "}"
 		if len(p.ops) == 0 {
 			p.tail = "{}"
 		}
@@ -345,11 +346,9 @@ func (e *Encoder) AppendBoth(dst []byte, b *flow.Batch, f *flow.Flow, back *Back
 	}
 	for i := range p.ops {
 		o := &p.ops[i]
-		if o.lead == "" {
-			for m := int(o.pipes); m > 0; m -= 8 {
-				*(*[8]byte)(buf[n:]) = [8]byte{'|', '|', '|', '|', '|', '|', '|', '|'}
-				n += min(m, 8)
-			}
+		if o.pipes > 0 {
+			*(*[8]byte)(buf[n:]) = [8]byte{'|', '|', '|', '|', '|', '|', '|', '|'}
+			n += int(o.pipes)
 		} else {
 			n += copy(buf[n:], o.lead)
 		}
@@ -386,10 +385,6 @@ func (e *Encoder) AppendBoth(dst []byte, b *flow.Batch, f *flow.Flow, back *Back
 			buf = e.appendExtras(buf[:n], b, f)
 			n = len(buf)
 			buf = grow(buf, n, p.room)
-		}
-		if o.quote {
-			buf[n] = '"'
-			n++
 		}
 	}
 	n += copy(buf[n:], p.tail)
