@@ -5,6 +5,7 @@ package modinput
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -21,7 +22,7 @@ import (
 
 // usual returns v9 datagrams of n records of flowtest.Twenty each, with values as a
 // router between an office and the Internet has them. Each second record answers
-// one before it, at most apart records away.
+// one before it, some apart records away; of 0, none does.
 func usual(seed uint64, datagrams, n, apart int) (all [][]byte) {
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	// between is a number whose logarithm is even.
@@ -31,7 +32,7 @@ func usual(seed uint64, datagrams, n, apart int) (all [][]byte) {
 	type record map[uint16]uint64
 	asked := []record{}
 	next := func() record {
-		if len(asked) > 0 && (len(asked) >= apart || rnd.IntN(2) == 0) {
+		if apart > 0 && len(asked) > 0 && (len(asked) >= apart || rnd.IntN(2) == 0) {
 			i := rnd.IntN(len(asked))
 			r := asked[i]
 			asked[i] = asked[len(asked)-1]
@@ -168,6 +169,40 @@ func BenchmarkEvents(b *testing.B) {
 			}
 			b.ReportMetric(float64(flows)/(cpu()-began).Seconds(), "events/s")
 			b.ReportMetric(float64(octets)/float64(events), "octets")
+		})
+	}
+}
+
+// BenchmarkStitch does what BenchmarkEvents does, with conversations made one
+// event. It counts flows. Without answers, each waits until there is no more room.
+func BenchmarkStitch(b *testing.B) {
+	for _, apart := range []int{0, 100, 10_000} {
+		b.Run(fmt.Sprintf("apart=%d", apart), func(b *testing.B) {
+			s := newRouter(apart)
+			w := NewWriter(pipe(b), NewEncoder(PSV, "weir://core", "weir:flow"), nil)
+			stitch, _ := stitcher(b, DefaultStitch(), w)
+			defer stitch.Close()
+			var batch flow.Batch
+			flows := 0
+			turn := func() {
+				s.fill(b, &batch)
+				if err := stitch.Write(context.Background(), &batch); err != nil {
+					b.Fatal(err)
+				}
+				flows += len(batch.Flows)
+			}
+			for flows < 200_000 {
+				turn()
+			}
+			flows = 0
+			before := stitch.Stats()
+			b.ReportAllocs()
+			began := cpu()
+			for b.Loop() {
+				turn()
+			}
+			b.ReportMetric(float64(flows)/(cpu()-began).Seconds(), "flows/s")
+			b.ReportMetric(float64(2*(stitch.Stats().Pairs-before.Pairs))/float64(flows), "paired")
 		})
 	}
 }

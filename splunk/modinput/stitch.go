@@ -1,0 +1,342 @@
+package modinput
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
+)
+
+// A StitchConfig sets how conversations are stitched.
+type StitchConfig struct {
+	On      bool
+	Timeout time.Duration // a flow waits for its answer this long, and lies at most this far from it
+	Flows   int           // how many may wait
+}
+
+// DefaultStitch stitches.
+func DefaultStitch() StitchConfig {
+	return StitchConfig{On: true, Timeout: 15 * time.Second, Flows: 100_000}
+}
+
+// Validate says what is wrong with c.
+func (c StitchConfig) Validate() error {
+	switch {
+	case c.Timeout < 100*time.Millisecond || c.Timeout > time.Hour:
+		return fmt.Errorf("stitch_timeout is %s: it is 100ms to 1h", c.Timeout)
+	case c.Flows < 1 || c.Flows > 10_000_000:
+		return fmt.Errorf("stitch_flows is %d: it is 1 to 10000000", c.Flows)
+	}
+	return nil
+}
+
+// Events takes the events that a Stitcher makes: a Writer.
+type Events interface {
+	// Put takes f, a flow of b, with the volume of the flow that answers it if back
+	// is not nil. It keeps none of them.
+	Put(b *flow.Batch, f *flow.Flow, back *Back) error
+	// Flush lets what Put has taken go on its way.
+	Flush() error
+	Close() error
+}
+
+// A Stitcher is a sink that makes one event of the two flows of a conversation:
+// those with exchanged addresses and ports, of one exporter and domain, that
+// overlap or lie at most the timeout apart. A flow waits for its answer. It is an
+// event of its own when the timeout is over, when there is no room for newer ones,
+// when nothing can answer it, and at the end: each flow is in exactly one event.
+//
+// The flow of the conversation's initiator gives the event its columns, and the
+// answer its volume; start and end are those of both together, TCP flags are or-ed,
+// and an interface that one flow lacks comes from the other.
+//
+// One goroutine calls Write, and Close after the last.
+type Stitcher struct {
+	cfg StitchConfig
+	out Events
+	now func() time.Duration // since whenever
+
+	mu      sync.Mutex
+	pages   []page // a ring
+	oldest  uint32 // page
+	newest  uint32 // page
+	buckets []uint32
+	mask    uint32
+	seed    [3]uint64
+	remap   remap
+	both    flow.Flow // of a pair
+	back    Back
+	stats   struct{ pairs, alone, pushed, waiting atomic.Uint64 }
+
+	stop chan struct{}
+	done chan struct{}
+}
+
+// StitchStats counts flows by what became of them.
+type StitchStats struct {
+	Pairs   uint64 // events of two flows
+	Alone   uint64 // flows that are an event each
+	Pushed  uint64 // of these, how many went before their time for want of room
+	Waiting uint64
+}
+
+// Pages hold what waits, in the order of arrival: one is filled, and given up when
+// all of its flows have left.
+const (
+	pageFlows  = 512
+	pageOctets = 512 * pageFlows // of texts and extras
+)
+
+type page struct {
+	flow.Batch
+	waits  []waiting
+	first  int // all before it have left
+	octets int
+}
+
+// A waiting is what a Stitcher knows of a flow besides its columns. Those that
+// share a bucket are a list, newest first.
+type waiting struct {
+	since      time.Duration
+	next, prev uint32 // references; of the newest, prev is 0
+	hash       uint32
+	gone       bool
+}
+
+// A reference is a place in a page, plus one: page × pageFlows + place + 1.
+
+// maxScan bounds how many flows of a bucket are looked at for an answer.
+const maxScan = 16
+
+// NewStitcher makes a Stitcher in front of out. Close ends it, and out.
+func NewStitcher(cfg StitchConfig, out Events) *Stitcher {
+	n := max(2, (cfg.Flows+pageFlows-1)/pageFlows)
+	size := uint32(1024)
+	for int(size) < n*pageFlows && size < 1<<30 {
+		size *= 2
+	}
+	began := time.Now()
+	s := &Stitcher{
+		cfg: cfg, out: out, now: func() time.Duration { return time.Since(began) },
+		pages: make([]page, n), buckets: make([]uint32, size), mask: size - 1,
+		seed: [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64() | 1},
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	go s.tick()
+	return s
+}
+
+// tick lets flows go whose time is over while no others come.
+func (s *Stitcher) tick() {
+	defer close(s.done)
+	t := time.NewTicker(min(s.cfg.Timeout/4, 250*time.Millisecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-t.C:
+			s.mu.Lock()
+			_ = errors.Join(s.expire(s.now()), s.out.Flush()) // the next Write has it
+			s.mu.Unlock()
+		}
+	}
+}
+
+// Stats may be called by any goroutine.
+func (s *Stitcher) Stats() StitchStats {
+	return StitchStats{Pairs: s.stats.pairs.Load(), Alone: s.stats.alone.Load(), Pushed: s.stats.pushed.Load(), Waiting: s.stats.waiting.Load()}
+}
+
+// Write takes the flows of b, and puts out those that have an answer, and those
+// whose time is over. It keeps copies of the others.
+func (s *Stitcher) Write(_ context.Context, b *flow.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if err := s.expire(now); err != nil {
+		return err
+	}
+	s.remap.start(b)
+	for i := 0; i < len(b.Flows); i++ {
+		f := &b.Flows[i]
+		if i+1 < len(b.Flows) && b.Flows[i+1].Marks&flow.Reverse != 0 && s.answers(f, &b.Flows[i+1]) {
+			i++
+			if err := s.pair(b, f, b, &b.Flows[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.take(b, f, now); err != nil {
+			return err
+		}
+	}
+	return s.out.Flush()
+}
+
+// Close puts out all that waits, and closes what is behind.
+func (s *Stitcher) Close() error {
+	close(s.stop)
+	<-s.done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	for err == nil && s.stats.waiting.Load() > 0 {
+		err = s.release(&s.pages[s.oldest])
+		if s.oldest != s.newest {
+			s.oldest = (s.oldest + 1) % uint32(len(s.pages))
+		}
+	}
+	return errors.Join(err, s.out.Flush(), s.out.Close())
+}
+
+// take pairs f, a flow of b, with one that waits, or lets it wait.
+func (s *Stitcher) take(b *flow.Batch, f *flow.Flow, now time.Duration) error {
+	if !stitchable(f) {
+		s.stats.alone.Add(1)
+		return s.out.Put(b, f, nil)
+	}
+	h := s.hash(f)
+	bucket := &s.buckets[h&s.mask]
+	found := uint32(0)
+	same := false
+	for ref, n := *bucket, 0; ref != 0 && n < maxScan; n++ {
+		p, i := s.at(ref)
+		w := &p.waits[i]
+		if w.hash == h {
+			// The oldest, but rather one that was seen in the same direction.
+			if g := &p.Flows[i]; s.answers(g, f) {
+				if is := g.Direction == f.Direction; is || !same {
+					found, same = ref, is
+				}
+			}
+		}
+		ref = w.next
+	}
+	if found == 0 {
+		return s.keep(b, f, h, now)
+	}
+	p, i := s.at(found)
+	s.unlink(p, i)
+	return s.pair(&p.Batch, &p.Flows[i], b, f)
+}
+
+func (s *Stitcher) at(ref uint32) (*page, int) {
+	ref--
+	return &s.pages[ref/pageFlows], int(ref % pageFlows)
+}
+
+// unlink takes what waits at place i of p out of its bucket.
+func (s *Stitcher) unlink(p *page, i int) {
+	w := &p.waits[i]
+	if w.prev == 0 {
+		s.buckets[w.hash&s.mask] = w.next
+	} else {
+		q, j := s.at(w.prev)
+		q.waits[j].next = w.next
+	}
+	if w.next != 0 {
+		q, j := s.at(w.next)
+		q.waits[j].prev = w.prev
+	}
+	w.gone = true
+	s.stats.waiting.Add(^uint64(0))
+}
+
+// keep lets f wait.
+func (s *Stitcher) keep(b *flow.Batch, f *flow.Flow, h uint32, now time.Duration) error {
+	p := &s.pages[s.newest]
+	if len(p.waits) == pageFlows || p.octets >= pageOctets {
+		next := (s.newest + 1) % uint32(len(s.pages))
+		p = &s.pages[next]
+		if next == s.oldest {
+			before := s.stats.waiting.Load()
+			err := s.release(p)
+			s.stats.pushed.Add(before - s.stats.waiting.Load())
+			if err != nil {
+				return err
+			}
+			s.oldest = (s.oldest + 1) % uint32(len(s.pages))
+		}
+		p.Reset()
+		p.waits, p.first, p.octets = p.waits[:0], 0, 0
+		s.newest = next
+		s.remap.restart()
+	}
+	if p.waits == nil {
+		p.waits = make([]waiting, 0, pageFlows)
+		p.Flows = make([]flow.Flow, 0, pageFlows)
+	}
+	i := len(p.waits)
+	g := &p.Grow(1)[0]
+	*g = *f
+	p.octets += s.remap.copy(&p.Batch, g, b, f)
+	bucket := &s.buckets[h&s.mask]
+	ref := s.newest*pageFlows + uint32(i) + 1
+	p.waits = append(p.waits, waiting{since: now, next: *bucket, hash: h})
+	if *bucket != 0 {
+		q, j := s.at(*bucket)
+		q.waits[j].prev = ref
+	}
+	*bucket = ref
+	s.stats.waiting.Add(1)
+	return nil
+}
+
+// expire puts out the flows whose time is over.
+func (s *Stitcher) expire(now time.Duration) error {
+	for {
+		p := &s.pages[s.oldest]
+		for ; p.first < len(p.waits); p.first++ {
+			w := &p.waits[p.first]
+			if w.gone {
+				continue
+			}
+			if now-w.since < s.cfg.Timeout {
+				return nil
+			}
+			if err := s.alone(p, p.first); err != nil {
+				return err
+			}
+		}
+		if s.oldest == s.newest {
+			return nil
+		}
+		s.oldest = (s.oldest + 1) % uint32(len(s.pages))
+	}
+}
+
+// release puts out all that waits in p.
+func (s *Stitcher) release(p *page) error {
+	for ; p.first < len(p.waits); p.first++ {
+		if !p.waits[p.first].gone {
+			if err := s.alone(p, p.first); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Stitcher) alone(p *page, i int) error {
+	s.unlink(p, i)
+	s.stats.alone.Add(1)
+	return s.out.Put(&p.Batch, &p.Flows[i], nil)
+}
+
+// pair puts out f and g, which answer each other, as one event. If nothing tells
+// which has begun, f has.
+func (s *Stitcher) pair(b *flow.Batch, f *flow.Flow, c *flow.Batch, g *flow.Flow) error {
+	if initiates(g, f) {
+		b, f, c, g = c, g, b, f
+	}
+	s.both, s.back = *f, BackOf(g)
+	join(&s.both, g)
+	s.stats.pairs.Add(1)
+	return s.out.Put(b, &s.both, &s.back)
+}
