@@ -100,17 +100,17 @@ func (s *router) fill(t testing.TB, b *flow.Batch) {
 
 // What an event of a router's 20 fields costs of the licence.
 func TestOctetsOfTwentyFields(t *testing.T) {
-	s, e := newRouter(1000), Layout{}.NewRawEncoder()
+	s, e := newRouter(1000), Layout{}.NewRaw()
 	var b flow.Batch
 	var dst []byte
-	octets, events, named := 0, 0, Layout{Format: JSON}.NewRawEncoder()
+	octets, events, named := 0, 0, Layout{Format: JSON}.NewRaw()
 	json := 0
 	for range 200 {
 		s.fill(t, &b)
 		for i := range b.Flows {
-			dst = e.Append(dst[:0], &b, &b.Flows[i])
+			dst = e.AppendRaw(dst[:0], &b, &b.Flows[i])
 			octets += len(dst)
-			json += len(named.Append(nil, &b, &b.Flows[i]))
+			json += len(named.AppendRaw(nil, &b, &b.Flows[i]))
 			events++
 		}
 	}
@@ -151,10 +151,10 @@ func BenchmarkEvents(b *testing.B) {
 			s := newRouter(1000)
 			w := NewWriter(pipe(b), NewEncoder(format, "weir://core", format.Sourcetype()), nil)
 			var batch flow.Batch
-			raw, octets, events := Layout{Format: format}.NewRawEncoder(), 0, 0
+			raw, octets, events := Layout{Format: format}.NewRaw(), 0, 0
 			s.fill(b, &batch)
 			for i := range batch.Flows {
-				octets += len(raw.Append(nil, &batch, &batch.Flows[i]))
+				octets += len(raw.AppendRaw(nil, &batch, &batch.Flows[i]))
 				events++
 			}
 			b.ReportAllocs()

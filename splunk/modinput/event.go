@@ -10,22 +10,6 @@ import (
 	"github.com/weirflow/weir/shared/ie"
 )
 
-// A Back is the volume of the flow that answers another, in an event of both.
-type Back struct {
-	Set                     flow.Set // which of them are known: FieldBytes, FieldPackets, FieldL2Bytes
-	Bytes, Packets, L2Bytes uint64
-}
-
-// BackOf returns the Back that f is for the flow that it answers.
-func BackOf(f *flow.Flow) Back {
-	return Back{
-		Set:   flow.Set{f.Set[0] & volume[0], f.Set[1] & volume[1]},
-		Bytes: f.Bytes, Packets: f.Packets, L2Bytes: f.L2Bytes,
-	}
-}
-
-var volume = flow.SetOf(flow.FieldBytes, flow.FieldPackets, flow.FieldL2Bytes)
-
 // An Encoder writes flows as the events of one stanza. It keeps a plan for each
 // set of columns and scratch space: one goroutine uses it at a time.
 type Encoder struct {
@@ -38,6 +22,7 @@ type Encoder struct {
 	plans   map[shape]*plan
 	last    *plan // neighbours often have the same columns
 	hosts   [64]host
+	answer  answer
 	scratch []byte
 }
 
@@ -62,11 +47,30 @@ func (l Layout) NewEncoder(stanza, sourcetype string) *Encoder {
 	}
 }
 
-// NewRawEncoder makes an Encoder that writes what Splunk has as _raw, a line
-// without its end, and nothing around it.
-func (l Layout) NewRawEncoder() *Encoder {
-	return &Encoder{Layout: l, raw: true, escape: &escapesOf[l.Format][1], plans: map[shape]*plan{}}
+// A Raw writes what Splunk has as _raw, without a line's end and anything around
+// it, and what else an event needs. One goroutine uses it at a time.
+type Raw struct{ enc Encoder }
+
+// NewRaw makes a Raw.
+func (l Layout) NewRaw() *Raw {
+	return &Raw{Encoder{Layout: l, raw: true, escape: &escapesOf[l.Format][1], plans: map[shape]*plan{}}}
 }
+
+// AppendRaw appends the text of the event of f, a flow of b.
+func (r *Raw) AppendRaw(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
+	return r.enc.Append(dst, b, f)
+}
+
+// AppendHost appends the event's host, the exporter; nothing if that is unknown.
+func (r *Raw) AppendHost(dst []byte, _ *flow.Batch, f *flow.Flow) []byte {
+	if !f.Set.Has(flow.FieldExporter) {
+		return dst
+	}
+	return appendAddr(dst, &f.Exporter)
+}
+
+// Time returns the event's time, Unix nanoseconds.
+func (r *Raw) Time(_ *flow.Batch, f *flow.Flow) int64 { return timeOf(f) }
 
 func escaped(s string) string {
 	var b bytes.Buffer
@@ -74,9 +78,9 @@ func escaped(s string) string {
 	return b.String()
 }
 
-// Time returns the time of f's event: the flow's end, or if it has none, when it
+// timeOf returns the time of f's event: the flow's end, or if it has none, when it
 // was received.
-func Time(f *flow.Flow) int64 {
+func timeOf(f *flow.Flow) int64 {
 	if f.Set.Has(flow.FieldEnd) {
 		return f.End
 	}
@@ -119,12 +123,12 @@ type shape struct {
 	has uint8
 }
 
-// shape finds the shape of the event of f, and back if that is not nil, and its
-// duration in milliseconds.
-func (e *Encoder) shape(f *flow.Flow, back *Back) (s shape, ms uint64) {
+// shape finds the shape of the event of f, its duration in milliseconds, and the
+// answer's volume.
+func (e *Encoder) shape(b *flow.Batch, f *flow.Flow) (s shape, ms uint64) {
 	s.set = f.Set
 	if f.HasExtra() {
-		s.has |= hasExtras
+		s.has = e.answer.read(b, f)
 	}
 	start, end := s.set.Has(flow.FieldStart), s.set.Has(flow.FieldEnd)
 	if start && end {
@@ -138,17 +142,6 @@ func (e *Encoder) shape(f *flow.Flow, back *Back) (s shape, ms uint64) {
 		}
 	} else if start || end {
 		s.has |= hasTimes
-	}
-	if back != nil {
-		if back.Set.Has(flow.FieldBytes) {
-			s.has |= hasBytesIn
-		}
-		if back.Set.Has(flow.FieldPackets) {
-			s.has |= hasPacketsIn
-		}
-		if back.Set.Has(flow.FieldL2Bytes) {
-			s.has |= hasL2BytesIn
-		}
 	}
 	return s, ms
 }
@@ -221,7 +214,7 @@ const (
 	asStr
 	asExtras
 	asDuration
-	asBack
+	asAnswer
 )
 
 // howOf tells how a column is written, and for how many octets there must be
@@ -233,7 +226,7 @@ func howOf(x flow.Field) (how, int) {
 	case duration:
 		return asDuration, 24
 	case bytesIn, packetsIn, l2BytesIn:
-		return asBack, 24
+		return asAnswer, 24
 	}
 	switch flow.Fields[x].Kind {
 	case flow.KindUint:
@@ -319,21 +312,17 @@ func (e *Encoder) compile(s shape) *plan {
 }
 
 // Append appends f, a flow of b, as an event. Its time is the flow's end, or if
-// it has none, when it was received.
+// it has none, when it was received. A flow that a [Stitcher] has made of two is
+// an event of both.
 func (e *Encoder) Append(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
-	return e.AppendBoth(dst, b, f, nil)
-}
-
-// AppendBoth appends f, a flow of b, and the flow that answers it as one event.
-func (e *Encoder) AppendBoth(dst []byte, b *flow.Batch, f *flow.Flow, back *Back) []byte {
-	s, ms := e.shape(f, back)
+	s, ms := e.shape(b, f)
 	p := e.plan(s)
 	n := len(dst)
 	buf := slices.Grow(dst, p.room)
 	buf = buf[:cap(buf)]
 	if !e.raw {
 		n += copy(buf[n:], e.open)
-		n = putMillis(buf, n, Time(f))
+		n = putMillis(buf, n, timeOf(f))
 		if s.set.Has(flow.FieldExporter) {
 			h := e.host(f)
 			buf = grow(buf, n, len(h)+p.room)
@@ -361,15 +350,8 @@ func (e *Encoder) AppendBoth(dst []byte, b *flow.Batch, f *flow.Flow, back *Back
 			n = putTime(buf, n, int64(f.Uint(o.field)))
 		case asDuration:
 			n = putDuration(buf, n, ms)
-		case asBack:
-			v := back.Bytes
-			switch o.field {
-			case packetsIn:
-				v = back.Packets
-			case l2BytesIn:
-				v = back.L2Bytes
-			}
-			n = putUint(buf, n, v)
+		case asAnswer:
+			n = putUint(buf, n, e.answer.volume[o.field-bytesIn])
 		case asMAC:
 			n = putMAC(buf, n, f.Uint(o.field))
 		case asApp:
@@ -421,7 +403,7 @@ func (e *Encoder) appendExtras(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 	if e.Format == KV {
 		dst = append(dst, '"')
 	}
-	var c flow.Cursor
+	c := e.answer.behind
 	for i := 0; ; i++ {
 		x, v, ok := b.NextExtra(f, &c)
 		if !ok {
@@ -452,7 +434,7 @@ func (e *Encoder) appendExtras(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 
 func (e *Encoder) appendExtrasJSON(dst []byte, b *flow.Batch, f *flow.Flow) []byte {
 	sep := byte('{')
-	var c flow.Cursor
+	c := e.answer.behind
 	for {
 		x, v, ok := b.NextExtra(f, &c)
 		if !ok {
@@ -475,11 +457,16 @@ func (e *Encoder) appendExtrasJSON(dst []byte, b *flow.Batch, f *flow.Flow) []by
 // isBare tells whether v needs no quotes in KV.
 func isBare(v []byte) bool {
 	for _, c := range v {
-		if c >= 0x80 || !strings.ContainsRune(bare, rune(c)) {
+		if !bare[c] {
 			return false
 		}
 	}
 	return len(v) > 0
 }
 
-const bare = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:/@+-"
+var bare = func() (t [256]bool) {
+	for _, c := range "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:/@+-" {
+		t[c] = true
+	}
+	return t
+}()

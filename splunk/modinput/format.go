@@ -50,7 +50,7 @@ func (l *Layout) ParseColumns(v string) error {
 		l.AllColumns = v == "all"
 		return nil
 	}
-	return fmt.Errorf("columns is %q: it is tight or all", v)
+	return fmt.Errorf("columns is %q: write tight or all", v)
 }
 
 // ParseBytesOut reads the setting bytes_out: sent or received, by a flow's
@@ -61,5 +61,5 @@ func (l *Layout) ParseBytesOut(v string) error {
 		l.Turned = v == "received"
 		return nil
 	}
-	return fmt.Errorf("bytes_out is %q: it is sent or received", v)
+	return fmt.Errorf("bytes_out is %q: write sent or received", v)
 }

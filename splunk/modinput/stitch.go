@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/flow"
 )
 
@@ -24,25 +27,45 @@ func DefaultStitch() StitchConfig {
 	return StitchConfig{On: true, Timeout: 15 * time.Second, Flows: 100_000}
 }
 
-// Validate says what is wrong with c.
-func (c StitchConfig) Validate() error {
-	switch {
-	case c.Timeout < 100*time.Millisecond || c.Timeout > time.Hour:
-		return fmt.Errorf("stitch_timeout is %s: it is 100ms to 1h", c.Timeout)
-	case c.Flows < 1 || c.Flows > 10_000_000:
-		return fmt.Errorf("stitch_flows is %d: it is 1 to 10000000", c.Flows)
+// Set sets stitch, stitch_timeout or stitch_flows, as a stanza has them: true or
+// false, a time with a unit or seconds, a number.
+func (c *StitchConfig) Set(name, value string) (err error) {
+	switch name {
+	case "stitch":
+		switch strings.ToLower(value) {
+		case "1", "true", "t", "yes", "y", "on":
+			c.On = true
+		case "0", "false", "f", "no", "n", "off":
+			c.On = false
+		default:
+			return fmt.Errorf("stitch is %q: write true or false", value)
+		}
+	case "stitch_timeout":
+		if _, err := strconv.ParseUint(value, 10, 32); err == nil {
+			value += "s"
+		}
+		if c.Timeout, err = time.ParseDuration(value); err != nil {
+			return fmt.Errorf("stitch_timeout is %q: write a time as 15s", value)
+		}
+	case "stitch_flows":
+		if c.Flows, err = strconv.Atoi(value); err != nil {
+			return fmt.Errorf("stitch_flows is %q: write a number", value)
+		}
+	default:
+		panic("modinput: bug: no setting " + name)
 	}
 	return nil
 }
 
-// Events takes the events that a Stitcher makes: a Writer.
-type Events interface {
-	// Put takes f, a flow of b, with the volume of the flow that answers it if back
-	// is not nil. It keeps none of them.
-	Put(b *flow.Batch, f *flow.Flow, back *Back) error
-	// Flush lets what Put has taken go on its way.
-	Flush() error
-	Close() error
+// Validate says what is wrong with c, and what to write instead.
+func (c StitchConfig) Validate() error {
+	switch {
+	case c.Timeout < 100*time.Millisecond || c.Timeout > time.Hour:
+		return fmt.Errorf("stitch_timeout is %s: write 100ms to 1h", c.Timeout)
+	case c.Flows < 1 || c.Flows > 10_000_000:
+		return fmt.Errorf("stitch_flows is %d: write 1 to 10000000", c.Flows)
+	}
+	return nil
 }
 
 // A Stitcher is a sink that makes one event of the two flows of a conversation:
@@ -53,28 +76,36 @@ type Events interface {
 //
 // The flow of the conversation's initiator gives the event its columns, and the
 // answer its volume; start and end are those of both together, TCP flags are or-ed,
-// and an interface that one flow lacks comes from the other.
+// and an interface that one flow lacks comes from the other. What was put together
+// goes on in batches; only an [Encoder] of this package knows the answer in it.
+//
+// For who has called Write, flows are written once a Stitcher has them.
 //
 // One goroutine calls Write, and Close after the last.
 type Stitcher struct {
-	cfg StitchConfig
-	out Events
-	now func() time.Duration // since whenever
+	cfg  StitchConfig
+	next pipeline.Sink
+	now  func() time.Duration // since whenever
 
 	mu      sync.Mutex
-	pages   []page // a ring
-	oldest  uint32 // page
-	newest  uint32 // page
+	out     flow.Batch // on its way to next
+	octets  int        // of texts and extras there
+	made    uint32     // how often it was emptied
+	direct  remap      // of a batch that comes, into out
+	kept    remap      // and into a page
+	pages   []page     // a ring
+	oldest  uint32     // page
+	newest  uint32     // page
 	buckets []uint32
 	mask    uint32
 	seed    [3]uint64
-	remap   remap
-	both    flow.Flow // of a pair
-	back    Back
 	stats   struct{ pairs, alone, pushed, waiting atomic.Uint64 }
+
+	writing context.Context // of the Write that goes on, else none
 
 	stop chan struct{}
 	done chan struct{}
+	once sync.Once
 }
 
 // StitchStats counts flows by what became of them.
@@ -97,6 +128,7 @@ type page struct {
 	waits  []waiting
 	first  int // all before it have left
 	octets int
+	texts  remap // into out
 }
 
 // A waiting is what a Stitcher knows of a flow besides its columns. Those that
@@ -113,8 +145,9 @@ type waiting struct {
 // maxScan bounds how many flows of a bucket are looked at for an answer.
 const maxScan = 16
 
-// NewStitcher makes a Stitcher in front of out. Close ends it, and out.
-func NewStitcher(cfg StitchConfig, out Events) *Stitcher {
+// NewStitcher makes a Stitcher in front of next. Close ends it, and next. It has
+// memory for as many flows as wait, at most for 1,024 or cfg.Flows, in steps of 512.
+func NewStitcher(cfg StitchConfig, next pipeline.Sink) *Stitcher {
 	n := max(2, (cfg.Flows+pageFlows-1)/pageFlows)
 	size := uint32(1024)
 	for int(size) < n*pageFlows && size < 1<<30 {
@@ -122,7 +155,7 @@ func NewStitcher(cfg StitchConfig, out Events) *Stitcher {
 	}
 	began := time.Now()
 	s := &Stitcher{
-		cfg: cfg, out: out, now: func() time.Duration { return time.Since(began) },
+		cfg: cfg, next: next, writing: context.Background(), now: func() time.Duration { return time.Since(began) },
 		pages: make([]page, n), buckets: make([]uint32, size), mask: size - 1,
 		seed: [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64() | 1},
 		stop: make(chan struct{}), done: make(chan struct{}),
@@ -142,7 +175,7 @@ func (s *Stitcher) tick() {
 			return
 		case <-t.C:
 			s.mu.Lock()
-			_ = errors.Join(s.expire(s.now()), s.out.Flush()) // the next Write has it
+			_ = errors.Join(s.expire(s.now()), s.flush()) // next tells of it
 			s.mu.Unlock()
 		}
 	}
@@ -155,19 +188,22 @@ func (s *Stitcher) Stats() StitchStats {
 
 // Write takes the flows of b, and puts out those that have an answer, and those
 // whose time is over. It keeps copies of the others.
-func (s *Stitcher) Write(_ context.Context, b *flow.Batch) error {
+func (s *Stitcher) Write(ctx context.Context, b *flow.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.writing = ctx
+	defer func() { s.writing = context.Background() }()
 	now := s.now()
 	if err := s.expire(now); err != nil {
 		return err
 	}
-	s.remap.start(b)
+	s.direct.start(b)
+	s.kept.start(b)
 	for i := 0; i < len(b.Flows); i++ {
 		f := &b.Flows[i]
 		if i+1 < len(b.Flows) && b.Flows[i+1].Marks&flow.Reverse != 0 && s.answers(f, &b.Flows[i+1]) {
 			i++
-			if err := s.pair(b, f, b, &b.Flows[i]); err != nil {
+			if err := s.pair(b, f, &s.direct, b, &b.Flows[i], &s.direct); err != nil {
 				return err
 			}
 			continue
@@ -176,30 +212,39 @@ func (s *Stitcher) Write(_ context.Context, b *flow.Batch) error {
 			return err
 		}
 	}
-	return s.out.Flush()
+	if len(b.Options) > 0 || len(b.Counters) > 0 {
+		rest := *b
+		rest.Flows = nil
+		return errors.Join(s.flush(), s.next.Write(ctx, &rest))
+	}
+	return s.flush()
 }
 
 // Close puts out all that waits, and closes what is behind.
-func (s *Stitcher) Close() error {
+func (s *Stitcher) Close() (err error) {
+	s.once.Do(func() { err = s.close() })
+	return err
+}
+
+func (s *Stitcher) close() (err error) {
 	close(s.stop)
 	<-s.done
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var err error
 	for err == nil && s.stats.waiting.Load() > 0 {
 		err = s.release(&s.pages[s.oldest])
 		if s.oldest != s.newest {
 			s.oldest = (s.oldest + 1) % uint32(len(s.pages))
 		}
 	}
-	return errors.Join(err, s.out.Flush(), s.out.Close())
+	return errors.Join(err, s.flush(), s.next.Close())
 }
 
 // take pairs f, a flow of b, with one that waits, or lets it wait.
 func (s *Stitcher) take(b *flow.Batch, f *flow.Flow, now time.Duration) error {
 	if !stitchable(f) {
 		s.stats.alone.Add(1)
-		return s.out.Put(b, f, nil)
+		return s.put(b, f, &s.direct, nil)
 	}
 	h := s.hash(f)
 	bucket := &s.buckets[h&s.mask]
@@ -223,7 +268,7 @@ func (s *Stitcher) take(b *flow.Batch, f *flow.Flow, now time.Duration) error {
 	}
 	p, i := s.at(found)
 	s.unlink(p, i)
-	return s.pair(&p.Batch, &p.Flows[i], b, f)
+	return s.pair(&p.Batch, &p.Flows[i], &p.texts, b, f, &s.direct)
 }
 
 func (s *Stitcher) at(ref uint32) (*page, int) {
@@ -266,7 +311,8 @@ func (s *Stitcher) keep(b *flow.Batch, f *flow.Flow, h uint32, now time.Duration
 		p.Reset()
 		p.waits, p.first, p.octets = p.waits[:0], 0, 0
 		s.newest = next
-		s.remap.restart()
+		p.texts.forget()
+		s.kept.restart()
 	}
 	if p.waits == nil {
 		p.waits = make([]waiting, 0, pageFlows)
@@ -275,7 +321,8 @@ func (s *Stitcher) keep(b *flow.Batch, f *flow.Flow, h uint32, now time.Duration
 	i := len(p.waits)
 	g := &p.Grow(1)[0]
 	*g = *f
-	p.octets += s.remap.copy(&p.Batch, g, b, f)
+	g.SetExtra(0, 0)
+	p.octets += s.kept.copy(&p.Batch, g, b, f)
 	bucket := &s.buckets[h&s.mask]
 	ref := s.newest*pageFlows + uint32(i) + 1
 	p.waits = append(p.waits, waiting{since: now, next: *bucket, hash: h})
@@ -326,17 +373,50 @@ func (s *Stitcher) release(p *page) error {
 func (s *Stitcher) alone(p *page, i int) error {
 	s.unlink(p, i)
 	s.stats.alone.Add(1)
-	return s.out.Put(&p.Batch, &p.Flows[i], nil)
+	return s.put(&p.Batch, &p.Flows[i], &p.texts, nil)
 }
 
-// pair puts out f and g, which answer each other, as one event. If nothing tells
-// which has begun, f has.
-func (s *Stitcher) pair(b *flow.Batch, f *flow.Flow, c *flow.Batch, g *flow.Flow) error {
-	if initiates(g, f) {
-		b, f, c, g = c, g, b, f
-	}
-	s.both, s.back = *f, BackOf(g)
-	join(&s.both, g)
+// pair puts out f of b and g of c, which answer each other, as one event. If
+// nothing tells which has begun, f has.
+func (s *Stitcher) pair(b *flow.Batch, f *flow.Flow, fr *remap, c *flow.Batch, g *flow.Flow, gr *remap) error {
 	s.stats.pairs.Add(1)
-	return s.out.Put(b, &s.both, &s.back)
+	if initiates(g, f) {
+		return s.put(c, g, gr, f)
+	}
+	return s.put(b, f, fr, g)
+}
+
+// outFlows and outOctets bound what goes to the next sink at once.
+const outFlows, outOctets = 512, 1 << 20
+
+// put puts out f of b, joined with its answer g if that is not nil.
+func (s *Stitcher) put(b *flow.Batch, f *flow.Flow, r *remap, g *flow.Flow) error {
+	if r.epoch != s.made && r != &s.direct {
+		r.begin(b, s.made)
+	}
+	o := &s.out.Grow(1)[0]
+	*o = *f
+	o.SetExtra(0, 0)
+	if g != nil {
+		join(o, g)
+		addAnswer(&s.out, o, g)
+	}
+	s.octets += answerLen + r.copy(&s.out, o, b, f)
+	if len(s.out.Flows) >= outFlows || s.octets >= outOctets {
+		return s.flush()
+	}
+	return nil
+}
+
+// flush hands on what was put out.
+func (s *Stitcher) flush() error {
+	if len(s.out.Flows) == 0 {
+		return nil
+	}
+	err := s.next.Write(s.writing, &s.out)
+	s.out.Reset()
+	s.octets = 0
+	s.made++
+	s.direct.restart()
+	return err
 }

@@ -8,34 +8,50 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/flow"
 )
 
 // A made is an event that a Stitcher has made, with its texts.
 type made struct {
 	flow.Flow
-	back  *Back
+	back  *back
 	app   string
 	extra string
 }
 
+type back struct{ Bytes, Packets uint64 }
+
 // makings collect what a Stitcher makes.
 type makings struct {
-	events []made
-	closed bool
+	events   []made
+	options  int
+	counters int
+	closed   bool
 }
 
-func (m *makings) Put(b *flow.Batch, f *flow.Flow, back *Back) error {
-	e := made{Flow: *f, app: string(b.Strings.Get(f.AppName)), extra: extraText(b, f)}
-	if back != nil {
-		copied := *back
-		e.back = &copied
+func (m *makings) Write(_ context.Context, b *flow.Batch) error {
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		var a answer
+		e := made{Flow: *f, app: string(b.Strings.Get(f.AppName))}
+		if has := a.read(b, f); has&(hasBytesIn|hasPacketsIn) != 0 {
+			e.back = &back{a.volume[0], a.volume[1]}
+		}
+		for c := a.behind; ; {
+			x, v, ok := b.NextExtra(f, &c)
+			if !ok {
+				break
+			}
+			e.extra += fmt.Sprint(x, v)
+		}
+		m.events = append(m.events, e)
 	}
-	m.events = append(m.events, e)
+	m.options += len(b.Options)
+	m.counters += len(b.Counters)
 	return nil
 }
 
-func (m *makings) Flush() error { return nil }
 func (m *makings) Close() error { m.closed = true; return nil }
 
 func extraText(b *flow.Batch, f *flow.Flow) (s string) {
@@ -51,7 +67,7 @@ type clock struct{ atomic.Int64 }
 func (c *clock) now() time.Duration { return time.Duration(c.Load()) }
 
 // stitcher makes a Stitcher with a clock of its own.
-func stitcher(t testing.TB, cfg StitchConfig, out Events) (*Stitcher, *clock) {
+func stitcher(t testing.TB, cfg StitchConfig, out pipeline.Sink) (*Stitcher, *clock) {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
@@ -331,6 +347,11 @@ func TestStitcherLetsGo(t *testing.T) {
 	c.Add(1)
 	write(0)
 	want(100, 1, 0)
+	// Records that are no flows pass through.
+	other := &flow.Batch{Options: make([]flow.Option, 2), Counters: make([]flow.Counter, 3)}
+	if err := s.Write(context.Background(), other); err != nil || m.options != 2 || m.counters != 3 {
+		t.Errorf("%d options, %d counters, %v", m.options, m.counters, err)
+	}
 	write(1024)
 	want(100+412, 613, 412) // the page of the first 512, less those that had gone
 	if m.events[100].SrcPort != 0 || m.events[101].SrcPort != 0 || m.events[102].SrcPort != 1 {
@@ -361,8 +382,7 @@ func TestStitcherIsNotSlowedByOneKey(t *testing.T) {
 // nothing takes events.
 type nothing struct{}
 
-func (nothing) Put(*flow.Batch, *flow.Flow, *Back) error { return nil }
-func (nothing) Flush() error                             { return nil }
+func (nothing) Write(context.Context, *flow.Batch) error { return nil }
 func (nothing) Close() error                             { return nil }
 
 func TestStitcherDoesNotAllocate(t *testing.T) {

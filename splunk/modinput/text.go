@@ -139,6 +139,9 @@ func appendLine(dst, v []byte, t *escapes) []byte {
 	return append(dst, v[from:]...)
 }
 
+// appendXML appends a line of JSON to dst, escaped for XML.
+func appendXML(dst, v []byte) []byte { return appendLine(dst, v, &escapesOf[JSON][0]) }
+
 func appendEntity(dst []byte, c byte) []byte {
 	switch c {
 	case '&':
@@ -235,6 +238,12 @@ func putTime(buf []byte, n int, t int64) int {
 // putMillis writes t as seconds with three decimals, the rest cut: what stands in
 // an event's element time.
 func putMillis(buf []byte, n int, t int64) int { return putTime(buf, n, t-t%1e6) }
+
+// appendMillis appends what putMillis writes.
+func appendMillis(dst []byte, t int64) []byte {
+	var buf [32 + overshoot]byte
+	return append(dst, buf[:putMillis(buf[:], 0, t)]...)
+}
 
 // putDuration writes milliseconds as seconds, with as many decimals as they need.
 func putDuration(buf []byte, n int, ms uint64) int {

@@ -19,7 +19,6 @@ type Writer struct {
 	buf    []byte
 	opened bool
 	err    error // of the first write that went wrong; there is none after it
-	held   int   // events in buf
 	events atomic.Uint64
 }
 
@@ -29,34 +28,34 @@ const bufferSize = 64 << 10
 // NewWriter makes a Writer of events to out. It calls failed, if that is not
 // nil, once, when out takes no more.
 func NewWriter(out io.Writer, enc *Encoder, failed func(error)) *Writer {
-	return &Writer{out: out, enc: enc, failed: failed, buf: make([]byte, 0, bufferSize+8192)}
+	return &Writer{out: out, enc: enc, failed: failed, buf: make([]byte, 0, bufferSize+4096)}
 }
 
 // Open begins the stream, so that whoever reads it sees that it is alive.
 func (w *Writer) Open() error {
 	w.opened = true
 	w.buf = append(w.buf, "<stream>\n"...)
-	return w.Flush()
+	return w.flush()
 }
 
 // Write writes the flows of b. It blocks as long as out does.
 func (w *Writer) Write(_ context.Context, b *flow.Batch) error {
+	n := uint64(0)
 	for i := range b.Flows {
-		if err := w.Put(b, &b.Flows[i], nil); err != nil {
-			return err
+		w.buf = w.enc.Append(w.buf, b, &b.Flows[i])
+		n++
+		if len(w.buf) >= bufferSize {
+			if err := w.flush(); err != nil {
+				return err
+			}
+			w.events.Add(n)
+			n = 0
 		}
 	}
-	return w.Flush()
-}
-
-// Put writes f, a flow of b, as an event, with the volume of the flow that answers
-// it if back is not nil. It may be held until Flush. It keeps none of them.
-func (w *Writer) Put(b *flow.Batch, f *flow.Flow, back *Back) error {
-	w.buf = w.enc.AppendBoth(w.buf, b, f, back)
-	w.held++
-	if len(w.buf) >= bufferSize {
-		return w.Flush()
+	if err := w.flush(); err != nil {
+		return err
 	}
+	w.events.Add(n)
 	return nil
 }
 
@@ -67,24 +66,21 @@ func (w *Writer) Close() error {
 	}
 	w.opened = false
 	w.buf = append(w.buf, "</stream>\n"...)
-	return w.Flush()
+	return w.flush()
 }
 
 // Events returns how many events were written.
 func (w *Writer) Events() uint64 { return w.events.Load() }
 
-// Flush writes what is held. After the first error, it returns that.
-func (w *Writer) Flush() error {
+func (w *Writer) flush() error {
 	if w.err == nil && len(w.buf) > 0 {
 		if _, err := w.out.Write(w.buf); err != nil {
 			w.err = fmt.Errorf("write events: %w", err)
 			if w.failed != nil {
 				w.failed(w.err)
 			}
-		} else {
-			w.events.Add(uint64(w.held))
 		}
 	}
-	w.buf, w.held = w.buf[:0], 0
+	w.buf = w.buf[:0]
 	return w.err
 }
