@@ -15,6 +15,9 @@
 // which Splunk's urldecode() takes back; in json, such characters have JSON's
 // escapes. What isn't UTF-8 becomes U+FFFD.
 //
+// The two flows of a conversation become one event, with the volume of both
+// directions ([Stitcher]).
+//
 // Splunk may read slowly or not at all; the sockets don't wait for it. Records
 // then collect in the pipeline's bounded queue, which drops the oldest, counts
 // them, and a WARN line on stderr says so once a minute.

@@ -2,8 +2,14 @@ package modinput
 
 import (
 	"context"
+	"encoding/json"
+	"encoding/xml"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"reflect"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -408,5 +414,87 @@ func TestStitcherDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, step); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// What is read from the events of conversations is what was sent, in every format.
+func TestStitchedEvents(t *testing.T) {
+	for _, format := range []Format{PSV, KV, JSON} {
+		for _, turned := range []bool{false, true} {
+			var out spy
+			w := NewWriter(&out, Layout{Format: format, Turned: turned}.NewEncoder("weir://core", format.Sourcetype()), nil)
+			if err := w.Open(); err != nil {
+				t.Fatal(err)
+			}
+			s, c := stitcher(t, DefaultStitch(), w)
+			sent := map[string]uint64{}
+			captures(t, func(_ string, b *flow.Batch) {
+				for i := range b.Flows {
+					sent["bytes"] += b.Flows[i].Bytes
+					sent["packets"] += b.Flows[i].Packets
+					sent["flows"]++
+				}
+				if err := s.Write(context.Background(), b); err != nil {
+					t.Fatal(err)
+				}
+				c.Add(1e9)
+			})
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var stream xmlStream
+			if err := xml.Unmarshal(out.Bytes(), &stream); err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]uint64{}
+			for _, e := range stream.Events {
+				var m map[string]string
+				switch format {
+				case PSV:
+					m = byColumn(t, e.Data)
+				case KV:
+					m = byPair(t, e.Data)
+				case JSON:
+					var values map[string]any
+					d := json.NewDecoder(strings.NewReader(e.Data))
+					d.UseNumber()
+					if err := d.Decode(&values); err != nil {
+						t.Fatal(err)
+					}
+					m = map[string]string{}
+					for k, v := range values {
+						m[k] = fmt.Sprint(v)
+					}
+				}
+				for k, v := range m {
+					what, _, ok := strings.Cut(k, "_")
+					if ok && (k == what+"_in" || k == what+"_out") && sent[what] > 0 {
+						n, err := strconv.ParseUint(v, 10, 64)
+						if err != nil {
+							t.Fatal(err)
+						}
+						got[what] += n
+					}
+				}
+				if strings.Contains(e.Data, "reverse") {
+					t.Errorf("%q", e.Data)
+				}
+			}
+			st := s.Stats()
+			got["flows"] = 2*st.Pairs + st.Alone
+			if !maps.Equal(got, sent) || len(stream.Events) != int(st.Pairs+st.Alone) {
+				t.Errorf("%s: %v in %d events, sent %v", format, got, len(stream.Events), sent)
+			}
+		}
+	}
+}
+
+// Memory of flows that wait.
+func TestStitcherIsSmall(t *testing.T) {
+	one := reflect.TypeFor[flow.Flow]().Size() + reflect.TypeFor[waiting]().Size()
+	page := int(one) * pageFlows
+	t.Logf("a flow that waits takes %d octets, all of them %d MiB", one, page*DefaultStitch().Flows/pageFlows>>20)
+	if page > 512*pageFlows {
+		t.Errorf("%d octets a page", page)
 	}
 }
