@@ -168,8 +168,8 @@ type short struct {
 	n    uint32
 }
 
-// numbers holds "0" to "999", padded "000" to "999", octets "0." to "255.".
-var numbers, padded, octets = func() (n [1000]short, p [1000]uint32, o [256]short) {
+// shorts holds "0" to "999", padded "000" to "999", octets "0." to "255.".
+var shorts, padded, octets = func() (n [1000]short, p [1000]uint32, o [256]short) {
 	word := func(s string) (w uint32) {
 		for i := range len(s) {
 			w |= uint32(s[i]) << (8 * i)
@@ -188,7 +188,7 @@ var numbers, padded, octets = func() (n [1000]short, p [1000]uint32, o [256]shor
 }()
 
 func putShort(buf []byte, n int, v uint64) int {
-	s := &numbers[v]
+	s := &shorts[v]
 	binary.LittleEndian.PutUint32(buf[n:], s.text)
 	return n + int(s.n)
 }
