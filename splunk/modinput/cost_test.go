@@ -150,7 +150,7 @@ func BenchmarkEvents(b *testing.B) {
 	for _, format := range []Format{PSV, KV, JSON} {
 		b.Run(format.String(), func(b *testing.B) {
 			s := newRouter(1000)
-			w := NewWriter(pipe(b), NewEncoder(format, "weir://core", format.Sourcetype()), nil)
+			w := &plainSink{enc: NewEncoder(format, "weir://core", format.Sourcetype()), out: pipe(b)}
 			var batch flow.Batch
 			raw, octets, events := Layout{Format: format}.NewRaw(), 0, 0
 			s.fill(b, &batch)
@@ -181,7 +181,7 @@ func BenchmarkStitch(b *testing.B) {
 	for _, apart := range []int{0, 100, 10_000} {
 		b.Run(fmt.Sprintf("apart=%d", apart), func(b *testing.B) {
 			s := newRouter(apart)
-			w := NewWriter(pipe(b), NewEncoder(PSV, "weir://core", "weir:flow"), nil)
+			w := &plainSink{enc: NewEncoder(PSV, "weir://core", "weir:flow"), out: pipe(b)}
 			stitch, _ := stitcher(b, DefaultStitch(), w)
 			defer stitch.Close()
 			var batch flow.Batch

@@ -1,10 +1,12 @@
 package modinput
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -59,6 +61,24 @@ func (m *makings) Write(_ context.Context, b *flow.Batch) error {
 }
 
 func (m *makings) Close() error { m.closed = true; return nil }
+
+// A plainSink writes events as they come.
+type plainSink struct {
+	enc *Encoder
+	out io.Writer
+	buf []byte
+}
+
+func (p *plainSink) Write(_ context.Context, b *flow.Batch) (err error) {
+	p.buf = p.buf[:0]
+	for i := range b.Flows {
+		p.buf = p.enc.Append(p.buf, b, &b.Flows[i])
+	}
+	_, err = p.out.Write(p.buf)
+	return err
+}
+
+func (p *plainSink) Close() error { return nil }
 
 func extraText(b *flow.Batch, f *flow.Flow) (s string) {
 	for x, v := range b.Extra(f) {
@@ -421,12 +441,10 @@ func TestStitcherDoesNotAllocate(t *testing.T) {
 func TestStitchedEvents(t *testing.T) {
 	for _, format := range []Format{PSV, KV, JSON} {
 		for _, turned := range []bool{false, true} {
-			var out spy
-			w := NewWriter(&out, Layout{Format: format, Turned: turned}.NewEncoder("weir://core", format.Sourcetype()), nil)
-			if err := w.Open(); err != nil {
-				t.Fatal(err)
-			}
-			s, c := stitcher(t, DefaultStitch(), w)
+			var out bytes.Buffer
+			out.WriteString("<stream>")
+			enc := Layout{Format: format, Turned: turned}.NewEncoder("weir://core", format.Sourcetype())
+			s, c := stitcher(t, DefaultStitch(), &plainSink{enc: enc, out: &out})
 			sent := map[string]uint64{}
 			captures(t, func(_ string, b *flow.Batch) {
 				for i := range b.Flows {
@@ -442,6 +460,7 @@ func TestStitchedEvents(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
+			out.WriteString("</stream>")
 			var stream xmlStream
 			if err := xml.Unmarshal(out.Bytes(), &stream); err != nil {
 				t.Fatal(err)
