@@ -13,12 +13,13 @@ type choice struct {
 	index   []uint32
 	flows   int   // refused
 	records []int // of them, by part; empty: none
+	ends    []int // where a part's flows end in chosen
 }
 
 // forget makes c refuse nothing, and lets go of its parcel.
 func (c *choice) forget() {
 	c.batch = flow.Batch{}
-	c.flows, c.records = 0, c.records[:0]
+	c.flows, c.records, c.ends = 0, c.records[:0], c.ends[:0]
 }
 
 // part returns how many records of a part are refused.
@@ -27,6 +28,15 @@ func (c *choice) part(i int) int {
 		return 0
 	}
 	return c.records[i]
+}
+
+// end returns where the flows of a part end in the batch that the sink gets, for a
+// part whose flows end at all in the parcel.
+func (c *choice) end(i, all int) int {
+	if len(c.ends) == 0 {
+		return all
+	}
+	return c.ends[i]
 }
 
 // of returns the batch that a sink behind f gets of x, for a choice that refuses
@@ -49,6 +59,7 @@ func (c *choice) of(f *query.Filter, x *parcel) *flow.Batch {
 			c.chosen = append(c.chosen, all[c.index[k]])
 		}
 		c.records = append(c.records, forward(all[from:to])-forward(c.chosen[first:k]))
+		c.ends = append(c.ends, k)
 		from = to
 	}
 	c.batch = x.batch

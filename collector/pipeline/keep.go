@@ -27,6 +27,7 @@ type Receipt struct {
 type owed struct {
 	account *Account
 	records uint64
+	flows   int // where its flows end in the batch
 }
 
 // Flows is how many flows r stands for.
@@ -37,6 +38,39 @@ func (r *Receipt) Written() { r.settle(written) }
 
 // Dropped says that all of it was given up.
 func (r *Receipt) Dropped() { r.settle(dropped) }
+
+// Failed says that all of it was refused.
+func (r *Receipt) Failed() { r.settle(failed) }
+
+// DroppedAt says that the record of the batch's flow i was given up. It is called
+// once for a record, also if two flows tell of it, and before r is settled, which
+// then is about the rest.
+func (r *Receipt) DroppedAt(i int) { r.settleAt(i, dropped) }
+
+// FailedAt says that the record of the batch's flow i was refused; the rest as
+// DroppedAt.
+func (r *Receipt) FailedAt(i int) { r.settleAt(i, failed) }
+
+func (r *Receipt) settleAt(i int, f fate) {
+	p := r.o.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for j := range r.parts {
+		x := &r.parts[j]
+		if i >= x.flows {
+			continue
+		}
+		if x.records > 0 {
+			x.records--
+			r.left--
+			r.o.count(f, 1)
+			if !r.o.gone {
+				x.account.settle(r.o.slot, f, 1)
+			}
+		}
+		return
+	}
+}
 
 // void makes r worth nothing: its batch is accounted for otherwise.
 func (r *Receipt) void() {
@@ -77,7 +111,7 @@ func (o *output) receipt(x *parcel) *Receipt {
 	r.o, r.left = o, x.left-o.choice.flows
 	for i := range x.parts {
 		t := &x.parts[i]
-		r.parts = append(r.parts, owed{t.account, uint64(t.records - t.filtered - o.choice.part(i))})
+		r.parts = append(r.parts, owed{t.account, uint64(t.records - t.filtered - o.choice.part(i)), o.choice.end(i, t.flows)})
 	}
 	return r
 }

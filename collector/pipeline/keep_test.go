@@ -84,3 +84,31 @@ func TestKeeper(t *testing.T) {
 		t.Errorf("%v allocations", allocs)
 	}
 }
+
+// Single records of a batch may have a fate of their own.
+func TestKeeperSingleRecords(t *testing.T) {
+	h := &hoarder{}
+	p := newPipeline(t, Default(), Deps{Sources: []Source{&feed{data: v5(30, 0), left: 1 << 30}}, Sink: h})
+	step(t, p)
+	n := uint64(h.flows)
+	h.receipts[0].FailedAt(0)
+	h.receipts[0].FailedAt(29)
+	h.receipts[0].DroppedAt(7)
+	h.receipts[0].DroppedAt(1 << 20) // there is none
+	for i, r := range h.receipts {
+		if i == 1 {
+			r.Failed()
+			continue
+		}
+		r.Written()
+	}
+	s := p.Stats()
+	checkLedger(t, s)
+	o, l := s.Outputs[0], p.Ledgers()[0].Outputs[0]
+	if o.Failed < 3 || o.Dropped != 1 || o.Written+o.Failed+1 != n || o.Queued != 0 {
+		t.Errorf("output is %+v of %d", o, n)
+	}
+	if l.Failed != o.Failed || l.Dropped != 1 || l.Written != o.Written || l.Queued != 0 {
+		t.Errorf("ledger is %+v, output %+v", l, o)
+	}
+}
