@@ -123,8 +123,8 @@ func TestOctetsOfTwentyFields(t *testing.T) {
 	}
 }
 
-// cpu is the CPU time that this process has had.
-func cpu() time.Duration {
+// cpuTime is the CPU time that this process has had.
+func cpuTime() time.Duration {
 	var u syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
@@ -160,7 +160,7 @@ func BenchmarkEvents(b *testing.B) {
 			}
 			runtime.GC() // of what making the datagrams has left
 			b.ReportAllocs()
-			began := cpu()
+			began := cpuTime()
 			flows := 0
 			for b.Loop() {
 				s.fill(b, &batch)
@@ -169,7 +169,7 @@ func BenchmarkEvents(b *testing.B) {
 				}
 				flows += len(batch.Flows)
 			}
-			b.ReportMetric(float64(flows)/(cpu()-began).Seconds(), "events/s")
+			b.ReportMetric(float64(flows)/(cpuTime()-began).Seconds(), "events/s")
 			b.ReportMetric(float64(octets)/float64(events), "octets")
 		})
 	}
@@ -200,11 +200,11 @@ func BenchmarkStitch(b *testing.B) {
 			before := stitch.Stats()
 			runtime.GC() // of what making the datagrams has left
 			b.ReportAllocs()
-			began := cpu()
+			began := cpuTime()
 			for b.Loop() {
 				turn()
 			}
-			b.ReportMetric(float64(flows)/(cpu()-began).Seconds(), "flows/s")
+			b.ReportMetric(float64(flows)/(cpuTime()-began).Seconds(), "flows/s")
 			b.ReportMetric(float64(2*(stitch.Stats().Pairs-before.Pairs))/float64(flows), "paired")
 		})
 	}

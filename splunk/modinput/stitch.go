@@ -79,23 +79,27 @@ func (c StitchConfig) Validate() error {
 // and an interface that one flow lacks comes from the other. What was put together
 // goes on in batches; only an [Encoder] of this package knows the answer in it.
 //
-// For who has called Write, flows are written once a Stitcher has them.
+// Receipts of batches that came through Keep are settled once all of their flows
+// are, one by one; the records that are no flows count as written.
 //
-// One goroutine calls Write, and Close after the last.
+// One goroutine calls Keep or Write, and Close after the last.
 type Stitcher struct {
 	cfg  StitchConfig
 	next pipeline.Sink
 	now  func() time.Duration // since whenever
 
 	mu      sync.Mutex
+	err     error      // of next, the first since the last Write
 	out     flow.Batch // on its way to next
-	octets  int        // of texts and extras there
-	made    uint32     // how often it was emptied
-	direct  remap      // of a batch that comes, into out
-	kept    remap      // and into a page
-	pages   []page     // a ring
-	oldest  uint32     // page
-	newest  uint32     // page
+	claim   *claim     // of out
+	claims  claims
+	octets  int    // of texts and extras there
+	made    uint32 // how often it was emptied
+	direct  remap  // of a batch that comes, into out
+	kept    remap  // and into a page
+	pages   []page // a ring
+	oldest  uint32 // page
+	newest  uint32 // page
 	buckets []uint32
 	mask    uint32
 	seed    [3]uint64
@@ -138,6 +142,7 @@ type waiting struct {
 	next, prev uint32 // references; of the newest, prev is 0
 	hash       uint32
 	gone       bool
+	owed       owed
 }
 
 // A reference is a place in a page, plus one: page × pageFlows + place + 1.
@@ -175,7 +180,8 @@ func (s *Stitcher) tick() {
 			return
 		case <-t.C:
 			s.mu.Lock()
-			_ = errors.Join(s.expire(s.now()), s.flush()) // next tells of it
+			s.expire(s.now())
+			s.flush()
 			s.mu.Unlock()
 		}
 	}
@@ -186,38 +192,66 @@ func (s *Stitcher) Stats() StitchStats {
 	return StitchStats{Pairs: s.stats.pairs.Load(), Alone: s.stats.alone.Load(), Pushed: s.stats.pushed.Load(), Waiting: s.stats.waiting.Load()}
 }
 
+// A Taker is a sink that says what becomes of a batch, as a pipeline.Keeper does,
+// to any Receipt. Unless Take returns an error, it settles r once it knows, from
+// whatever goroutine.
+type Taker interface {
+	Take(ctx context.Context, b *flow.Batch, r Receipt) error
+}
+
 // Write takes the flows of b, and puts out those that have an answer, and those
 // whose time is over. It keeps copies of the others.
-func (s *Stitcher) Write(ctx context.Context, b *flow.Batch) error {
+func (s *Stitcher) Write(ctx context.Context, b *flow.Batch) error { return s.take(ctx, b, nil) }
+
+// Keep is Write, and r hears what becomes of b. It hears of errors as well.
+func (s *Stitcher) Keep(ctx context.Context, b *flow.Batch, r *pipeline.Receipt) error {
+	if r == nil {
+		return s.Write(ctx, b)
+	}
+	return s.Take(ctx, b, r)
+}
+
+// Take is Keep for other receipts.
+func (s *Stitcher) Take(ctx context.Context, b *flow.Batch, r Receipt) error {
+	d := s.claims.debt(r)
+	s.claims.add(d, len(b.Flows))
+	_ = s.take(ctx, b, d)
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	s.claims.settle(owed{d, -1}, fateWritten)
+	return nil
+}
+
+func (s *Stitcher) take(ctx context.Context, b *flow.Batch, d *debt) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writing = ctx
 	defer func() { s.writing = context.Background() }()
 	now := s.now()
-	if err := s.expire(now); err != nil {
-		return err
-	}
+	s.expire(now)
 	s.direct.start(b)
 	s.kept.start(b)
 	for i := 0; i < len(b.Flows); i++ {
-		f := &b.Flows[i]
-		if i+1 < len(b.Flows) && b.Flows[i+1].Marks&flow.Reverse != 0 && s.answers(f, &b.Flows[i+1]) {
+		x := party{b, &b.Flows[i], &s.direct, owed{d, int32(i)}}
+		if i > 0 && x.f.Marks&flow.Reverse != 0 {
+			x.owed.i = -1
+		}
+		if i+1 < len(b.Flows) && b.Flows[i+1].Marks&flow.Reverse != 0 && s.answers(x.f, &b.Flows[i+1]) {
 			i++
-			if err := s.pair(b, f, &s.direct, b, &b.Flows[i], &s.direct); err != nil {
-				return err
-			}
+			s.pair(x, party{b, &b.Flows[i], &s.direct, owed{d, -1}})
 			continue
 		}
-		if err := s.take(b, f, now); err != nil {
-			return err
-		}
+		s.one(x, now)
 	}
+	s.flush()
+	err := s.err
+	s.err = nil
 	if len(b.Options) > 0 || len(b.Counters) > 0 {
 		rest := *b
 		rest.Flows = nil
-		return errors.Join(s.flush(), s.next.Write(ctx, &rest))
+		err = errors.Join(err, s.next.Write(ctx, &rest))
 	}
-	return s.flush()
+	return err
 }
 
 // Close puts out all that waits, and closes what is behind.
@@ -226,25 +260,41 @@ func (s *Stitcher) Close() (err error) {
 	return err
 }
 
-func (s *Stitcher) close() (err error) {
+func (s *Stitcher) close() error {
 	close(s.stop)
 	<-s.done
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for err == nil && s.stats.waiting.Load() > 0 {
-		err = s.release(&s.pages[s.oldest])
+	for s.stats.waiting.Load() > 0 {
+		s.release(&s.pages[s.oldest])
 		if s.oldest != s.newest {
 			s.oldest = (s.oldest + 1) % uint32(len(s.pages))
 		}
 	}
-	return errors.Join(err, s.flush(), s.next.Close())
+	s.flush()
+	return errors.Join(s.err, s.next.Close())
 }
 
-// take pairs f, a flow of b, with one that waits, or lets it wait.
-func (s *Stitcher) take(b *flow.Batch, f *flow.Flow, now time.Duration) error {
+// A party is one flow of a conversation.
+type party struct {
+	b    *flow.Batch // that f is of
+	f    *flow.Flow
+	r    *remap // from b into out
+	owed owed
+}
+
+// waiter is the party that waits at place i of p.
+func (p *page) waiter(i int) party {
+	return party{&p.Batch, &p.Flows[i], &p.texts, p.waits[i].owed}
+}
+
+// one pairs x with a flow that waits, or lets it wait.
+func (s *Stitcher) one(x party, now time.Duration) {
+	f := x.f
 	if !stitchable(f) {
 		s.stats.alone.Add(1)
-		return s.put(b, f, &s.direct, nil)
+		s.put(x, nil)
+		return
 	}
 	h := s.hash(f)
 	bucket := &s.buckets[h&s.mask]
@@ -264,11 +314,12 @@ func (s *Stitcher) take(b *flow.Batch, f *flow.Flow, now time.Duration) error {
 		ref = w.next
 	}
 	if found == 0 {
-		return s.keep(b, f, h, now)
+		s.hold(x, h, now)
+		return
 	}
 	p, i := s.at(found)
 	s.unlink(p, i)
-	return s.pair(&p.Batch, &p.Flows[i], &p.texts, b, f, &s.direct)
+	s.pair(p.waiter(i), x)
 }
 
 func (s *Stitcher) at(ref uint32) (*page, int) {
@@ -293,19 +344,16 @@ func (s *Stitcher) unlink(p *page, i int) {
 	s.stats.waiting.Add(^uint64(0))
 }
 
-// keep lets f wait.
-func (s *Stitcher) keep(b *flow.Batch, f *flow.Flow, h uint32, now time.Duration) error {
+// hold lets x wait.
+func (s *Stitcher) hold(x party, h uint32, now time.Duration) {
 	p := &s.pages[s.newest]
 	if len(p.waits) == pageFlows || p.octets >= pageOctets {
 		next := (s.newest + 1) % uint32(len(s.pages))
 		p = &s.pages[next]
 		if next == s.oldest {
 			before := s.stats.waiting.Load()
-			err := s.release(p)
+			s.release(p)
 			s.stats.pushed.Add(before - s.stats.waiting.Load())
-			if err != nil {
-				return err
-			}
 			s.oldest = (s.oldest + 1) % uint32(len(s.pages))
 		}
 		p.Reset()
@@ -320,23 +368,22 @@ func (s *Stitcher) keep(b *flow.Batch, f *flow.Flow, h uint32, now time.Duration
 	}
 	i := len(p.waits)
 	g := &p.Grow(1)[0]
-	*g = *f
+	*g = *x.f
 	g.SetExtra(0, 0)
-	p.octets += s.kept.copy(&p.Batch, g, b, f)
+	p.octets += s.kept.copy(&p.Batch, g, x.b, x.f)
 	bucket := &s.buckets[h&s.mask]
 	ref := s.newest*pageFlows + uint32(i) + 1
-	p.waits = append(p.waits, waiting{since: now, next: *bucket, hash: h})
+	p.waits = append(p.waits, waiting{since: now, next: *bucket, hash: h, owed: x.owed})
 	if *bucket != 0 {
 		q, j := s.at(*bucket)
 		q.waits[j].prev = ref
 	}
 	*bucket = ref
 	s.stats.waiting.Add(1)
-	return nil
 }
 
 // expire puts out the flows whose time is over.
-func (s *Stitcher) expire(now time.Duration) error {
+func (s *Stitcher) expire(now time.Duration) {
 	for {
 		p := &s.pages[s.oldest]
 		for ; p.first < len(p.waits); p.first++ {
@@ -345,78 +392,100 @@ func (s *Stitcher) expire(now time.Duration) error {
 				continue
 			}
 			if now-w.since < s.cfg.Timeout {
-				return nil
+				return
 			}
-			if err := s.alone(p, p.first); err != nil {
-				return err
-			}
+			s.alone(p, p.first)
 		}
 		if s.oldest == s.newest {
-			return nil
+			return
 		}
 		s.oldest = (s.oldest + 1) % uint32(len(s.pages))
 	}
 }
 
 // release puts out all that waits in p.
-func (s *Stitcher) release(p *page) error {
+func (s *Stitcher) release(p *page) {
 	for ; p.first < len(p.waits); p.first++ {
 		if !p.waits[p.first].gone {
-			if err := s.alone(p, p.first); err != nil {
-				return err
-			}
+			s.alone(p, p.first)
 		}
 	}
-	return nil
 }
 
-func (s *Stitcher) alone(p *page, i int) error {
+func (s *Stitcher) alone(p *page, i int) {
 	s.unlink(p, i)
 	s.stats.alone.Add(1)
-	return s.put(&p.Batch, &p.Flows[i], &p.texts, nil)
+	s.put(p.waiter(i), nil)
 }
 
-// pair puts out f of b and g of c, which answer each other, as one event. If
-// nothing tells which has begun, f has.
-func (s *Stitcher) pair(b *flow.Batch, f *flow.Flow, fr *remap, c *flow.Batch, g *flow.Flow, gr *remap) error {
+// pair puts out x and y, which answer each other, as one event. If nothing tells
+// which has begun, x has.
+func (s *Stitcher) pair(x, y party) {
 	s.stats.pairs.Add(1)
-	if initiates(g, f) {
-		return s.put(c, g, gr, f)
+	if initiates(y.f, x.f) {
+		x, y = y, x
 	}
-	return s.put(b, f, fr, g)
+	s.put(x, &y)
 }
 
 // outFlows and outOctets bound what goes to the next sink at once.
 const outFlows, outOctets = 512, 1 << 20
 
-// put puts out f of b, joined with its answer g if that is not nil.
-func (s *Stitcher) put(b *flow.Batch, f *flow.Flow, r *remap, g *flow.Flow) error {
-	if r.epoch != s.made && r != &s.direct {
-		r.begin(b, s.made)
+// put puts out x, joined with its answer y if that is not nil.
+func (s *Stitcher) put(x party, y *party) {
+	if x.r.epoch != s.made && x.r != &s.direct {
+		x.r.begin(x.b, s.made)
 	}
 	o := &s.out.Grow(1)[0]
-	*o = *f
+	*o = *x.f
 	o.SetExtra(0, 0)
-	if g != nil {
-		join(o, g)
-		addAnswer(&s.out, o, g)
+	s.owe(x.owed)
+	if y != nil {
+		join(o, y.f)
+		addAnswer(&s.out, o, y.f)
+		s.owe(y.owed)
 	}
-	s.octets += answerLen + r.copy(&s.out, o, b, f)
+	s.octets += answerLen + x.r.copy(&s.out, o, x.b, x.f)
 	if len(s.out.Flows) >= outFlows || s.octets >= outOctets {
-		return s.flush()
+		s.flush()
 	}
-	return nil
+}
+
+// owe notes that the last flow of out is owed to o.
+func (s *Stitcher) owe(o owed) {
+	if o.debt == nil {
+		return
+	}
+	if s.claim == nil {
+		s.claim = s.claims.claim()
+	}
+	s.claim.flows = append(s.claim.flows, claimed{o, len(s.out.Flows) - 1})
 }
 
 // flush hands on what was put out.
-func (s *Stitcher) flush() error {
+func (s *Stitcher) flush() {
 	if len(s.out.Flows) == 0 {
-		return nil
+		return
 	}
-	err := s.next.Write(s.writing, &s.out)
+	c := s.claim
+	s.claim = nil
+	var err error
+	if t, ok := s.next.(Taker); ok && c != nil {
+		if err = t.Take(s.writing, &s.out, c); err != nil {
+			c.Failed()
+		}
+	} else if err = s.next.Write(s.writing, &s.out); c != nil {
+		if err == nil {
+			c.Written()
+		} else {
+			c.Failed()
+		}
+	}
+	if s.err == nil {
+		s.err = err
+	}
 	s.out.Reset()
 	s.octets = 0
 	s.made++
 	s.direct.restart()
-	return err
 }

@@ -425,9 +425,11 @@ func TestStitcherDoesNotAllocate(t *testing.T) {
 		addExtras(b, &f, flow.Element{ID: 82})("eth0")
 		b.Flows = append(b.Flows, f)
 	}
+	x := new(bill)
 	step := func() {
 		s.Write(context.Background(), b)
-		c.Add(2e9)
+		s.Take(context.Background(), b, x)
+		c.Add(4e9)
 	}
 	for range 100 {
 		step()
