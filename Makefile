@@ -89,7 +89,7 @@ bench-grafana: ## queries and inserts of the window in memory
 	@$(GOBENCH) . ./grafana/pkg/... | .ci/figures grafana
 
 bench-splunk: ## from v9 datagrams to events in a pipe, by CPU time; stitching
-	@$(GOBENCH) . ./splunk/modinput | .ci/figures splunk Events/psv events/s '>=2500000' Events/psv octets '<=100'
+	@$(GOBENCH) . ./splunk/modinput | .ci/figures splunk Events/psv events/s '>=2500000' Events/psv octets '<=100' Stitch/apart=10000 flows/s '>=2500000'
 
 bench-plugins: ## columns through go-plugin into a detector's process
 	@$(GOBENCH) . ./plugins/host | .ci/figures plugins 'Feed/ipv6=false/rows=1000' rows/s '>=1500000' 'Feed/ipv6=true/rows=1000' rows/s '>=1500000'
