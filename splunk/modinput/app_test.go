@@ -54,11 +54,13 @@ func TestTransformsHasColumns(t *testing.T) {
 // Columns are appended to: events that were indexed before keep their meaning.
 // This is the order of the first release.
 func TestColumnsDoNotMove(t *testing.T) {
-	first := strings.Fields(`start_time end_time src_ip src_port dest_ip dest_port protocol_number tcp_flag tos
-		bytes_out packets_out src_interface dest_interface dvc_ip domain version sampling_rate direction received_time
-		src_as dst_as src_mask dst_mask next_hop bgp_next_hop src_mac dst_mac vlan dst_vlan ip_version icmp_type ttl
-		end_reason fwd_status fw_event src_translated_ip src_translated_port dest_translated_ip dest_translated_port
-		app_id app user sampler_id in_vrf out_vrf mpls_label flow_label ether_type l2_bytes sender extras`)
+	first := strings.Fields(`src_ip dest_ip src_port dest_port protocol_number bytes_out packets_out bytes_in packets_in
+		duration tcp_flag tos src_interface dest_interface direction sampling_rate src_as dst_as src_mask dst_mask next_hop
+		version domain sampler_id icmp_type vlan dst_vlan ip_version ttl end_reason fwd_status fw_event src_mac dst_mac
+		bgp_next_hop app_id app user src_translated_ip src_translated_port dest_translated_ip dest_translated_port in_vrf
+		out_vrf mpls_label flow_label ether_type l2_bytes l2_bytes_in start_time end_time received_time dvc_ip sender extras
+		in_if_speed out_if_speed dvc exporter_site in_if_name out_if_name in_if_desc out_if_desc src_zone dest_zone
+		in_vrf_name out_vrf_name src_net dst_net src_site dst_site src_role dst_role src_country dst_country perimeter`)
 	if got := Columns(); len(got) < len(first) || !slices.Equal(got[:len(first)], first) {
 		t.Errorf("columns begin %v", got)
 	}
@@ -66,7 +68,7 @@ func TestColumnsDoNotMove(t *testing.T) {
 
 func TestPropsServesSourcetypes(t *testing.T) {
 	props := conf(t, "default/props.conf")
-	for f, mode := range map[Format]string{PSV: "none", JSON: "json"} {
+	for f, mode := range map[Format]string{PSV: "none", JSON: "json", KV: "auto"} {
 		p := props[f.Sourcetype()]
 		if p["KV_MODE"] != mode || p["SHOULD_LINEMERGE"] != "false" || p["LINE_BREAKER"] != `([\r\n]+)` || p["DATETIME_CONFIG"] != "NONE" || p["TRUNCATE"] == "" {
 			t.Errorf("%s: %v", f.Sourcetype(), p)

@@ -8,8 +8,18 @@ import (
 
 //go:generate go run ./gen -dir ..
 
-// extras stands for the column of elements that have no column of their own.
-const extras = flow.Field(flow.NumFields)
+// Columns that are not one of a flow's.
+const (
+	extras    = flow.Field(flow.NumFields + iota) // elements that have no column of their own
+	bytesIn                                       // of the answering flow
+	packetsIn                                     // of the answering flow
+	l2BytesIn                                     // of the answering flow
+	duration                                      // from start to end
+)
+
+var own = map[flow.Field]string{
+	extras: "extras", bytesIn: "bytes_in", packetsIn: "packets_in", l2BytesIn: "l2_bytes_in", duration: "duration",
+}
 
 var columns = func() []string {
 	names := make([]string, len(order))
@@ -20,8 +30,8 @@ var columns = func() []string {
 }()
 
 func columnName(x flow.Field) string {
-	if x == extras {
-		return "extras"
+	if name, ok := own[x]; ok {
+		return name
 	}
 	return flow.Fields[x].CIM
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -38,7 +39,7 @@ func parseEvent(t testing.TB, line []byte) xmlEvent {
 func byColumn(t testing.TB, data string) map[string]string {
 	t.Helper()
 	values := strings.Split(data, "|")
-	if len(values) != len(columns) {
+	if len(values) > len(columns) {
 		t.Fatalf("%d values for %d columns: %q", len(values), len(columns), data)
 	}
 	m := map[string]string{}
@@ -48,6 +49,41 @@ func byColumn(t testing.TB, data string) map[string]string {
 		}
 	}
 	return m
+}
+
+// byEvals takes an event in the format psv apart, and adds the fields that
+// props.conf computes:
+//
+//	dvc_ip = coalesce(dvc_ip, host)
+//	end_time = coalesce(end_time, if(isnotnull(duration), _time, null()))
+//	start_time = coalesce(start_time, _time - duration)
+func byEvals(t testing.TB, e xmlEvent) map[string]string {
+	t.Helper()
+	m := byColumn(t, e.Data)
+	if m["dvc_ip"] == "" && e.Host != "" {
+		m["dvc_ip"] = e.Host
+	}
+	if d, ok := m["duration"]; ok {
+		if m["end_time"] == "" {
+			m["end_time"] = e.Time
+		}
+		if m["start_time"] == "" {
+			ms := millis(t, e.Time) - millis(t, d)
+			m["start_time"] = fmt.Sprintf("%d.%03d", ms/1000, ms%1000)
+		}
+	}
+	return m
+}
+
+// millis reads a number with up to three decimals.
+func millis(t testing.TB, s string) int64 {
+	t.Helper()
+	sec, frac, _ := strings.Cut(s, ".")
+	n, err := strconv.ParseInt(sec+(frac + "000")[:3], 10, 64)
+	if err != nil || len(frac) > 3 {
+		t.Fatalf("%q is no time in milliseconds", s)
+	}
+	return n
 }
 
 // sample returns a batch with one flow: an address, times, a MAC and texts.
@@ -104,10 +140,10 @@ func TestEvent(t *testing.T) {
 	addExtras(b, f, flow.Element{ID: 82}, flow.Element{PEN: 64999, ID: 12345}, flow.Element{ID: 160}, flow.Element{ID: 291})(
 		"Gi0/1;x=y\x00\x00", "\x01\xff", "\x00\x00\x01\xa2\x00\x8d\x74\x01", // 1795305600001
 		"\x01\x03\x00\x00\x00\x01\x00\x00\x00\x04\x00\x00\x00\x00\x00\x52\xff\xff\x03a|b") // a basicList
-	got := string(NewEncoder(PSV, "weir://core", "weir:flow").Append(nil, b, f))
+	got := string(Layout{AllColumns: true}.NewEncoder("weir://core", "weir:flow").Append(nil, b, f))
 
 	want := map[string]string{
-		"start_time": "1795305600.001", "end_time": "1795305601.250750", "received_time": "1795305602.000000001",
+		"start_time": "1795305600.001", "end_time": "1795305601.250750", "received_time": "1795305602.000000001", "duration": "1.249",
 		"src_ip": "10.1.2.3", "src_port": "50123", "dest_ip": "203.0.113.255", "dest_port": "443",
 		"protocol_number": "6", "tcp_flag": "27", "tos": "0", "bytes_out": "1099511627776", "packets_out": "12",
 		"src_interface": "7", "dest_interface": "4294967295", "dvc_ip": "192.0.2.1", "domain": "256", "version": "10",
@@ -126,12 +162,58 @@ func TestEvent(t *testing.T) {
 	if strings.Count(got, "\n") != 1 || !strings.HasSuffix(got, "</event>\n") {
 		t.Errorf("not one line: %q", got)
 	}
+
+	// What time and host say stands in no column, but for what they don't say.
+	got = string(NewEncoder(PSV, "weir://core", "weir:flow").Append(nil, b, f))
+	delete(want, "dvc_ip")
+	delete(want, "received_time")
+	if m := byColumn(t, parseEvent(t, []byte(got)).Data); !maps.Equal(m, want) {
+		t.Errorf("got  %v\nwant %v", m, want)
+	}
+	f.End -= 750_000
+	got = string(NewEncoder(PSV, "weir://core", "weir:flow").Append(nil, b, f))
+	delete(want, "start_time")
+	delete(want, "end_time")
+	if m := byColumn(t, parseEvent(t, []byte(got)).Data); !maps.Equal(m, want) {
+		t.Errorf("got  %v\nwant %v", m, want)
+	}
+}
+
+// Columns behind the last that has a value are not there.
+func TestTight(t *testing.T) {
+	b, f := sample("", "")
+	f.End -= 750_000
+	e := Layout{}.NewRaw()
+	check := func(back *flow.Flow, want string) {
+		t.Helper()
+		if f.SetExtra(0, 0); back != nil {
+			addAnswer(b, f, back)
+		}
+		if got := string(e.AppendRaw(nil, b, f)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	check(nil, "10.1.2.3|203.0.113.255|50123|443|6|1099511627776|12|||1.249|27|0|7|4294967295|||64512|13335|24|0||10|256")
+	back := flow.Flow{Set: flow.SetOf(flow.FieldBytes, flow.FieldPackets, flow.FieldProto), Bytes: 4711, Packets: 3}
+	check(&back, "10.1.2.3|203.0.113.255|50123|443|6|1099511627776|12|4711|3|1.249|27|0|7|4294967295|||64512|13335|24|0||10|256")
+	e = Layout{Turned: true}.NewRaw()
+	check(nil, "10.1.2.3|203.0.113.255|50123|443|6|||1099511627776|12|1.249|27|0|7|4294967295|||64512|13335|24|0||10|256")
+	check(&back, "10.1.2.3|203.0.113.255|50123|443|6|4711|3|1099511627776|12|1.249|27|0|7|4294967295|||64512|13335|24|0||10|256")
+	f.Set.Del(flow.FieldStart)
+	f.Set.Del(flow.FieldDomain)
+	f.Set.Del(flow.FieldVersion)
+	e = Layout{Format: KV}.NewRaw()
+	check(&back, "src_ip=10.1.2.3 dest_ip=203.0.113.255 src_port=50123 dest_port=443 protocol_number=6 bytes_out=1099511627776 packets_out=12 "+
+		"bytes_in=4711 packets_in=3 tcp_flag=27 tos=0 src_interface=7 dest_interface=4294967295 src_as=64512 dst_as=13335 src_mask=24 dst_mask=0 end_time=1795305601.250")
+	e = Layout{Format: JSON}.NewRaw()
+	check(&back, `{"src_ip":"10.1.2.3","dest_ip":"203.0.113.255","src_port":50123,"dest_port":443,"protocol_number":6,"bytes_out":1099511627776,"packets_out":12,`+
+		`"bytes_in":4711,"packets_in":3,"tcp_flag":27,"tos":0,"src_interface":7,"dest_interface":4294967295,"src_as":64512,"dst_as":13335,"src_mask":24,"dst_mask":0,"end_time":1795305601.250}`)
 }
 
 func TestEventJSON(t *testing.T) {
 	b, f := sample("a\"b<c>&", "***SPLUNK*** index=x\r\n")
 	addExtras(b, f, flow.Element{ID: 82}, flow.Element{ID: 12})("Gi0/1\ufffe", "\x0a\x00\x00\x01")
-	line := NewEncoder(JSON, "weir://core", "weir:flow:json").Append(nil, b, f)
+	line := Layout{Format: JSON, AllColumns: true}.NewEncoder("weir://core", "weir:flow:json").Append(nil, b, f)
 	e := parseEvent(t, line)
 	if e.Sourcetype != "weir:flow:json" || strings.ContainsAny(e.Data, "\r\n") || strings.Contains(e.Data, "***") {
 		t.Errorf("%q", line)
@@ -149,8 +231,8 @@ func TestEventJSON(t *testing.T) {
 			t.Errorf("%s: %v, want %v", k, got[k], v)
 		}
 	}
-	if _, ok := got["sender"]; ok || len(got) != f.Set.Len()+1 {
-		t.Errorf("%d members for %d columns: %s", len(got), f.Set.Len()+1, e.Data)
+	if _, ok := got["sender"]; ok || len(got) != f.Set.Len()+2 {
+		t.Errorf("%d members for %d columns: %s", len(got), f.Set.Len()+2, e.Data)
 	}
 }
 
@@ -171,7 +253,7 @@ func TestEmptyFlow(t *testing.T) {
 func TestText(t *testing.T) {
 	f := func(in, want string) {
 		t.Helper()
-		if got := string(appendText([]byte("x"), []byte(in))); got != "x"+want {
+		if got := string(appendText([]byte("x"), []byte(in), &escapesOf[PSV][0])); got != "x"+want {
 			t.Errorf("%q: %q, want %q", in, got[1:], want)
 		}
 	}
@@ -192,10 +274,20 @@ func TestText(t *testing.T) {
 	f("]]>", "]]&gt;")
 }
 
+func TestAppendXML(t *testing.T) {
+	if got := string(appendXML(nil, []byte(`{"a":"<&>'***\u0001é"}`))); got != `{"a":"&lt;&amp;&gt;'\u002a**\u0001é"}` {
+		t.Error(got)
+	}
+	if got := string(appendMillis([]byte("x"), 1_999_999)); got != "x0.001" {
+		t.Error(got)
+	}
+}
+
 func TestTime(t *testing.T) {
 	f := func(in int64, want string) {
 		t.Helper()
-		if got := string(appendTime(nil, in)); got != want {
+		buf := make([]byte, 64)
+		if got := string(buf[:putTime(buf, 0, in)]); got != want {
 			t.Errorf("%d: %s, want %s", in, got, want)
 		}
 	}
@@ -217,6 +309,7 @@ func FuzzEvent(f *testing.F) {
 	f.Add("]]></data></event>", "\r\n\x00\x1b\u0085\u2028", "\xff\xfe\ufffe", uint32(9), uint16(1), all, all, uint64(1)<<63)
 	f.Add("\xed\xa0\x80", "&amp;<>\"'", "", uint32(29305), uint16(1), uint64(0), uint64(0), uint64(0))
 	psv, js := NewEncoder(PSV, `weir://"<&>`, "weir:flow"), NewEncoder(JSON, "weir://x", "weir:flow:json")
+	kv := NewEncoder(KV, "weir://x", "weir:flow:kv")
 	f.Fuzz(func(t *testing.T, app, user, extra string, pen uint32, id uint16, set0, set1, num uint64) {
 		b := new(flow.Batch)
 		r := &b.Grow(1)[0]
@@ -239,7 +332,7 @@ func FuzzEvent(f *testing.F) {
 			r.SetUint(x, uint64(b.Strings.Intern([]byte(s))))
 			r.Set.Add(x)
 		}
-		if len(extra) < 1<<16 {
+		if len(extra) < 1<<16 && (pen != 29305 || len(extra) != 8) { // that would be an answer
 			addExtras(b, r, flow.Element{PEN: pen, ID: id})(extra)
 		}
 		line := psv.Append(nil, b, r)
@@ -271,7 +364,67 @@ func FuzzEvent(f *testing.F) {
 		if strings.Contains(e.Data, "***") || strings.ContainsFunc(e.Data, unicode.IsControl) || e.More != nil {
 			t.Errorf("%q", line)
 		}
+
+		// Both formats of text agree.
+		line = kv.Append(nil, b, r)
+		e = parseEvent(t, line)
+		pairs := byPair(t, e.Data)
+		maps.DeleteFunc(pairs, func(_, v string) bool { return v == "" })
+		for name, v := range m {
+			if unescape(t, pairs[name]) != unescape(t, v) {
+				t.Errorf("%s is %q, in psv %q", name, pairs[name], v)
+			}
+		}
+		if len(pairs) != len(m) {
+			t.Errorf("%q is %v, psv %v", line, pairs, m)
+		}
+		for name, s := range map[string]string{"app": app, "user": user} {
+			if got := unescape(t, pairs[name]); got != clean(s) {
+				t.Errorf("%s: %q is %q", name, s, pairs[name])
+			}
+		}
+		if strings.Contains(e.Data, "***") || strings.ContainsFunc(e.Data, unicode.IsControl) || e.More != nil {
+			t.Errorf("%q", line)
+		}
+
+		// Nothing is between the events of a stream but what ends them.
+		var s xmlStream
+		stream := []byte("<stream>\n")
+		for _, enc := range []*Encoder{psv, js, kv} {
+			stream = enc.Append(stream, b, r)
+		}
+		stream = append(stream, "</stream>\n"...)
+		if err := xml.Unmarshal(stream, &s); err != nil || len(s.Events) != 3 || s.Events[2].Data != e.Data {
+			t.Errorf("%v in %q", err, stream)
+		}
+		if n := strings.Count(string(stream), "\n"); n != 5 {
+			t.Errorf("%d lines: %q", n, stream)
+		}
 	})
+}
+
+// byPair takes an event's data in the format kv apart.
+func byPair(t testing.TB, data string) map[string]string {
+	t.Helper()
+	m := map[string]string{}
+	for data != "" {
+		name, rest, ok := strings.Cut(data, "=")
+		if !ok || strings.ContainsAny(name, "\" =") || m[name] != "" {
+			t.Fatalf("%q", data)
+		}
+		value := ""
+		if quoted, is := strings.CutPrefix(rest, `"`); is {
+			value, data, ok = strings.Cut(quoted, `"`)
+			if !ok || data != "" && data[0] != ' ' {
+				t.Fatalf("%q", rest)
+			}
+			data = strings.TrimPrefix(data, " ")
+		} else {
+			value, data, _ = strings.Cut(rest, " ")
+		}
+		m[name] = value
+	}
+	return m
 }
 
 // clean is what is left of s when all that XML can't hold has been replaced,
@@ -290,7 +443,7 @@ func clean(s string) string {
 }
 
 func TestEncoderDoesNotAllocate(t *testing.T) {
-	for _, format := range []Format{PSV, JSON} {
+	for _, format := range []Format{PSV, JSON, KV} {
 		e := NewEncoder(format, "weir://core", format.Sourcetype())
 		b, f := sample("a|b<&>", "\xff***x")
 		addExtras(b, f, flow.Element{ID: 82}, flow.Element{PEN: 64999, ID: 12345}, flow.Element{ID: 160})(
@@ -321,7 +474,7 @@ func TestPlansAreBounded(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	for _, format := range []Format{PSV, JSON} {
+	for _, format := range []Format{PSV, JSON, KV} {
 		b.Run(format.String(), func(b *testing.B) {
 			e := NewEncoder(format, "weir://core", format.Sourcetype())
 			batch, f := sample("", "")
@@ -345,7 +498,7 @@ func TestColumns(t *testing.T) {
 			t.Errorf("no column for %s: run go generate", flow.Fields[i].Name)
 		}
 	}
-	if len(names) != flow.NumFields+1 || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
-		t.Errorf("%d columns for %d fields and extras", len(names), flow.NumFields)
+	if len(names) != flow.NumFields+len(own) || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
+		t.Errorf("%d columns for %d fields and %d of our own", len(names), flow.NumFields, len(own))
 	}
 }

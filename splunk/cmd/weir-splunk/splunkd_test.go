@@ -242,7 +242,7 @@ func events(r io.Reader) (n int, err error) {
 			if err := d.DecodeElement(&event, &e); err != nil {
 				return n, err
 			}
-			if got, want := strings.Count(event.Data, "|")+1, len(modinput.Columns()); e.Name.Local != "event" || got != want || event.Host != "127.0.0.1" {
+			if got, want := strings.Count(event.Data, "|")+1, len(modinput.Columns()); e.Name.Local != "event" || got > want || event.Host != "127.0.0.1" {
 				return n, fmt.Errorf("%v: %d values for %d columns: %+v", e, got, want, event)
 			}
 			n++
