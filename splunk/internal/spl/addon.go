@@ -31,7 +31,6 @@ type sourcetype struct {
 // A table is a CSV file.
 type table struct {
 	columns []string
-	rows    map[string][][]string // by the values of the key columns that were asked for
 	all     [][]string
 }
 

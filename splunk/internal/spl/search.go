@@ -111,7 +111,7 @@ func Assignments(args string) (names []string, exprs []*Expr, err error) {
 var (
 	comparison = regexp.MustCompile(`([A-Za-z_][\w.{}]*)\s*(?:!=|=|<|>|\bIN\b)`)
 	strings1   = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	option     = regexp.MustCompile(`^(span|limit|useother|usenull|cont|output_format|delim|bins|minspan|otherfield|allnum)=\S+$`)
+	option     = regexp.MustCompile(`^(span|limit|useother|usenull|cont|output_format|delim|bins|minspan|otherfield|allnum|current|global|window)=\S+$`)
 	aggregate  = regexp.MustCompile(`^(count|sum|avg|max|min|dc|values|latest|earliest|range|per_second|first|last|list|perc\d+)(?:\((.*)\))?$`)
 )
 
@@ -166,7 +166,7 @@ func check(c Command, known map[string]bool, want func(string)) error {
 			e.Fields(want)
 			known[names[i]] = true
 		}
-	case "stats", "eventstats", "timechart", "chart":
+	case "stats", "eventstats", "streamstats", "timechart", "chart":
 		out, err := aggregates(c.Args, want)
 		if err != nil {
 			return err
@@ -174,7 +174,7 @@ func check(c Command, known map[string]bool, want func(string)) error {
 		switch c.Name {
 		case "timechart":
 			keepOnly(append(out, "_time"))
-		case "eventstats":
+		case "eventstats", "streamstats":
 			for _, f := range out {
 				known[strings.Trim(f, `"`)] = true
 			}
@@ -185,6 +185,10 @@ func check(c Command, known map[string]bool, want func(string)) error {
 		names := words(c.Args)
 		if len(names) > 0 && names[0] == "-" {
 			for _, n := range names[1:] {
+				if before, ok := strings.CutSuffix(n, "*"); ok {
+					maps.DeleteFunc(known, func(f string, _ bool) bool { return strings.HasPrefix(f, before) })
+					continue
+				}
 				want(n)
 				delete(known, n)
 			}
@@ -275,8 +279,11 @@ func aggregates(args string, want func(string)) ([]string, error) {
 	return out, nil
 }
 
-// Run sends events through the commands of a search that can be run here: eval,
-// where, mvexpand and fields.
+var previous = regexp.MustCompile(`^last\((\w+)\)$`)
+
+// Run sends events, in the order of their times, through the commands of a search
+// that can be run here: eval, where, mvexpand, fields, and streamstats for the
+// value before.
 func (a *Addon) Run(search string, events []Event) ([]Event, error) {
 	text, err := a.Expand(search)
 	if err != nil {
@@ -312,6 +319,30 @@ func (a *Addon) Run(search string, events []Event) ([]Event, error) {
 					next = append(next, ev)
 				}
 			}
+		case "sort":
+			next = events // they are in their order
+		case "streamstats":
+			w := slices.DeleteFunc(words(args), option.MatchString)
+			by := slices.Index(w, "BY")
+			if by < 0 || by+2 != len(w) {
+				return nil, fmt.Errorf("streamstats %s: not by one field", args)
+			}
+			before := map[any]Event{}
+			for _, ev := range events {
+				old := before[ev[w[by+1]]]
+				before[ev[w[by+1]]] = ev
+				ev = maps.Clone(ev)
+				for i := 0; i < by; i += 3 {
+					m := previous.FindStringSubmatch(w[i])
+					if m == nil || w[i+1] != "AS" {
+						return nil, fmt.Errorf("streamstats: %q can't be run here", w[i])
+					}
+					if v := old[m[1]]; v != nil {
+						ev[w[i+2]] = v
+					}
+				}
+				next = append(next, ev)
+			}
 		case "mvexpand":
 			for _, ev := range events {
 				for _, v := range Values(ev[args]) {
@@ -324,7 +355,8 @@ func (a *Addon) Run(search string, events []Event) ([]Event, error) {
 			for _, ev := range events {
 				ev = maps.Clone(ev)
 				for _, f := range words(strings.TrimPrefix(args, "- ")) {
-					delete(ev, f)
+					before, some := strings.CutSuffix(f, "*")
+					maps.DeleteFunc(ev, func(k string, _ any) bool { return k == f || some && strings.HasPrefix(k, before) })
 				}
 				next = append(next, ev)
 			}
