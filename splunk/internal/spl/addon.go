@@ -152,6 +152,9 @@ func (a *Addon) lookup(class, line string) (*lookup, error) {
 		}
 		*to = append(*to, pair)
 	}
+	if l.new && len(l.out) > 1 {
+		return nil, fmt.Errorf("OUTPUTNEW of several fields is done where some are there, or not, by Splunk's version: %q", line)
+	}
 	if !outputs || l.in == nil || l.out == nil {
 		return nil, fmt.Errorf("%q says not what it looks up, or what it gives", line)
 	}
@@ -180,13 +183,11 @@ func (l *lookup) apply(ev Event) {
 		key = append(key, s)
 	}
 	rows := l.rows[strings.Join(key, "\x00")]
-	if len(rows) == 0 {
-		return
-	}
 	for i, out := range l.out {
 		if l.new && ev[out[1]] != nil {
 			continue
 		}
+		delete(ev, out[1]) // no match clears it
 		var values []string
 		for _, r := range rows {
 			if v := r[l.outColumnIndex[i]]; v != "" {
