@@ -6,6 +6,8 @@ GO ?= go
 LISTEN ?= 127.0.0.1
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# The same octets from the same sources, wherever they are.
+SPLUNKFLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 
 # Four targets share a folder's name.
 .PHONY: help build run test test-real check generate fuzz clean \
@@ -57,9 +59,10 @@ fluentbit-native: ## build/in_weir.so by this machine's C compiler: for a glibc 
 grafana: ## the datasource's backend in grafana/dist
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -tags arrow_json_stdlib -o grafana/dist/gpx_weir_flows_$$($(GO) env GOOS)_$$($(GO) env GOARCH) ./grafana/pkg
 
-splunk: ## the modular input in build/splunk
-	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/linux_x86_64/bin/weir ./splunk/cmd/weir-splunk
-	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o build/splunk/windows_x86_64/bin/weir.exe ./splunk/cmd/weir-splunk
+splunk: ## the add-on for Splunk: build/splunk/TA-weir-VERSION.tgz, with binaries for Linux and Windows
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build $(SPLUNKFLAGS) -o build/splunk/linux_x86_64/bin/weir ./splunk/cmd/weir-splunk
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build $(SPLUNKFLAGS) -o build/splunk/windows_x86_64/bin/weir.exe ./splunk/cmd/weir-splunk
+	$(GO) run ./splunk/package
 
 packages: ## deb, rpm and tar.gz of weir, deb and rpm of the Fluent Bit plugin, for linux amd64 and arm64 in build/packages
 	GO=$(GO) collector/packaging/build.sh
