@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/plugins/detect"
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
@@ -311,17 +313,37 @@ type indexed struct {
 	Data       string  `xml:"data"`
 }
 
-// events returns the flows of b as the modular input writes them.
-func events(t *testing.T, format modinput.Format, b *flow.Batch) []indexed {
-	t.Helper()
-	e := modinput.NewEncoder(format, "weir://core", format.Sourcetype())
-	all := make([]indexed, len(b.Flows))
+// A collector is a sink that keeps events as the modular input writes them.
+type collector struct {
+	enc *modinput.Encoder
+	all []indexed
+}
+
+func (c *collector) Write(_ context.Context, b *flow.Batch) error {
 	for i := range b.Flows {
-		if err := xml.Unmarshal(e.Append(nil, b, &b.Flows[i]), &all[i]); err != nil {
-			t.Fatal(err)
+		var e indexed
+		if err := xml.Unmarshal(c.enc.Append(nil, b, &b.Flows[i]), &e); err != nil {
+			return err
 		}
+		c.all = append(c.all, e)
 	}
-	return all
+	return nil
+}
+
+func (c *collector) Close() error { return nil }
+
+// events returns the flows of b as the modular input writes them.
+func events(t *testing.T, format modinput.Format, stitch bool, b *flow.Batch) []indexed {
+	t.Helper()
+	c := &collector{enc: modinput.NewEncoder(format, "weir://core", format.Sourcetype())}
+	var to pipeline.Sink = c
+	if stitch {
+		to = modinput.NewStitcher(modinput.DefaultStitch(), c)
+	}
+	if err := errors.Join(to.Write(t.Context(), b), to.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return c.all
 }
 
 // Every event of every capture is what CIM's Network Traffic wants, or one of
@@ -332,9 +354,14 @@ func checkCIM(t *testing.T, dir string) {
 	m := readModel(t, dir, "Network_Traffic.json")
 	_, a := built(t)
 	used, missing, clean, n := map[string]int{}, map[string]int{}, 0, 0
+	forms := []struct {
+		format modinput.Format
+		stitch bool
+	}{{modinput.PSV, true}, {modinput.PSV, false}, {modinput.KV, true}, {modinput.JSON, true}}
 	captures(t, func(name string, b *flow.Batch) {
-		for _, format := range []modinput.Format{modinput.PSV, modinput.JSON} {
-			for i, e := range events(t, format, b) {
+		for _, x := range forms {
+			format := x.format
+			for i, e := range events(t, format, x.stitch, b) {
 				ev, err := a.Event(e.Sourcetype, e.Host, e.Time, e.Data)
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
