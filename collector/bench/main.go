@@ -124,7 +124,7 @@ func (b *bench) full() error {
 		return err
 	}
 	lost := float64(m.sent*flowtest.LoadRecords - m.records)
-	figure(fmt.Sprintf("collector/flowtest.LoadRecords lost at %d a second for %d s", int(float64(m.sent*flowtest.LoadRecords)/m.took.Seconds()), 2*b.seconds), lost, "records", "<=0", lost <= 0)
+	figure(fmt.Sprintf("collector/records lost at %d a second for %d s", int(float64(m.sent*flowtest.LoadRecords)/m.took.Seconds()), 2*b.seconds), lost, "records", "<=0", lost <= 0)
 	reach := func(exporters int) (best float64, err error) {
 		for range b.rounds {
 			m, err := measure(weir(), flowtest.Load{Exporters: exporters, Seconds: b.seconds})
