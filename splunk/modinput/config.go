@@ -14,8 +14,8 @@ import (
 type Config struct {
 	Stanza     string // "weir://core"
 	Sourcetype string // "": that of Format
-	Format     Format
-	Types      Types
+	Layout
+	Types Types
 	// MetricsIndex gets sums of each minute; "": there are none.
 	MetricsIndex string
 	Output       Output

@@ -59,13 +59,25 @@ var args = []arg{
 		},
 	},
 	{
-		name: "format", title: "Format of events", kind: "string", form: "psv|json", value: "psv",
-		text:  "psv: flows as values separated by pipes, as transforms.conf names them; the least licence volume; source type weir:flow. json: an object of named values; source type weir:flow:json.",
-		check: `validate(match('format', '^(psv|json)$'), "format is psv or json")`,
+		name: "format", title: "Format of events", kind: "string", form: "psv|kv|json", value: "psv",
+		text:  "psv: flows as values separated by pipes, as transforms.conf names them; the least licence volume; source type weir:flow. kv: name=value; source type weir:flow:kv. json: an object of named values; source type weir:flow:json.",
+		check: `validate(match('format', '^(psv|kv|json)$'), "format is psv, kv or json")`,
 		set: func(c *Config, v string) (err error) {
 			c.Format, err = ParseFormat(v)
 			return err
 		},
+	},
+	{
+		name: "columns", title: "Columns", kind: "string", form: "tight|all", value: "tight",
+		text:  "tight: an event has no column that its time, its host and its duration say already. all: it has start_time, end_time, received_time and dvc_ip as well.",
+		check: `validate(match('columns', '^(tight|all)$'), "columns is tight or all")`,
+		set:   func(c *Config, v string) error { return c.ParseColumns(v) },
+	},
+	{
+		name: "bytes_out", title: "Meaning of bytes_out", kind: "string", form: "sent|received", value: "sent",
+		text:  "What bytes_out, packets_out and l2_bytes count. sent: what the source of a flow sent. received: what it got, and bytes_in, packets_in and l2_bytes_in are what it sent.",
+		check: `validate(match('bytes_out', '^(sent|received)$'), "bytes_out is sent or received")`,
+		set:   func(c *Config, v string) error { return c.ParseBytesOut(v) },
 	},
 	{
 		name: "types", title: "Types of events", kind: "string", form: "comma-separated list", value: allTypes.String(),

@@ -151,12 +151,19 @@ func TestParse(t *testing.T) {
 	f("listeners=,", "at least one")
 	f("listeners=:2055,:2055", "twice")
 	f("format=xml", "psv or json")
+	f("format=kv columns=all bytes_out=received", "")
+	f("columns=few", "write tight or all")
+	f("bytes_out=both", "write sent or received")
 	f("buffer=lots", `"lots"`)
 	f("queue=0", "queue is 0")
 	f("queue=many", "queue")
 
 	c, err := Parse(Stanza{Name: "core", Params: []Param{{"sourcetype", "weir"}, {"format", "json"}}})
 	if err != nil || c.Stanza != "weir://core" || c.sourcetype() != "weir:flow:json" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err = Parse(Stanza{Name: "core", Params: []Param{{"format", "kv"}, {"columns", "all"}, {"bytes_out", "received"}}})
+	if err != nil || c.sourcetype() != "weir:flow:kv" || c.Layout != (Layout{Format: KV, AllColumns: true, Turned: true}) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	c, err = Parse(Stanza{Name: "weir://core", Params: []Param{{"sourcetype", "mine"}}})

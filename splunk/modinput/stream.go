@@ -34,7 +34,7 @@ type Stream struct {
 func NewStream(out io.Writer, cfg Config, failed func(error)) *Stream {
 	s := &Stream{
 		out: out, types: cfg.Types, failed: failed, ring: newRing(int(cfg.BufferLimit)), done: make(chan struct{}),
-		flows: NewEncoder(cfg.Format, cfg.Stanza, cfg.sourcetype()), records: newRecorder(cfg.Stanza),
+		flows: cfg.Layout.NewEncoder(cfg.Stanza, cfg.sourcetype()), records: newRecorder(cfg.Stanza),
 	}
 	if cfg.MetricsIndex != "" {
 		s.metrics = newMetrics(cfg.MetricsIndex)

@@ -222,3 +222,23 @@ func BenchmarkStream(b *testing.B) {
 	c, _ := s.ring.stats()
 	b.ReportMetric(float64(c.out)/b.Elapsed().Seconds(), "events/s")
 }
+
+// What a stanza says of the layout is what its events have.
+func TestStreamHasLayout(t *testing.T) {
+	b, f := sample("ssh", "jane")
+	for _, params := range [][]Param{nil, {{"format", "kv"}}, {{"format", "json"}, {"columns", "all"}}, {{"bytes_out", "received"}}} {
+		cfg := parsed(t, params...)
+		var out spy
+		s := NewStream(&out, cfg, nil)
+		if err := errors.Join(s.Open(), s.Write(t.Context(), b), s.End(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		var x xmlStream
+		if err := xml.Unmarshal(out.text.Bytes(), &x); err != nil || len(x.Events) != 1 {
+			t.Fatalf("%v, %d events", err, len(x.Events))
+		}
+		if e := x.Events[0]; e.Sourcetype != cfg.Format.Sourcetype() || e.Data != string(cfg.NewRaw().AppendRaw(nil, b, f)) {
+			t.Errorf("%v: %+v", params, e)
+		}
+	}
+}
