@@ -120,7 +120,7 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 	}
 	defer cmd.Process.Kill()
 	doc := `<input><checkpoint_dir>` + filepath.Join(b.dir, "checkpoints") + `</checkpoint_dir><configuration><stanza name="weir://bench">`
-	for _, p := range append([]string{"listeners=127.0.0.1:0", "types=flows"}, params...) {
+	for _, p := range append([]string{"listeners=127.0.0.1:0", "types=flows", "stitch=false"}, params...) {
 		k, v, _ := strings.Cut(p, "=")
 		doc += `<param name="` + k + `">` + v + `</param>`
 	}

@@ -15,7 +15,8 @@ type Config struct {
 	Stanza     string // "weir://core"
 	Sourcetype string // "": that of Format
 	Layout
-	Types Types
+	Stitch StitchConfig
+	Types  Types
 	// MetricsIndex gets sums of each minute; "": there are none.
 	MetricsIndex string
 	Output       Output
@@ -46,7 +47,7 @@ func ParseOutput(name string) (Output, error) {
 // Default holds the defaults of the collector, but it stops within splunkd's
 // patience.
 func Default() Config {
-	c := Config{Types: allTypes, Output: Stdout, BufferLimit: 64 << 20, Collector: config.Default()}
+	c := Config{Stitch: DefaultStitch(), Types: allTypes, Output: Stdout, BufferLimit: 64 << 20, Collector: config.Default()}
 	c.Collector.Pipeline.Drain = drainTime
 	return c
 }
@@ -91,6 +92,9 @@ const leastBuffer = 1 << 20
 func (c Config) Validate() error {
 	if c.BufferLimit < leastBuffer {
 		return fmt.Errorf("buffer_limit is %s: write %s or more", c.BufferLimit, source.Size(leastBuffer))
+	}
+	if err := c.Stitch.Validate(); err != nil {
+		return err
 	}
 	if c.Collector.Source.Share {
 		for _, l := range c.Collector.Listen {

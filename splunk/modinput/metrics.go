@@ -147,6 +147,16 @@ func appendWord(dst []byte, s string) []byte {
 	return dst
 }
 
+// sum adds the flows of b to the sums, if there are to be any.
+func (s *Stream) sum(b *flow.Batch) {
+	if s.metrics == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metrics.add(b)
+}
+
 // rollup makes events of the sums since it was called last, at the time at.
 func (s *Stream) rollup(at time.Time) {
 	s.mu.Lock()
@@ -155,7 +165,7 @@ func (s *Stream) rollup(at time.Time) {
 		return
 	}
 	buf, n := s.metrics.flush(s.buf[:0], s.records, at.UnixNano())
-	s.add(buf, n, nil)
+	s.add(buf, n)
 }
 
 // rollups calls rollup at the end of each minute, until ctx ends.

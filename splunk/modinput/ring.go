@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-
-	"github.com/weirflow/weir/collector/pipeline"
 )
 
 // A ring keeps events in the order of their arrival until they are written. It
@@ -31,7 +29,7 @@ type ring struct {
 type entry struct {
 	data    []byte
 	events  int
-	receipt *pipeline.Receipt // nil: nobody wants to know what becomes of it
+	receipt Receipt // nil: nobody wants to know what becomes of it
 }
 
 // counts is of events: in = out + dropped + waiting.
@@ -53,7 +51,7 @@ func (e *entry) cost() int { return cap(e.data) + entryCost }
 
 // add adds events, which data holds; it is copied. The receipt is settled when
 // they are written or given up; at once if there are none.
-func (r *ring) add(data []byte, events int, receipt *pipeline.Receipt) {
+func (r *ring) add(data []byte, events int, receipt Receipt) {
 	if events == 0 {
 		if receipt != nil {
 			receipt.Written()

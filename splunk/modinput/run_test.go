@@ -54,14 +54,15 @@ func (c *console) wait(t *testing.T, after string) string {
 	return ""
 }
 
-// start runs a stanza in this process, with stdin left open. The function that
+// start runs a stanza in this process, with stdin left open; unless params say
+// otherwise, it doesn't stitch. The function that
 // it returns ends it and returns its error.
 func start(t *testing.T, params string, stdout io.Writer) (logs *console, to netip.AddrPort, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	logs = new(console)
 	done := make(chan error, 1)
-	doc := `<input><configuration><stanza name="weir://core"><param name="listeners">127.0.0.1:0</param><param name="types">flows</param>` + params + `</stanza></configuration></input>`
+	doc := `<input><configuration><stanza name="weir://core"><param name="listeners">127.0.0.1:0</param><param name="types">flows</param>` + params + `<param name="stitch">false</param></stanza></configuration></input>`
 	go func() { done <- Run(ctx, open(t, doc), stdout, NewLogger(logs, slog.LevelInfo)) }()
 	t.Cleanup(cancel)
 	to = netip.MustParseAddrPort(logs.wait(t, "address="))
@@ -264,6 +265,7 @@ func TestRunEndsWithStdout(t *testing.T) {
 	done := make(chan error, 1)
 	cfg := Default()
 	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
+	cfg.Stitch.On = false // events come at once
 	go func() { done <- run(ctx, cfg, w, NewLogger(&logs, slog.LevelInfo), os.Getppid(), lossReport) }()
 	to := logs.wait(t, "address=")
 	r.Close()
@@ -290,6 +292,7 @@ func TestRunEndsWithStdout(t *testing.T) {
 func TestRunEndsWithParent(t *testing.T) {
 	cfg := Default()
 	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
+	cfg.Stitch.On = false // events come at once
 	var out console
 	within(t, 5*time.Second, func() {
 		err := run(context.Background(), cfg, &out, slog.New(slog.DiscardHandler), os.Getppid()+1, lossReport)
@@ -317,6 +320,7 @@ func TestRunReportsLosses(t *testing.T) {
 	out := stuck{make(chan struct{})}
 	cfg := Default()
 	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
+	cfg.Stitch.On = false                                      // events come at once
 	cfg.Collector.Pipeline.Batch, cfg.BufferLimit = 30, 20_000 // two batches, about
 	done := make(chan error, 1)
 	go func() {
@@ -395,6 +399,7 @@ func TestRunTellsOfTheLedger(t *testing.T) {
 	var out, logs console
 	cfg := Default()
 	cfg.Stanza, cfg.Collector.Listen = "weir://core", source.Listens{{Address: "127.0.0.1:0"}}
+	cfg.Stitch.On = false // events come at once
 	done := make(chan error, 1)
 	go func() {
 		done <- run(ctx, cfg, &out, NewLogger(&logs, slog.LevelInfo), os.Getppid(), 50*time.Millisecond)

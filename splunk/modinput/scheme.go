@@ -80,6 +80,22 @@ var args = []arg{
 		set:   func(c *Config, v string) error { return c.ParseBytesOut(v) },
 	},
 	{
+		name: "stitch", title: "Stitch conversations", kind: "boolean", form: "boolean", value: "true",
+		text: "true: the two flows of a conversation become one event, with the volume of both directions. false: each flow is an event, at once.",
+		set:  func(c *Config, v string) error { return c.Stitch.Set("stitch", v) },
+	},
+	{
+		name: "stitch_timeout", title: "Wait for answers", kind: "string", form: "time", value: "15s",
+		text: "How long a flow waits for its answer, and how far apart the two may lie: seconds, or with a unit (500ms, 1m).",
+		set:  func(c *Config, v string) error { return c.Stitch.Set("stitch_timeout", v) },
+	},
+	{
+		name: "stitch_flows", title: "Waiting flows", kind: "number", form: "positive integer", value: "100000",
+		text:  "How many flows may wait for their answer. Beyond that the oldest become events without it.",
+		check: `validate(is_pos_int('stitch_flows'), "stitch_flows is a positive number")`,
+		set:   func(c *Config, v string) error { return c.Stitch.Set("stitch_flows", v) },
+	},
+	{
 		name: "types", title: "Types of events", kind: "string", form: "comma-separated list", value: allTypes.String(),
 		text: "Which events there are to be: flows; options, what exporters announce of themselves (source type weir:option); counters, of sFlow (weir:counter); stats, what was sent, received, missing, written and dropped, by exporter and minute (weir:stats); findings of detectors (weir:finding).",
 		set: func(c *Config, v string) (err error) {

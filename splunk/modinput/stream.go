@@ -2,6 +2,7 @@ package modinput
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -20,10 +21,10 @@ type Stream struct {
 	types  Types
 	failed func(error)
 	ring   *ring
+	flows  taker // nil: there are no events of flows
 	done   chan struct{}
 
 	mu      sync.Mutex // of the encoders; several goroutines have events
-	flows   *Encoder
 	records *recorder
 	metrics *metrics // nil: there are none
 	buf     []byte
@@ -34,7 +35,13 @@ type Stream struct {
 func NewStream(out io.Writer, cfg Config, failed func(error)) *Stream {
 	s := &Stream{
 		out: out, types: cfg.Types, failed: failed, ring: newRing(int(cfg.BufferLimit)), done: make(chan struct{}),
-		flows: cfg.Layout.NewEncoder(cfg.Stanza, cfg.sourcetype()), records: newRecorder(cfg.Stanza),
+		records: newRecorder(cfg.Stanza),
+	}
+	if cfg.Types.Has(Flows) {
+		s.flows = &flowWriter{ring: s.ring, enc: cfg.Layout.NewEncoder(cfg.Stanza, cfg.sourcetype())}
+		if cfg.Stitch.On {
+			s.flows = NewStitcher(cfg.Stitch, s.flows)
+		}
 	}
 	if cfg.MetricsIndex != "" {
 		s.metrics = newMetrics(cfg.MetricsIndex)
@@ -73,21 +80,76 @@ func (s *Stream) run() {
 	}
 }
 
-// Keep takes the records of b. The receipt is settled once all of them are
+// A taker is a sink that flows go to.
+type taker interface {
+	pipeline.Sink
+	Taker
+}
+
+// A flowWriter makes an event of each flow. The receipt of a batch is settled once
+// all of it is written or given up.
+type flowWriter struct {
+	ring *ring
+
+	mu  sync.Mutex
+	enc *Encoder
+	buf []byte
+}
+
+func (w *flowWriter) Take(_ context.Context, b *flow.Batch, r Receipt) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	buf := w.buf[:0]
+	for i := range b.Flows {
+		buf = w.enc.Append(buf, b, &b.Flows[i])
+	}
+	w.ring.add(buf, len(b.Flows), r)
+	w.buf = spare(buf)
+	return nil
+}
+
+func (w *flowWriter) Write(ctx context.Context, b *flow.Batch) error { return w.Take(ctx, b, nil) }
+
+func (w *flowWriter) Close() error { return nil }
+
+// spare returns buf, unless it is of an unusual batch.
+func spare(buf []byte) []byte {
+	if cap(buf) > 1<<20 {
+		return nil
+	}
+	return buf
+}
+
+// Keep takes the records of b. The receipt is settled once all of its flows are
 // written or given up.
-func (s *Stream) Keep(_ context.Context, b *flow.Batch, receipt *pipeline.Receipt) error {
+func (s *Stream) Keep(ctx context.Context, b *flow.Batch, receipt *pipeline.Receipt) error {
+	s.sum(b)
+	err := s.keepFlows(ctx, b, receipt)
+	s.keepOthers(b)
+	return err
+}
+
+// keepFlows takes the flows of b alone: the others don't wait for them.
+func (s *Stream) keepFlows(ctx context.Context, b *flow.Batch, receipt *pipeline.Receipt) error {
+	if s.flows == nil {
+		if receipt != nil {
+			receipt.Written()
+		}
+		return nil
+	}
+	flows := *b
+	flows.Options, flows.Counters = nil, nil
+	if receipt == nil {
+		return s.flows.Write(ctx, &flows)
+	}
+	return s.flows.Take(ctx, &flows, receipt)
+}
+
+// keepOthers takes the records of b that are no flows.
+func (s *Stream) keepOthers(b *flow.Batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.metrics != nil {
-		s.metrics.add(b)
-	}
 	buf, n := s.buf[:0], 0
-	if s.types.Has(Flows) {
-		for i := range b.Flows {
-			buf = s.flows.Append(buf, b, &b.Flows[i])
-		}
-		n += len(b.Flows)
-	}
 	if s.types.Has(Options) {
 		for i := range b.Options {
 			buf = s.records.option(buf, b, &b.Options[i])
@@ -100,23 +162,26 @@ func (s *Stream) Keep(_ context.Context, b *flow.Batch, receipt *pipeline.Receip
 		}
 		n += len(b.Counters)
 	}
-	s.add(buf, n, receipt)
-	return nil
+	s.add(buf, n)
 }
 
 // add adds what was encoded into the buffer. The caller has the lock.
-func (s *Stream) add(buf []byte, n int, receipt *pipeline.Receipt) {
-	s.ring.add(buf, n, receipt)
-	if s.buf = buf; cap(buf) > 1<<20 {
-		s.buf = nil // of an unusual batch
-	}
+func (s *Stream) add(buf []byte, n int) {
+	s.ring.add(buf, n, nil)
+	s.buf = spare(buf)
 }
 
 // Write is Keep, and nobody wants to know what becomes of b.
 func (s *Stream) Write(ctx context.Context, b *flow.Batch) error { return s.Keep(ctx, b, nil) }
 
-// Close does nothing: what waits is still to be written. See End.
-func (s *Stream) Close() error { return nil }
+// Close lets no flow wait for its answer any more. What it puts out is still to be
+// written: see Drain and End.
+func (s *Stream) Close() error {
+	if s.flows == nil {
+		return nil
+	}
+	return s.flows.Close()
+}
 
 // Findings makes an event of each finding, at the end of its window.
 func (s *Stream) Findings(all []detect.Finding) {
@@ -129,7 +194,7 @@ func (s *Stream) Findings(all []detect.Finding) {
 	for i := range all {
 		buf = s.records.finding(buf, &all[i])
 	}
-	s.add(buf, len(all), nil)
+	s.add(buf, len(all))
 }
 
 // stats makes events of figures.
@@ -143,7 +208,7 @@ func (s *Stream) stats(at int64, all []figures) {
 	for _, f := range all {
 		buf = s.records.json(buf, s.records.stats, at, f.host, f.data)
 	}
-	s.add(buf, len(all), nil)
+	s.add(buf, len(all))
 }
 
 // Drain waits until all that came so far is written, or ctx ends.
@@ -159,8 +224,9 @@ func (s *Stream) Drain(ctx context.Context) error {
 // End writes what is left and closes the stream. It leaves out open. If nobody
 // reads, it returns when ctx ends.
 func (s *Stream) End(ctx context.Context) error {
+	closed := s.Close()
 	s.ring.close()
-	if err := s.Drain(ctx); err != nil {
+	if err := errors.Join(closed, s.Drain(ctx)); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)

@@ -29,6 +29,9 @@ func batch(n int) *flow.Batch {
 	return b
 }
 
+// unstitched lets flows become events at once.
+var unstitched = Param{"stitch", "false"}
+
 func parsed(t testing.TB, params ...Param) Config {
 	t.Helper()
 	c, err := Parse(Stanza{Name: "weir://core", Params: params})
@@ -58,7 +61,7 @@ func (s *spy) Write(p []byte) (int, error) {
 
 func TestStream(t *testing.T) {
 	var out spy
-	s := NewStream(&out, parsed(t), nil)
+	s := NewStream(&out, parsed(t, unstitched), nil)
 	ctx := context.Background()
 	if err := errors.Join(s.Open(), s.Write(ctx, batch(1000)), s.Write(ctx, new(flow.Batch)), s.Write(ctx, batch(1)), s.End(ctx)); err != nil {
 		t.Fatal(err)
@@ -81,7 +84,7 @@ func TestStream(t *testing.T) {
 func TestStreamStopsAtError(t *testing.T) {
 	out := spy{}
 	failed := make(chan error, 10)
-	s := NewStream(&out, parsed(t), func(err error) { failed <- err })
+	s := NewStream(&out, parsed(t, unstitched), func(err error) { failed <- err })
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +116,7 @@ func TestStreamStopsAtError(t *testing.T) {
 // and each event is counted.
 func TestStreamThatNobodyReads(t *testing.T) {
 	out := stuck{make(chan struct{})}
-	s := NewStream(out, parsed(t, Param{"buffer_limit", "1MiB"}), nil)
+	s := NewStream(out, parsed(t, unstitched, Param{"buffer_limit", "1MiB"}), nil)
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +173,7 @@ func TestTypes(t *testing.T) {
 	f := func(types string, want ...string) {
 		t.Helper()
 		var out spy
-		s := NewStream(&out, parsed(t, Param{"types", types}), nil)
+		s := NewStream(&out, parsed(t, unstitched, Param{"types", types}), nil)
 		if err := errors.Join(s.Open(), s.Write(t.Context(), b), s.End(t.Context())); err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +212,7 @@ func TestTypes(t *testing.T) {
 }
 
 func BenchmarkStream(b *testing.B) {
-	s := NewStream(io.Discard, parsed(b), nil)
+	s := NewStream(io.Discard, parsed(b, unstitched), nil)
 	if err := s.Open(); err != nil {
 		b.Fatal(err)
 	}

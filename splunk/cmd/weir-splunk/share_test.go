@@ -65,7 +65,7 @@ func (r *reader) events() int {
 func TestStanzasShareAPort(t *testing.T) {
 	checkpoints, address := t.TempDir(), freePort(t)
 	run := func(name string) (*splunkd, *reader) {
-		s := launch(t, document("weir://"+name, checkpoints, "listeners="+address, "share_port=true", "types=flows"), nil)
+		s := launch(t, document("weir://"+name, checkpoints, "listeners="+address, "share_port=true", "types=flows", "stitch=false"), nil)
 		s.find(`INFO listening .*address=(\S+)`)
 		return s, s.readAll()
 	}
@@ -185,7 +185,7 @@ func TestRestart(t *testing.T) {
 	defer from.Close()
 	m := flowtest.New(1)
 	for i, sets := range [][][]byte{{flowtest.Template(9, 260, flowtest.Twenty), m.Data(260, 3, flowtest.Twenty)}, {m.Data(260, 3, flowtest.Twenty)}} {
-		s := launch(t, document("weir://../My Router", checkpoints, "listeners="+address, "types=flows"), nil)
+		s := launch(t, document("weir://../My Router", checkpoints, "listeners="+address, "types=flows", "stitch=false"), nil)
 		s.find(`INFO listening .*address=(\S+)`)
 		if _, err := from.Write(flowtest.Packet(9, 1, sets...)); err != nil {
 			t.Fatal(err)

@@ -108,7 +108,7 @@ func launch(t *testing.T, document string, args []string, wrapper ...string) *sp
 
 // stanza is the document of weir://core.
 func stanza(t *testing.T, params ...string) string {
-	return document("weir://core", t.TempDir(), append([]string{"listeners=127.0.0.1:0", "types=flows"}, params...)...)
+	return document("weir://core", t.TempDir(), append([]string{"listeners=127.0.0.1:0", "types=flows", "stitch=false"}, params...)...)
 }
 
 // document is what splunkd writes to run a stanza. Of two parameters of a name,
