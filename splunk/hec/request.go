@@ -28,8 +28,8 @@ type run struct {
 	end  int
 }
 
-// A receipt is what a batch is accounted for by: a pipeline.Receipt.
-type receipt interface {
+// A receipt is what a batch is accounted for by: a pipeline.Receipt, or another's.
+type receipt = interface {
 	Written()
 	Dropped()
 	Failed()

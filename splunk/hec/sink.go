@@ -15,8 +15,8 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 )
 
-// A Sink sends flows to Splunk's HTTP Event Collector. One goroutine calls Keep,
-// Write and Close; Stats may be called from any.
+// A Sink sends flows to Splunk's HTTP Event Collector. One goroutine at a time calls
+// Keep, Take, Write and Close; Stats may be called from any.
 type Sink struct {
 	cfg      Config
 	log      *slog.Logger
@@ -109,6 +109,18 @@ func New(cfg Config, enc Encoder, log *slog.Logger) (*Sink, error) {
 // Config.Memory is used up it waits; when ctx ends meanwhile, what it has no
 // room for is dropped.
 func (s *Sink) Keep(ctx context.Context, b *flow.Batch, r *pipeline.Receipt) error {
+	s.keep(ctx, b, r)
+	return nil
+}
+
+// Take is Keep for other receipts.
+func (s *Sink) Take(ctx context.Context, b *flow.Batch, r interface {
+	Written()
+	Dropped()
+	Failed()
+	DroppedAt(i int)
+	FailedAt(i int)
+}) error {
 	s.keep(ctx, b, r)
 	return nil
 }

@@ -1,7 +1,6 @@
 package modinput
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,6 +19,8 @@ type Config struct {
 	// MetricsIndex gets sums of each minute; "": there are none.
 	MetricsIndex string
 	Output       Output
+	Index        string // of flows that go to HTTP Event Collectors; "": their token's
+	HEC          HECConfig
 	// BufferLimit is how many octets of events may wait while Splunk doesn't read.
 	BufferLimit source.Size
 	Collector   config.Config // its Data is the stanza's state
@@ -36,18 +37,16 @@ const (
 // ParseOutput returns the Output of that name.
 func ParseOutput(name string) (Output, error) {
 	switch o := Output(name); o {
-	case Stdout:
+	case Stdout, HEC:
 		return o, nil
-	case HEC:
-		return "", errors.New("output hec is not there yet: write stdout")
 	}
-	return "", fmt.Errorf("no output %q: write stdout", name)
+	return "", fmt.Errorf("no output %q: write stdout or hec", name)
 }
 
 // Default holds the defaults of the collector, but it stops within splunkd's
 // patience.
 func Default() Config {
-	c := Config{Stitch: DefaultStitch(), Types: allTypes, Output: Stdout, BufferLimit: 64 << 20, Collector: config.Default()}
+	c := Config{Stitch: DefaultStitch(), Types: allTypes, Output: Stdout, HEC: defaultHEC(), BufferLimit: 64 << 20, Collector: config.Default()}
 	c.Collector.Pipeline.Drain = drainTime
 	return c
 }
@@ -68,6 +67,10 @@ func Parse(s Stanza) (Config, error) {
 	// Without a setting, splunkd may hand over the scheme's name.
 	if t := s.Get("sourcetype"); t != Scheme {
 		c.Sourcetype = t
+	}
+	// splunkd calls the index that events go to without a setting so.
+	if x := s.Get("index"); x != "default" {
+		c.Index = x
 	}
 	for _, a := range args { // config_file is the first
 		v := s.Get(a.name)
@@ -95,6 +98,11 @@ func (c Config) Validate() error {
 	}
 	if err := c.Stitch.Validate(); err != nil {
 		return err
+	}
+	if c.Output == HEC {
+		if err := c.HEC.Validate(); err != nil {
+			return err
+		}
 	}
 	if c.Collector.Source.Share {
 		for _, l := range c.Collector.Listen {

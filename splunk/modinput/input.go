@@ -12,12 +12,14 @@ type Input struct {
 	CheckpointDir string // where it may keep what survives a restart
 	ServerURI     string // of splunkd's management port
 	SessionKey    string // for it
+	ServerHost    string // a name of this machine
 	Stanzas       []Stanza
 }
 
 // A Stanza is the part of inputs.conf that splunkd hands to a modular input.
 type Stanza struct {
 	Name   string // "weir://core"; only "core" when it is to be validated
+	App    string // that the stanza is of; "" when it is to be validated
 	Params []Param
 }
 
@@ -36,6 +38,7 @@ func (s Stanza) Get(name string) string {
 
 type xmlStanza struct {
 	Name   string `xml:"name,attr"`
+	App    string `xml:"app,attr"`
 	Params []struct {
 		Name  string `xml:"name,attr"`
 		Value string `xml:",chardata"`
@@ -47,7 +50,7 @@ type xmlStanza struct {
 }
 
 func (x xmlStanza) stanza() Stanza {
-	s := Stanza{Name: x.Name}
+	s := Stanza{Name: x.Name, App: x.App}
 	for _, p := range x.Params {
 		s.Params = append(s.Params, Param{p.Name, strings.TrimSpace(p.Value)})
 	}
@@ -66,12 +69,16 @@ func ReadInput(r io.Reader) (Input, error) {
 		CheckpointDir string      `xml:"checkpoint_dir"`
 		ServerURI     string      `xml:"server_uri"`
 		SessionKey    string      `xml:"session_key"`
+		ServerHost    string      `xml:"server_host"`
 		Stanzas       []xmlStanza `xml:"configuration>stanza"`
 	}
 	if err := read(r, &doc); err != nil {
 		return Input{}, fmt.Errorf("read input from splunkd: %w", err)
 	}
-	in := Input{CheckpointDir: strings.TrimSpace(doc.CheckpointDir), ServerURI: strings.TrimSpace(doc.ServerURI), SessionKey: strings.TrimSpace(doc.SessionKey)}
+	in := Input{
+		CheckpointDir: strings.TrimSpace(doc.CheckpointDir), ServerURI: strings.TrimSpace(doc.ServerURI),
+		SessionKey: strings.TrimSpace(doc.SessionKey), ServerHost: strings.TrimSpace(doc.ServerHost),
+	}
 	for _, x := range doc.Stanzas {
 		in.Stanzas = append(in.Stanzas, x.stanza())
 	}

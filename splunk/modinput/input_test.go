@@ -78,7 +78,7 @@ func TestReadInput(t *testing.T) {
 			t.Errorf("%v, %v", s, err)
 			return
 		}
-		if in.CheckpointDir != "/opt/splunk/var/lib/splunk/modinputs/weir" || in.ServerURI != "https://127.0.0.1:8089" || in.SessionKey != "k" {
+		if in.CheckpointDir != "/opt/splunk/var/lib/splunk/modinputs/weir" || in.ServerURI != "https://127.0.0.1:8089" || in.SessionKey != "k" || in.ServerHost != "splunk" || s[0].App != "TA-weir" {
 			t.Errorf("%+v", in)
 		}
 		if s[0].Name != "weir://a & b" || s[0].Get("listeners") != "127.0.0.1:0" || s[0].Get("tags") != "x,y" || s[0].Get("none") != "" {

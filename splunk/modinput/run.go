@@ -49,6 +49,14 @@ func Run(ctx context.Context, stdin io.Reader, stdout io.Writer, log *slog.Logge
 	if err != nil {
 		return fmt.Errorf("stanza %s: %w", in.Stanzas[0].Name, err)
 	}
+	if cfg.Output == HEC && cfg.Types.Has(Flows) {
+		switch err := cfg.HEC.readToken(ctx, &in); {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("stanza %s: %w", cfg.Stanza, err)
+		}
+	}
 	if in.CheckpointDir != "" {
 		dir := stateDir(in.CheckpointDir, cfg.Stanza)
 		if err := openState(dir); err != nil {
@@ -83,7 +91,17 @@ func readInput(ctx context.Context, stdin io.Reader) (Input, error) {
 func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, parent int, every time.Duration) error {
 	ctx, end := context.WithCancelCause(asked)
 	defer end(nil)
-	s := NewStream(stdout, cfg, end)
+	sending, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	var flows taker
+	if cfg.Output == HEC && cfg.Types.Has(Flows) {
+		h, err := newHEC(sending, &cfg, log)
+		if err != nil {
+			return fmt.Errorf("stanza %s: %w", cfg.Stanza, err)
+		}
+		flows = h
+	}
+	s := newStream(stdout, cfg, end, flows)
 	if err := s.Open(); err != nil {
 		return err
 	}
@@ -127,6 +145,7 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 
 	stopping, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
+	defer time.AfterFunc(drainTime, giveUp).Stop()
 	// First all records, so that the last report has what became of them.
 	err = errors.Join(running.Stop(stopping), s.Drain(stopping))
 	r.report(time.Now())

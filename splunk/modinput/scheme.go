@@ -46,13 +46,13 @@ var args = []arg{
 		name: "share_port", title: "Share the ports", kind: "boolean", form: "boolean", value: "false",
 		text: "true: other stanzas may listen on the same UDP ports, each a process of its own, and the kernel spreads exporters over them (Linux). They share what exporters announce through the checkpoint directory.",
 		set: func(c *Config, v string) (err error) {
-			c.Collector.Source.Share, err = parseBool(v)
+			c.Collector.Source.Share, err = parseBool("share_port", v)
 			return err
 		},
 	},
 	{
-		name: "output", title: "Output", kind: "string", form: "stdout", value: string(Stdout),
-		text: "stdout: splunkd reads the events.",
+		name: "output", title: "Output", kind: "string", form: "stdout|hec", value: string(Stdout),
+		text: "stdout: splunkd reads the events. hec: flows go to HTTP Event Collectors, for high volume; all other events go to splunkd.",
 		set: func(c *Config, v string) (err error) {
 			c.Output, err = ParseOutput(v)
 			return err
@@ -133,19 +133,36 @@ var args = []arg{
 		text:  "Batches of flows that may wait for their turn to become events.",
 		check: `validate(is_pos_int('queue'), "queue is a positive number")`,
 	},
+	hecArg("hec_url", "Event collectors", "string", "comma-separated list", "", "With output = hec: where the event collectors listen, as https://indexer.example.net:8088. Of several, weir takes turns."),
+	hecArg("hec_secret", "Entry of the token", "string", "realm:name", "weir:hec", "The entry of Splunk's credential storage (storage/passwords) that has the token."),
+	hecArg("hec_token", "Token", "string", "token", "", "The token itself, where it may stand in the clear. It wins over hec_secret."),
+	hecArg("hec_ca", "Authorities of the collectors", "string", "path", "", "PEM file of the authorities that vouch for the event collectors. Without it, the system's do."),
+	hecArg("hec_name", "Name of the collectors", "string", "name", "", "The name that the event collectors' certificates must have. Without it, the host's in hec_url."),
+	hecArg("hec_gzip", "Compress requests", "boolean", "boolean", "false", "true: requests take about a sixth of the octets, and more CPU time on both sides."),
+	hecArg("hec_ack", "Wait for acknowledgements", "boolean", "boolean", "false", "true: a flow counts as written once the indexer has acknowledged it. The token must have useACK = 1."),
+	hecArg("hec_batch", "Events of a request", "number", "positive integer", "2000", "How many events a request has at most."),
+	hecArg("splunkd_ca", "Authorities of splunkd", "string", "path", "", "PEM file of the authorities that vouch for splunkd, from which the token is read. Without it, $SPLUNK_HOME/etc/auth/cacert.pem."),
+	hecArg("splunkd_name", "Name of splunkd", "string", "name", "", "The name that splunkd's certificate must have. Without it, that of Splunk's own certificates or of this machine."),
+}
+
+func hecArg(name, title, kind, form, value, text string) arg {
+	return arg{
+		name: name, title: title, kind: kind, form: form, value: value, text: text,
+		set: func(c *Config, v string) error { return c.HEC.Set(name, v) },
+	}
 }
 
 var indexName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
 // parseBool reads a boolean as Splunk writes it.
-func parseBool(v string) (bool, error) {
+func parseBool(name, v string) (bool, error) {
 	switch strings.ToLower(v) {
 	case "1", "true", "t", "yes", "y", "on":
 		return true, nil
 	case "0", "false", "f", "no", "n", "off":
 		return false, nil
 	}
-	return false, fmt.Errorf("share_port is %q: write true or false", v)
+	return false, fmt.Errorf("%s is %q: write true or false", name, v)
 }
 
 // WriteScheme writes what --scheme answers.

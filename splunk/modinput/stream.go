@@ -24,6 +24,8 @@ type Stream struct {
 	flows  taker // nil: there are no events of flows
 	done   chan struct{}
 
+	closing sync.Once
+
 	mu      sync.Mutex // of the encoders; several goroutines have events
 	records *recorder
 	metrics *metrics // nil: there are none
@@ -33,12 +35,20 @@ type Stream struct {
 // NewStream makes a Stream of cfg's events to out. It calls failed, if that is
 // not nil, once, when out takes no more.
 func NewStream(out io.Writer, cfg Config, failed func(error)) *Stream {
+	return newStream(out, cfg, failed, nil)
+}
+
+// newStream makes a Stream whose flows go to the sink flows, unless that is nil.
+// End closes it.
+func newStream(out io.Writer, cfg Config, failed func(error), flows taker) *Stream {
 	s := &Stream{
 		out: out, types: cfg.Types, failed: failed, ring: newRing(int(cfg.BufferLimit)), done: make(chan struct{}),
 		records: newRecorder(cfg.Stanza),
 	}
 	if cfg.Types.Has(Flows) {
-		s.flows = &flowWriter{ring: s.ring, enc: cfg.Layout.NewEncoder(cfg.Stanza, cfg.sourcetype())}
+		if s.flows = flows; flows == nil {
+			s.flows = &flowWriter{ring: s.ring, enc: cfg.Layout.NewEncoder(cfg.Stanza, cfg.sourcetype())}
+		}
 		if cfg.Stitch.On {
 			s.flows = NewStitcher(cfg.Stitch, s.flows)
 		}
@@ -176,11 +186,13 @@ func (s *Stream) Write(ctx context.Context, b *flow.Batch) error { return s.Keep
 
 // Close lets no flow wait for its answer any more. What it puts out is still to be
 // written: see Drain and End.
-func (s *Stream) Close() error {
-	if s.flows == nil {
-		return nil
-	}
-	return s.flows.Close()
+func (s *Stream) Close() (err error) {
+	s.closing.Do(func() {
+		if s.flows != nil {
+			err = s.flows.Close()
+		}
+	})
+	return err
 }
 
 // Findings makes an event of each finding, at the end of its window.
