@@ -124,7 +124,7 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	if cfg.MetricsIndex != "" {
 		beside.Go(func() { s.rollups(watching) })
 	}
-	r := reporter{cfg: &cfg, running: running, stream: s, log: log, last: time.Now()}
+	r := reporter{cfg: &cfg, running: running, stream: s, log: log, last: time.Now(), limit: maxKBps(os.Getenv("SPLUNK_HOME"))}
 	poll, report := time.NewTicker(parentPoll), time.NewTicker(every)
 	defer poll.Stop()
 	defer report.Stop()

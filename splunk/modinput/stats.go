@@ -78,8 +78,10 @@ type reporter struct {
 	stream  *Stream
 	log     *slog.Logger
 
+	limit   int                      // maxKBps of a universal forwarder; 0: none
 	last    time.Time                // of the report before
 	told    pipeline.Stats           // then
+	in      uint64                   // events until then
 	ledgers map[pipeline.Key]tallies // then
 	total   [11]int64                // then, as totalCounts names them
 }
@@ -100,7 +102,9 @@ func (r *reporter) report(now time.Time) {
 	if faults != nil {
 		r.log.Warn("datagrams could not be decoded as a whole", faults...)
 	}
-	r.told = s
+	c, _ := r.stream.ring.stats()
+	r.tooFast(c.in-r.in, now.Sub(r.last))
+	r.told, r.in = s, c.in
 	r.stream.stats(now.UnixNano(), r.figures(now, &s))
 	r.last = now
 }
