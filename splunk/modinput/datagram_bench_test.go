@@ -45,7 +45,7 @@ func BenchmarkDatagrams(b *testing.B) {
 	}
 	took := cpu(b) - begin
 	c, _ := s.ring.stats()
-	b.ReportMetric(float64(c.out)/took, "events/CPU-s")
+	b.ReportMetric(float64(c.out)/took, "events/cpu/s")
 }
 
 // cpu returns the CPU time of the process, in seconds.
