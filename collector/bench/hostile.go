@@ -71,9 +71,9 @@ func (b *bench) hostile() error {
 	}
 	lost := honest - flows/flowtest.LoadRecords
 	rate := float64(spoofed) / took.Seconds()
-	figure(fmt.Sprintf("collector/memory under %.0f spoofed templates a second", rate), float64(memory)/1e6, "MB", "<=200", memory <= 200e6)
-	figure("collector/datagrams of honest exporters lost meanwhile, less what the kernel dropped", float64(max(lost-kernel, 0)), "datagrams", "<=0", lost <= kernel)
-	figure("collector/datagrams of honest exporters lost meanwhile", float64(lost)/float64(honest)*100, "%", "-", true)
+	flowtest.Figure(fmt.Sprintf("collector/memory under %.0f spoofed templates a second", rate), float64(memory)/1e6, "MB", "<=200", memory <= 200e6)
+	flowtest.Figure("collector/datagrams of honest exporters lost meanwhile, less what the kernel dropped", float64(max(lost-kernel, 0)), "datagrams", "<=0", lost <= kernel)
+	flowtest.Figure("collector/datagrams of honest exporters lost meanwhile", float64(lost)/float64(honest)*100, "%", "-", true)
 	return nil
 }
 

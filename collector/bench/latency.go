@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirflow/weir/collector/source"
 	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/shared/flowtest"
 )
 
 // latency measures how long a datagram takes from its sender to the decoder,
@@ -66,6 +67,6 @@ func (b *bench) latency() error {
 	}
 	slices.Sort(waits)
 	ms := waits[len(waits)*99/100].Seconds() * 1000
-	figure("collector/from the sender to the decoder, 99 of 100", ms, "ms", "<=10", ms <= 10)
+	flowtest.Figure("collector/from the sender to the decoder, 99 of 100", ms, "ms", "<=10", ms <= 10)
 	return nil
 }

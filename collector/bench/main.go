@@ -107,11 +107,11 @@ func (b *bench) against(rate int, goal float64) error {
 	}
 	name := fmt.Sprintf("collector/v9 at %d datagrams a second", rate)
 	for _, c := range collectors {
-		figure(name+": "+c.name, best[c.name], "CPU-s/million records", "-", true)
+		flowtest.Figure(name+": "+c.name, best[c.name], "CPU-s/million records", "-", true)
 	}
 	if n, ok := best["nfcapd"]; ok {
 		ratio := best["weir"] / n
-		figure(name+": weir against nfcapd", ratio, "x", fmt.Sprintf("<=%g", goal), ratio <= goal)
+		flowtest.Figure(name+": weir against nfcapd", ratio, "x", fmt.Sprintf("<=%g", goal), ratio <= goal)
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (b *bench) full() error {
 		return err
 	}
 	lost := float64(m.sent*flowtest.LoadRecords - m.records)
-	figure(fmt.Sprintf("collector/records lost at %d a second for %d s", int(float64(m.sent*flowtest.LoadRecords)/m.took.Seconds()), 2*b.seconds), lost, "records", "<=0", lost <= 0)
+	flowtest.Figure(fmt.Sprintf("collector/records lost at %d a second for %d s", int(float64(m.sent*flowtest.LoadRecords)/m.took.Seconds()), 2*b.seconds), lost, "records", "<=0", lost <= 0)
 	reach := func(exporters int) (best float64, err error) {
 		for range b.rounds {
 			m, err := measure(weir(), flowtest.Load{Exporters: exporters, Seconds: b.seconds})
@@ -143,8 +143,8 @@ func (b *bench) full() error {
 	if err != nil {
 		return err
 	}
-	figure("collector/flat out, 16 exporters", many/1e6, "million records/s", "-", true)
-	figure("collector/flat out, one exporter against 16", one/many, "x", ">=0.8", one/many >= 0.8)
+	flowtest.Figure("collector/flat out, 16 exporters", many/1e6, "million records/s", "-", true)
+	flowtest.Figure("collector/flat out, one exporter against 16", one/many, "x", ">=0.8", one/many >= 0.8)
 	return nil
 }
 
@@ -155,16 +155,8 @@ func (b *bench) exporters(n int) error {
 		return err
 	}
 	mb := float64(m.memory) / 1e6
-	figure(fmt.Sprintf("collector/memory with %d exporters", n), mb, "MB", "<=60", mb <= 60)
+	flowtest.Figure(fmt.Sprintf("collector/memory with %d exporters", n), mb, "MB", "<=60", mb <= 60)
 	return nil
-}
-
-func figure(name string, v float64, unit, goal string, met bool) {
-	verdict := "missed"
-	if met {
-		verdict = "met"
-	}
-	fmt.Printf("figure\t%s\t%.4g\t%s\t%s\t%s\n", name, v, unit, goal, verdict)
 }
 
 // settle is how long a collector may take for what is in its socket.

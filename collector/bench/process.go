@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/weirflow/weir/shared/flowtest"
@@ -144,14 +143,6 @@ func bound(port string) error {
 
 // resident returns the resident memory of a process, in octets.
 func resident(pid int) int64 {
-	d, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0
-	}
-	f := strings.Fields(string(d))
-	if len(f) < 2 {
-		return 0
-	}
-	n, _ := strconv.ParseInt(f[1], 10, 64)
-	return n * int64(syscall.Getpagesize())
+	n, _ := flowtest.Memory(pid, "VmRSS") // 0 if the process has gone
+	return n
 }

@@ -65,7 +65,7 @@ func (b *bench) restart() error {
 		select {
 		case <-flows:
 			s := time.Since(start).Seconds()
-			figure("collector/from the start after a kill to the first flow", s, "s", "<=1", s <= 1)
+			flowtest.Figure("collector/from the start after a kill to the first flow", s, "s", "<=1", s <= 1)
 			return nil
 		case <-time.After(5 * time.Millisecond):
 		}

@@ -77,7 +77,7 @@ func (b *bench) soak(long time.Duration, rate int) error {
 	base, last := most(all[:len(all)/2]), most(all[len(all)*3/4:])
 	growth := float64(last.memory)/float64(base.memory) - 1
 	flat := growth <= 0.1 && last.threads <= base.threads+4 && last.goroutines <= base.goroutines && last.files <= base.files
-	figure(fmt.Sprintf("collector/growth of memory in %s at %d records a second", long, rate), growth*100, "%", "<=10", flat)
+	flowtest.Figure(fmt.Sprintf("collector/growth of memory in %s at %d records a second", long, rate), growth*100, "%", "<=10", flat)
 	if !flat {
 		return errors.New("it grows")
 	}

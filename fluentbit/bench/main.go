@@ -11,7 +11,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -20,7 +19,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/weirflow/weir/shared/flowtest"
@@ -60,9 +58,9 @@ func run(seconds int) error {
 			return err
 		}
 		name := fmt.Sprintf("fluentbit/%s at %d records/s", rate.way, int(float64(o.sent)/o.took.Seconds()))
-		figure(name+": lost", float64(o.sent-o.delivered), "records", "<=0", o.sent == o.delivered)
-		figure(name+": CPU of all", o.cpu.Seconds()/float64(o.sent)*1e6, "CPU-s/million records", "-", true)
-		figure(name+": most memory above rest", float64(o.memory)/1e6, "MB", "<=128", o.memory <= 128e6)
+		flowtest.Figure(name+": lost", float64(o.sent-o.delivered), "records", "<=0", o.sent == o.delivered)
+		flowtest.Figure(name+": CPU of all", o.cpu.Seconds()/float64(o.sent)*1e6, "CPU-s/million records", "-", true)
+		flowtest.Figure(name+": most memory above rest", float64(o.memory)/1e6, "MB", "<=128", o.memory <= 128e6)
 	}
 	return b.overload()
 }
@@ -75,10 +73,10 @@ func (b *bench) overload() error {
 		return err
 	}
 	times := float64(o.sent) / o.took.Seconds() / (float64(o.delivered) / (o.took + after).Seconds())
-	figure("fluentbit/ten times too much: records sent a second for one taken", times, "x", ">=10", times >= 10)
+	flowtest.Figure("fluentbit/ten times too much: records sent a second for one taken", times, "x", ">=10", times >= 10)
 	uncounted := o.sent - o.delivered - o.dropped - o.undelivered
-	figure("fluentbit/ten times too much: neither delivered nor counted as lost", float64(uncounted), "records", "<=0", uncounted == 0)
-	figure(fmt.Sprintf("fluentbit/ten times too much: most memory above rest, buffer_limit %dm", limit), float64(o.memory)/1e6, "MB", fmt.Sprintf("<=%d", 2*limit), o.memory <= 2*limit*1e6)
+	flowtest.Figure("fluentbit/ten times too much: neither delivered nor counted as lost", float64(uncounted), "records", "<=0", uncounted == 0)
+	flowtest.Figure(fmt.Sprintf("fluentbit/ten times too much: most memory above rest, buffer_limit %dm", limit), float64(o.memory)/1e6, "MB", fmt.Sprintf("<=%d", 2*limit), o.memory <= 2*limit*1e6)
 	return nil
 }
 
@@ -120,8 +118,8 @@ func (b *bench) measure(rate int, props ...string) (o outcome, err error) {
 	}
 	defer cmd.Wait()
 	defer stdin.Close()
-	lines := bufio.NewScanner(stderr)
-	to, err := find(lines, listening)
+	lines := bufio.NewReader(stderr)
+	to, err := flowtest.Await(lines, listening)
 	if err != nil {
 		return o, err
 	}
@@ -129,7 +127,7 @@ func (b *bench) measure(rate int, props ...string) (o outcome, err error) {
 	if err != nil {
 		return o, err
 	}
-	rest, err := status(cmd.Process.Pid, "VmRSS")
+	rest, err := flowtest.Memory(cmd.Process.Pid, "VmRSS")
 	if err != nil {
 		return o, err
 	}
@@ -139,13 +137,13 @@ func (b *bench) measure(rate int, props ...string) (o outcome, err error) {
 	}
 	o.sent, o.took = sent*flowtest.LoadRecords, took
 	time.Sleep(after)
-	most, err := status(cmd.Process.Pid, "VmHWM")
+	most, err := flowtest.Memory(cmd.Process.Pid, "VmHWM")
 	if err != nil {
 		return o, err
 	}
 	o.memory = most - rest
 	stdin.Close()
-	counts, err := find(lines, stopped)
+	counts, err := flowtest.Await(lines, stopped)
 	if err != nil {
 		return o, err
 	}
@@ -156,44 +154,10 @@ func (b *bench) measure(rate int, props ...string) (o outcome, err error) {
 			}
 		}
 	}
-	io.Copy(io.Discard, stderr)
+	io.Copy(io.Discard, lines)
 	if err := cmd.Wait(); err != nil {
 		return o, fmt.Errorf("harness: %w", err)
 	}
 	o.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return o, nil
-}
-
-// find reads until a line matches.
-func find(lines *bufio.Scanner, what *regexp.Regexp) ([]string, error) {
-	var seen []string
-	for lines.Scan() {
-		if m := what.FindStringSubmatch(lines.Text()); m != nil {
-			return m, nil
-		}
-		seen = append(seen, lines.Text())
-	}
-	return nil, errors.Join(fmt.Errorf("the harness never said %s:\n%s", what, strings.Join(seen, "\n")), lines.Err())
-}
-
-// status returns octets that /proc tells of a process.
-func status(pid int, key string) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	m := regexp.MustCompile(`(?m)^` + key + `:\s+(\d+) kB$`).FindSubmatch(text)
-	if m == nil {
-		return 0, fmt.Errorf("/proc does not tell %s", key)
-	}
-	n, err := strconv.ParseInt(string(m[1]), 10, 64)
-	return n << 10, err
-}
-
-func figure(name string, v float64, unit, goal string, met bool) {
-	verdict := "missed"
-	if met {
-		verdict = "met"
-	}
-	fmt.Printf("figure\t%s\t%.4g\t%s\t%s\t%s\n", name, v, unit, goal, verdict)
 }

@@ -121,7 +121,7 @@ func (e *Encoder) takeRun(b *flow.Batch, fl []flow.Flow, head uint64) int {
 	set, extras := fl[0].Set, e.extraLen(&fl[0])
 	for i := 1; i < len(fl); i++ {
 		n := e.extraLen(&fl[i])
-		if fl[i].Set != set || n > 0 != p.shape.has(hasExtras) || extras > maxExtras || fl[i].Version != fl[0].Version || e.strict && e.shape(&fl[i], head) != p.shape {
+		if fl[i].Set != set || n > 0 != p.shape.has(hasExtras) || extras > maxExtras || e.opts.Meta && fl[i].Version != fl[0].Version || e.strict && e.shape(&fl[i], head) != p.shape {
 			fl = fl[:i]
 		}
 		extras += n

@@ -61,27 +61,19 @@ func run(seconds, stall int) error {
 		return err
 	}
 	name := fmt.Sprintf("splunk/%d flows/s for %d s", int(float64(o.sent)/o.took.Seconds()+500)/1000*1000, seconds)
-	figure(name+": lost", float64(o.sent-o.read), "flows", "<=0", o.sent == o.read)
-	figure(name+": dropped because the reader was slow", float64(o.dropped), "flows", "-", true)
-	figure(name+": CPU", o.cpu.Seconds()/float64(o.read)*1e6, "CPU-s/million events", "-", true)
-	figure(name+": most memory", float64(o.memory)/1e6, "MB", "-", true)
+	flowtest.Figure(name+": lost", float64(o.sent-o.read), "flows", "<=0", o.sent == o.read)
+	flowtest.Figure(name+": dropped because the reader was slow", float64(o.dropped), "flows", "-", true)
+	flowtest.Figure(name+": CPU", o.cpu.Seconds()/float64(o.read)*1e6, "CPU-s/million events", "-", true)
+	flowtest.Figure(name+": most memory", float64(o.memory)/1e6, "MB", "-", true)
 
 	if o, err = b.measure(stall, time.Duration(stall)*time.Second, "buffer_limit=16MB"); err != nil {
 		return err
 	}
 	name = fmt.Sprintf("splunk/nobody reads for %d s", stall)
-	figure(name+": neither read nor counted as dropped", float64(o.received-o.read-o.dropped), "flows", "<=0", o.received == o.read+o.dropped && o.dropped > 0)
-	figure(name+": the sockets lost", float64(o.sent-o.received), "flows", "<=0", o.sent == o.received)
-	figure(name+": most memory above rest, buffer_limit 16MB", float64(o.memory-o.rest)/1e6, "MB", "<=64", o.memory-o.rest <= 64e6)
+	flowtest.Figure(name+": neither read nor counted as dropped", float64(o.received-o.read-o.dropped), "flows", "<=0", o.received == o.read+o.dropped && o.dropped > 0)
+	flowtest.Figure(name+": the sockets lost", float64(o.sent-o.received), "flows", "<=0", o.sent == o.received)
+	flowtest.Figure(name+": most memory above rest, buffer_limit 16MB", float64(o.memory-o.rest)/1e6, "MB", "<=64", o.memory-o.rest <= 64e6)
 	return nil
-}
-
-func figure(name string, value float64, unit, goal string, met bool) {
-	verdict := "met"
-	if !met {
-		verdict = "missed"
-	}
-	fmt.Printf("figure\t%s\t%.6g\t%s\t%s\t%s\n", name, value, unit, goal, verdict)
 }
 
 type bench struct{ dir, program string }
@@ -128,7 +120,7 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 		return o, err
 	}
 	lines := bufio.NewReader(stderr)
-	m, err := find(lines, listening)
+	m, err := flowtest.Await(lines, listening)
 	if err != nil {
 		return o, err
 	}
@@ -142,7 +134,9 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 		time.Sleep(stall)
 		ended <- count(stdout, &read)
 	}()
-	o.rest = memory(cmd.Process.Pid, "VmRSS:")
+	if o.rest, err = flowtest.Memory(cmd.Process.Pid, "VmRSS"); err != nil {
+		return o, err
+	}
 	load := flowtest.Load{Exporters: 50, Rate: rate / flowtest.LoadRecords, Seconds: seconds}
 	datagrams, took, err := load.Send(to)
 	if err != nil {
@@ -150,11 +144,13 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 	}
 	o.sent, o.took = datagrams*flowtest.LoadRecords, took
 	time.Sleep(500 * time.Millisecond)
-	o.memory = memory(cmd.Process.Pid, "VmHWM:")
+	if o.memory, err = flowtest.Memory(cmd.Process.Pid, "VmHWM"); err != nil {
+		return o, err
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return o, err
 	}
-	if m, err = find(lines, stopped); err != nil {
+	if m, err = flowtest.Await(lines, stopped); err != nil {
 		return o, err
 	}
 	if err := <-ended; err != nil {
@@ -166,21 +162,6 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 	o.read, o.cpu = int(read.Load()), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
 	_, err = fmt.Sscan(m[1]+" "+m[3], &o.received, &o.dropped)
 	return o, err
-}
-
-// find reads lines until one matches.
-func find(lines *bufio.Reader, re *regexp.Regexp) ([]string, error) {
-	var all strings.Builder
-	for {
-		line, err := lines.ReadString('\n')
-		all.WriteString(line)
-		if m := re.FindStringSubmatch(line); m != nil {
-			return m, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("no %s: %w\n%s", re, err, &all)
-		}
-	}
 }
 
 // count counts events until the stream ends.
@@ -204,15 +185,4 @@ func count(r io.Reader, n *atomic.Int64) error {
 		// An end that is there in part; a whole one is longer.
 		kept = copy(buf, d[max(0, len(d)-len(end)+1):])
 	}
-}
-
-// memory returns a figure of /proc/PID/status in octets, 0 if there is none.
-func memory(pid int, key string) (n int64) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(status), key)
-	fmt.Sscan(rest, &n)
-	return n << 10
 }
