@@ -328,7 +328,9 @@ func TestSpill(t *testing.T) {
 	for range 400 {
 		in = append(in, x.datagram(30))
 	}
-	p := newPipeline(t, cfg, Deps{Sources: []Source{&pacedList{list{all: in}}}, Outputs: []Output{{Name: "disk", Sink: sink, Queue: Queue{Size: 4, Overflow: Spill, Dir: dir, Disk: 1 << 30}}}})
+	src := &pacedList{list: list{all: in}}
+	p := newPipeline(t, cfg, Deps{Sources: []Source{src}, Outputs: []Output{{Name: "disk", Sink: sink, Queue: Queue{Size: 4, Overflow: Spill, Dir: dir, Disk: 1 << 30}}}})
+	src.p = p
 	done := make(chan error)
 	go func() { done <- p.Run(t.Context()) }()
 	for p.Stats().Outputs[0].Spilled < 9000 {
@@ -355,12 +357,23 @@ func TestSpill(t *testing.T) {
 	}
 }
 
-// A pacedList gives few datagrams at once, so that the disk keeps up.
-type pacedList struct{ list }
+// A pacedList gives a datagram once the disk has what came before.
+type pacedList struct {
+	list
+	p *Pipeline
+}
 
 func (l *pacedList) Read(ctx context.Context, dst []decode.Datagram) (int, error) {
-	time.Sleep(200 * time.Microsecond)
+	for !l.idle() {
+		time.Sleep(50 * time.Microsecond)
+	}
 	return l.list.Read(ctx, dst[:1])
+}
+
+func (l *pacedList) idle() bool {
+	l.p.mu.Lock()
+	defer l.p.mu.Unlock()
+	return len((*l.p.outputs.Load())[0].spill.over) == 0
 }
 
 // A disk that is full, and an end that comes too soon, drop and count.
