@@ -1,5 +1,6 @@
-// Package query knows the language in which flow records are asked for. So far
-// that is the filter: [Parse] reads one, [Filter.Match] tells whether a record
+// Package query knows what flow records are asked for. A [Request] is a question,
+// an [Answer] what an engine says to it. A filter says which records are meant:
+// [Parse] reads one, [Filter.Match] tells whether a record
 // passes, without allocating (but for patterns, now and then), and [Filter.Expr]
 // gives the tree to those who write it in another language.
 //
