@@ -18,18 +18,18 @@ import (
 // the part in the interval counts, so that answers for adjoining intervals add up.
 type Request struct {
 	Shape    Shape
-	From, To int64     // Unix nanoseconds
-	Filter   *Filter   // nil: all flows
-	By       []Dim     // of Groups: what a group has in common; none: one group of all
-	Metrics []Metric // of Groups: one at least; the first ranks. Of Flows: none or one, which ranks
-	Limit    int       // groups or records; what is beyond goes to Other; 0: the shape's default
-	Bin      int64     // nanoseconds, of Groups: the volume of each bin as well, and what folds fold; 0: no bins
-	Series   bool      // the bins are part of the answer
-	Raw      bool      // counters as they came, not multiplied by the sampling rate
-	Dedup    bool      // a 5-tuple that several points observed counts once
-	Sides    bool      // of Groups with an either or pair Dim: In and Out apart
-	Present  bool      // of folds: bins without a flow of the group are left out rather than zero
-	Idle     int64     // of Conversations: nanoseconds between two flows that are one conversation yet
+	From, To int64    // Unix nanoseconds
+	Filter   *Filter  // nil: all flows
+	By       []Dim    // of Groups: what a group has in common; none: one group of all
+	Metrics  []Metric // of Groups: one at least; the first ranks. Of Flows: none or one, which ranks
+	Limit    int      // groups or records; what is beyond goes to Other; 0: the shape's default
+	Bin      int64    // nanoseconds, of Groups: the volume of each bin as well, and what folds fold; 0: no bins
+	Series   bool     // the bins are part of the answer
+	Raw      bool     // counters as they came, not multiplied by the sampling rate
+	Dedup    bool     // a 5-tuple that several points observed counts once
+	Sides    bool     // of Groups with an either or pair Dim: In and Out apart
+	Present  bool     // of folds: bins without a flow of the group are left out rather than zero
+	Idle     int64    // of Conversations: nanoseconds between two flows that are one conversation yet
 }
 
 // A Shape says what an answer consists of.
@@ -89,7 +89,7 @@ const (
 // Limits of a Request.
 const (
 	MaxDims     = 8
-	MaxMetrics = 8
+	MaxMetrics  = 8
 	MaxGroups   = 100_000
 	MaxRecords  = 1_000_000
 	MaxBins     = 50_000
