@@ -68,13 +68,27 @@ func (s Secret) title() string {
 	return s.Realm + ":" + s.User
 }
 
-// command is what to do when the entry isn't there.
+// command is what to do when the entry isn't there. curl looks for one name in a
+// certificate: on loopback, that of Splunk's own.
 func (s Secret) command() string {
+	at, how := strings.TrimRight(s.URI, "/"), ""
+	if u, err := url.Parse(s.URI); err == nil && u.Scheme == "https" {
+		how = ` --cacert "` + cmp.Or(s.CA, "$SPLUNK_HOME/etc/auth/cacert.pem") + `"`
+		name := s.Name
+		if name == "" && loopback(u.Hostname()) {
+			name = splunksName
+		}
+		if name != "" {
+			port := cmp.Or(u.Port(), "443")
+			how += fmt.Sprintf(" --connect-to %s:%s:%s", name, port, u.Host)
+			at = "https://" + name + ":" + port + strings.TrimRight(u.Path, "/")
+		}
+	}
 	realm := ""
 	if s.Realm != "" {
 		realm = " -d realm=" + s.Realm
 	}
-	return fmt.Sprintf("curl --cacert $SPLUNK_HOME/etc/auth/cacert.pem -u admin %s/servicesNS/nobody/%s/storage/passwords -d name=%s%s --data-urlencode password@FILE", strings.TrimRight(s.URI, "/"), cmp.Or(s.App, defaultApp), s.User, realm)
+	return fmt.Sprintf("curl%s -u admin %s/servicesNS/nobody/%s/storage/passwords -d name=%s%s --data-urlencode password@FILE", how, at, cmp.Or(s.App, defaultApp), s.User, realm)
 }
 
 func (s Secret) read(ctx context.Context) (string, error) {

@@ -10,12 +10,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -112,7 +114,7 @@ func TestSecret(t *testing.T) {
 		{realm: "weir", user: "hec", want: token},
 		{user: "bare", want: "b"},
 		{realm: "a:b", user: `c/d\e`, want: "odd"},
-		{realm: "weir", user: "other", wrong: "there is no such entry; make it by curl --cacert $SPLUNK_HOME/etc/auth/cacert.pem -u admin https://127.0.0.1:"},
+		{realm: "weir", user: "other", wrong: "there is no such entry; make it by curl --cacert "},
 		{realm: "weir", user: "empty", wrong: "the entry is empty"},
 		{realm: "weir", user: "broken", wrong: "isn't JSON"},
 		{realm: "weir", user: "hec", wrong: "the session key is not accepted", change: func(s *Secret) { s.SessionKey = "old" }},
@@ -130,6 +132,53 @@ func TestSecret(t *testing.T) {
 		got, err := q.Read(context.Background())
 		if got != x.want || (err == nil) != (x.wrong == "") || err != nil && (!strings.Contains(err.Error(), x.wrong) || strings.Contains(err.Error(), "session\"")) {
 			t.Errorf("%s:%s is %q, %v; want %q, %q", x.realm, x.user, got, err, x.want, x.wrong)
+		}
+	}
+}
+
+// curl takes the command that a missing entry is answered with, and splunkd's
+// certificate as it is out of the box.
+func TestSecretCommand(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip(err)
+	}
+	a := newAuthority(t)
+	posted := make(chan string, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		r.ParseForm()
+		posted <- r.URL.Path + " " + r.PostForm.Encode()
+	}))
+	der, key := a.sign(t, splunks())
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	s.StartTLS()
+	defer s.Close()
+	home := t.TempDir()
+	file := filepath.Join(home, "token")
+	data, err := os.ReadFile(a.file)
+	auth := filepath.Join(home, "etc", "auth")
+	if err = errors.Join(err, os.WriteFile(file, []byte("a+b"), 0o600), os.MkdirAll(auth, 0o700), os.WriteFile(filepath.Join(auth, "cacert.pem"), data, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	command := Secret{URI: s.URL, Realm: "weir", User: "hec"}.command()
+	c := exec.Command("sh", "-c", strings.NewReplacer("-u admin", "-sS -u admin:changeme", "FILE", file).Replace(command))
+	c.Env = append(os.Environ(), "SPLUNK_HOME="+home)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	if got, want := <-posted, "/servicesNS/nobody/TA-weir/storage/passwords name=hec&password=a%2Bb&realm=weir"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for _, x := range []struct {
+		of   Secret
+		want string
+	}{
+		{Secret{URI: "https://127.0.0.1:8089", User: "hec"}, `curl --cacert "$SPLUNK_HOME/etc/auth/cacert.pem" --connect-to SplunkServerDefaultCert:8089:127.0.0.1:8089 -u admin https://SplunkServerDefaultCert:8089/servicesNS/nobody/TA-weir/`},
+		{Secret{URI: "https://hf.example.net:8089/", CA: "/ca.pem", User: "hec"}, `curl --cacert "/ca.pem" -u admin https://hf.example.net:8089/servicesNS/`},
+		{Secret{URI: "https://[::1]:8089", Name: "hf.example.net", User: "hec"}, `--connect-to hf.example.net:8089:[::1]:8089 -u admin https://hf.example.net:8089/`},
+		{Secret{URI: "http://127.0.0.1:8089", User: "hec"}, "curl -u admin http://127.0.0.1:8089/servicesNS/"},
+	} {
+		if got := x.of.command(); !strings.Contains(got, x.want) {
+			t.Errorf("%s, want %s", got, x.want)
 		}
 	}
 }
