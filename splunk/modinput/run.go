@@ -93,13 +93,14 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	defer end(nil)
 	sending, giveUp := context.WithCancel(context.Background())
 	defer giveUp()
+	var collectors *hecSink
 	var flows taker
 	if cfg.Output == HEC && cfg.Types.Has(Flows) {
-		h, err := newHEC(sending, &cfg, log)
-		if err != nil {
+		var err error
+		if collectors, err = newHEC(sending, &cfg, log); err != nil {
 			return fmt.Errorf("stanza %s: %w", cfg.Stanza, err)
 		}
-		flows = h
+		flows = collectors
 	}
 	s := newStream(stdout, cfg, end, flows)
 	if err := s.Open(); err != nil {
@@ -124,7 +125,10 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	if cfg.MetricsIndex != "" {
 		beside.Go(func() { s.rollups(watching) })
 	}
-	r := reporter{cfg: &cfg, running: running, stream: s, log: log, last: time.Now(), limit: maxKBps(os.Getenv("SPLUNK_HOME"))}
+	r := reporter{
+		cfg: &cfg, running: running, stream: s, hec: collectors, log: log,
+		last: time.Now(), total: map[string]uint64{}, limit: maxKBps(os.Getenv("SPLUNK_HOME")),
+	}
 	poll, report := time.NewTicker(parentPoll), time.NewTicker(every)
 	defer poll.Stop()
 	defer report.Stop()

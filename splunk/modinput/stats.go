@@ -10,10 +10,12 @@ import (
 	"github.com/weirflow/weir/collector/config"
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/decode"
+	"github.com/weirflow/weir/splunk/hec"
 )
 
 // figures are an event of source type weir:stats: of a domain of an exporter
-// (kind exporter), or of the whole stanza (kind input). Counts are of the time
+// (kind exporter), of an event collector (kind indexer), or of the whole stanza
+// (kind input). Counts are of the time
 // since the report before, so that a sum over events is one over time. A count
 // may be below zero: what was missing may come late.
 type figures struct {
@@ -76,6 +78,7 @@ type reporter struct {
 	cfg     *Config
 	running *config.Running
 	stream  *Stream
+	hec     *hecSink // nil: flows don't go to event collectors
 	log     *slog.Logger
 
 	limit   int                      // maxKBps of a universal forwarder; 0: none
@@ -83,7 +86,7 @@ type reporter struct {
 	told    pipeline.Stats           // then
 	in      uint64                   // events until then
 	ledgers map[pipeline.Key]tallies // then
-	total   [11]int64                // then, as totalCounts names them
+	total   map[string]uint64        // then, of the stanza, by name
 }
 
 // report logs what was lost since the last report, and nothing if nothing was;
@@ -91,7 +94,11 @@ type reporter struct {
 func (r *reporter) report(now time.Time) {
 	s := r.running.Stats()
 	if n := s.Dropped - r.told.Dropped; n > 0 {
-		r.log.Warn("flows were dropped because Splunk reads too slowly", "dropped", n, "dropped_total", s.Dropped, "queued", s.Queued)
+		why := "flows were dropped because Splunk reads too slowly"
+		if r.hec != nil {
+			why = "flows were dropped because the event collectors take them too slowly"
+		}
+		r.log.Warn(why, "dropped", n, "dropped_total", s.Dropped, "queued", s.Queued)
 	}
 	var faults []any
 	for i, n := range s.Faults {
@@ -109,8 +116,8 @@ func (r *reporter) report(now time.Time) {
 	r.last = now
 }
 
-// figures returns those of exporters that something has come of, and those of
-// the stanza.
+// figures returns those of exporters that something has come of, of event
+// collectors, and of the stanza.
 func (r *reporter) figures(now time.Time, s *pipeline.Stats) (all []figures) {
 	ledgers := r.running.Pipeline().Ledgers()
 	then := r.ledgers
@@ -139,7 +146,15 @@ func (r *reporter) figures(now time.Time, s *pipeline.Stats) (all []figures) {
 			all = append(all, figures{l.Exporter, r.appendLedger(nil, now, l, &n, &was)})
 		}
 	}
-	return append(all, figures{data: r.appendTotal(nil, now, s, len(ledgers))})
+	var h *hec.Stats
+	if r.hec != nil {
+		stats := r.hec.Stats()
+		h = &stats
+		for i := range h.Indexers {
+			all = append(all, figures{data: r.appendIndexer(nil, now, &h.Indexers[i])})
+		}
+	}
+	return append(all, figures{data: r.appendTotal(nil, now, s, h, len(ledgers))})
 }
 
 func tally(l *pipeline.Ledger) (t tallies) {
@@ -184,45 +199,74 @@ func (r *reporter) appendLedger(dst []byte, now time.Time, l *pipeline.Ledger, n
 	return fmt.Appendf(dst, `,"clock_skew":%.3f}`, float64(l.Skew)/1e9)
 }
 
-// totalCounts are what is counted for the whole stanza.
-var totalCounts = [len(reporter{}.total)]struct {
+// A number is a count or a gauge with its name.
+type number struct {
 	name string
-	of   func(r *reporter, s *pipeline.Stats, c *counts) uint64
-}{
-	{"datagrams", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Datagrams }},
-	{"records", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Records }},
-	{"flows", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Flows }},
-	{"filtered", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Filtered }},
-	{"written", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Written }},
-	{"dropped", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Dropped }},
-	{"failed", func(_ *reporter, s *pipeline.Stats, _ *counts) uint64 { return s.Failed }},
-	{"events", func(_ *reporter, _ *pipeline.Stats, c *counts) uint64 { return c.out }},
-	{"events_dropped", func(_ *reporter, _ *pipeline.Stats, c *counts) uint64 { return c.dropped }},
-	{"kernel_dropped", func(r *reporter, _ *pipeline.Stats, _ *counts) (n uint64) {
-		for _, l := range r.running.Listeners() {
-			n += l.Stats().Dropped
-		}
-		return n
-	}},
-	{"faults", func(_ *reporter, s *pipeline.Stats, _ *counts) (n uint64) {
-		for _, f := range s.Faults {
-			n += f
-		}
-		return n
-	}},
+	v    uint64
 }
 
-func (r *reporter) appendTotal(dst []byte, now time.Time, s *pipeline.Stats, exporters int) []byte {
-	dst = r.begin(dst, "input", now)
+// totals returns what is counted for the whole stanza, and what there is of
+// something at the moment. There are numbers of stitching and of event collectors
+// only where these are.
+func (r *reporter) totals(s *pipeline.Stats, h *hec.Stats) (counts, moment []number) {
 	c, octets := r.stream.ring.stats()
-	for i, t := range totalCounts {
-		n := int64(t.of(r, s, &c))
-		dst = appendNumber(dst, t.name, n-r.total[i])
-		r.total[i] = n
+	var kernel, faults uint64
+	for _, l := range r.running.Listeners() {
+		kernel += l.Stats().Dropped
 	}
-	dst = appendNumber(dst, "queued", int64(s.Queued))
-	dst = appendNumber(dst, "buffered_octets", int64(octets))
+	for _, f := range s.Faults {
+		faults += f
+	}
+	counts = []number{
+		{"datagrams", s.Datagrams}, {"records", s.Records}, {"flows", s.Flows}, {"filtered", s.Filtered},
+		{"written", s.Written}, {"dropped", s.Dropped}, {"failed", s.Failed},
+		{"events", c.out}, {"events_dropped", c.dropped}, {"kernel_dropped", kernel}, {"faults", faults},
+	}
+	moment = []number{{"queued", s.Queued}, {"buffered_octets", uint64(octets)}}
+	if len(s.Outputs) > 0 {
+		moment = append(moment, number{"spilled", s.Outputs[0].Spilled})
+	}
+	if st, ok := r.stream.stitching(); ok {
+		counts = append(counts, number{"stitch_pairs", st.Pairs}, number{"stitch_alone", st.Alone}, number{"stitch_pushed", st.Pushed})
+		moment = append(moment, number{"stitch_waiting", st.Waiting})
+	}
+	if h != nil {
+		var sent uint64
+		for i := range h.Indexers {
+			sent += h.Indexers[i].Events
+		}
+		counts = append(counts,
+			number{"hec_requests", h.Requests}, number{"hec_octets", h.Octets}, number{"hec_resent", h.Resent}, number{"hec_unacknowledged", h.Unacked},
+			number{"hec_sent", sent}, number{"hec_written", h.Events}, number{"hec_dropped", h.Dropped}, number{"hec_failed", h.Failed})
+		moment = append(moment, number{"hec_held_octets", uint64(h.Held)})
+	}
+	return counts, moment
+}
+
+func (r *reporter) appendTotal(dst []byte, now time.Time, s *pipeline.Stats, h *hec.Stats, exporters int) []byte {
+	dst = r.begin(dst, "input", now)
+	counts, moment := r.totals(s, h)
+	for _, c := range counts {
+		dst = appendNumber(dst, c.name, int64(c.v-r.total[c.name]))
+		r.total[c.name] = c.v
+	}
+	for _, m := range moment {
+		dst = appendNumber(dst, m.name, int64(m.v))
+	}
 	return append(appendNumber(dst, "exporters", int64(exporters)), '}')
+}
+
+// appendIndexer is of an event collector: what it took, and why it isn't well.
+func (r *reporter) appendIndexer(dst []byte, now time.Time, x *hec.Indexer) []byte {
+	dst = r.begin(dst, "indexer", now)
+	dst = appendQuoted(append(dst, `,"indexer":`...), x.URL)
+	key := "events of " + x.URL
+	dst = appendNumber(dst, "events", int64(x.Events-r.total[key]))
+	r.total[key] = x.Events
+	if x.Trouble != "" {
+		dst = appendQuoted(append(dst, `,"trouble":`...), x.Trouble)
+	}
+	return append(dst, '}')
 }
 
 func appendNumber(dst []byte, name string, v int64) []byte {

@@ -21,7 +21,8 @@ type Stream struct {
 	types  Types
 	failed func(error)
 	ring   *ring
-	flows  taker // nil: there are no events of flows
+	flows  taker     // nil: there are no events of flows
+	stitch *Stitcher // before them; nil: none
 	done   chan struct{}
 
 	closing sync.Once
@@ -50,7 +51,8 @@ func newStream(out io.Writer, cfg Config, failed func(error), flows taker) *Stre
 			s.flows = &flowWriter{ring: s.ring, enc: cfg.Layout.NewEncoder(cfg.Stanza, cfg.sourcetype())}
 		}
 		if cfg.Stitch.On {
-			s.flows = NewStitcher(cfg.Stitch, s.flows)
+			s.stitch = NewStitcher(cfg.Stitch, s.flows)
+			s.flows = s.stitch
 		}
 	}
 	if cfg.MetricsIndex != "" {
@@ -207,6 +209,14 @@ func (s *Stream) Findings(all []detect.Finding) {
 		buf = s.records.finding(buf, &all[i])
 	}
 	s.add(buf, len(all))
+}
+
+// stitching returns the counts of the Stitcher, if there is one.
+func (s *Stream) stitching() (StitchStats, bool) {
+	if s.stitch == nil {
+		return StitchStats{}, false
+	}
+	return s.stitch.Stats(), true
 }
 
 // stats makes events of figures.

@@ -98,9 +98,26 @@ func (c *collector) stanza(t *testing.T, params ...string) string {
 	return strings.NewReplacer("https://127.0.0.1:8089", c.URL, "<session_key>k<", "<session_key>session<").Replace(doc)
 }
 
-// end ends weir in order and returns the counts of the ledger's events, and how
-// many events there were of other source types.
-func (s *splunkd) end() (told map[string]float64, others int) {
+// A telling is what events of weir:stats say: sums of numbers by kind, and the
+// last trouble of an event collector.
+type telling struct {
+	sums    map[string]map[string]float64
+	trouble string
+}
+
+// expect compares what was told.
+func (x telling) expect(t *testing.T, kind string, want map[string]float64) {
+	t.Helper()
+	for k, n := range want {
+		if v, ok := x.sums[kind][k]; !ok || v != n {
+			t.Errorf("%s: %s is %v, want %v", kind, k, v, n)
+		}
+	}
+}
+
+// end ends weir in order and returns what it told, and how many events there
+// were of other source types.
+func (s *splunkd) end() (told telling, others int) {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		s.t.Fatal(err)
@@ -118,20 +135,27 @@ func (s *splunkd) end() (told map[string]float64, others int) {
 	if err := xml.NewDecoder(bytes.NewReader(text)).Decode(&stream); err != nil {
 		s.t.Fatal(err)
 	}
-	told = map[string]float64{}
+	told.sums = map[string]map[string]float64{}
 	for _, e := range stream.Events {
-		var f map[string]any
 		if e.Sourcetype != "weir:stats" {
 			others++
-		} else if err := json.Unmarshal([]byte(e.Data), &f); err != nil {
+			continue
+		}
+		var f map[string]any
+		if err := json.Unmarshal([]byte(e.Data), &f); err != nil {
 			s.t.Fatal(err)
 		}
-		if f["kind"] == "exporter" {
-			for k, v := range f {
-				if n, ok := v.(float64); ok {
-					told[k] += n
-				}
+		kind := f["kind"].(string)
+		if told.sums[kind] == nil {
+			told.sums[kind] = map[string]float64{}
+		}
+		for k, v := range f {
+			if n, ok := v.(float64); ok {
+				told.sums[kind][k] += n
 			}
+		}
+		if kind == "indexer" {
+			told.trouble, _ = f["trouble"].(string)
 		}
 	}
 	return told, others
@@ -169,10 +193,14 @@ func TestEventCollector(t *testing.T) {
 			t.Errorf("%s", e.Event)
 		}
 	}
-	for k, n := range map[string]float64{"records": 3, "written": 3, "dropped": 0, "failed": 0, "queued": 0} {
-		if v, ok := told[k]; !ok || v != n {
-			t.Errorf("%s is %v, want %v", k, v, n)
-		}
+	told.expect(t, "exporter", map[string]float64{"records": 3, "written": 3, "dropped": 0, "failed": 0, "queued": 0})
+	told.expect(t, "input", map[string]float64{
+		"written": 3, "spilled": 0, "stitch_pairs": 1, "stitch_alone": 1, "stitch_pushed": 0, "stitch_waiting": 0,
+		"hec_requests": 2, "hec_sent": 2, "hec_written": 2, "hec_dropped": 0, "hec_failed": 0, "hec_resent": 0, "hec_unacknowledged": 0, "hec_held_octets": 0,
+	})
+	told.expect(t, "indexer", map[string]float64{"events": 2})
+	if told.trouble != "" || told.sums["input"]["hec_octets"] == 0 {
+		t.Errorf("%+v", told)
 	}
 }
 
@@ -193,8 +221,11 @@ func TestEventCollectorIsDown(t *testing.T) {
 	if d := time.Since(begun); d > 4500*time.Millisecond {
 		t.Errorf("it ended after %s", d)
 	}
-	if told["records"] != 10 || told["dropped"] != 10 || told["written"] != 0 {
-		t.Errorf("%v: %s", told, s.stderr)
+	told.expect(t, "exporter", map[string]float64{"records": 10, "dropped": 10, "written": 0})
+	told.expect(t, "input", map[string]float64{"hec_sent": 0, "hec_written": 0, "hec_dropped": 10})
+	told.expect(t, "indexer", map[string]float64{"events": 0})
+	if told.sums["input"]["hec_resent"] == 0 || !strings.Contains(told.trouble, "busy") {
+		t.Errorf("%+v: %s", told, s.stderr)
 	}
 }
 
