@@ -162,25 +162,16 @@ func columns(t *testing.T, a *spl.Addon) []string {
 	return append(names, "bytes_in", "packets_in", "duration")
 }
 
-// findings are the fields of weir:finding, stats and options those of weir:stats
-// and weir:option, usage those of Splunk's own events that the add-on reads.
-var (
-	findings = strings.Fields("signature signature_id category severity ids_type action src src{} dest dest{} src_port src_port{} dest_port dest_port{} " +
-		"transport transport{} dvc dvc{} mitre_technique_id description finding.id finding.confidence finding.coverage " +
-		"finding.evidence{}.src_port finding.evidence{}.dst_port")
-	stats = strings.Fields("scope stanza since dvc_ip from domain version export_protocol unit datagrams octets sent received missing reordering late duplicates " +
-		"restarts records held filtered queued written dropped failed undecoded_octets waiting_octets faults last_fault clock_skew last_seen templates " +
-		"last_announced exporters flows events_written events_dropped buffered_octets kernel_dropped")
-	options = strings.Fields("dvc_ip sender domain version template")
-	usage   = strings.Fields("type st h b idx")
-)
+// usage are the fields of Splunk's own events that the add-on reads.
+var usage = strings.Fields("type st h b idx")
 
 // What EVALs and LOOKUPs read is there.
 func TestPropsReadColumns(t *testing.T) {
 	_, a := built(t)
+	own := written(t, a)
 	for sourcetype, given := range map[string][]string{
-		"weir:flow": columns(t, a), "weir:flow:kv": columns(t, a), "weir:flow:json": columns(t, a), "weir:finding": findings,
-		"weir:stats": stats, "weir:option": options, "weir:counter": options,
+		"weir:flow": columns(t, a), "weir:flow:kv": columns(t, a), "weir:flow:json": columns(t, a), "weir:finding": fields(own["weir:finding"]),
+		"weir:stats": fields(own["weir:stats"]), "weir:option": fields(own["weir:option"]), "weir:counter": fields(own["weir:counter"]),
 	} {
 		// Lookups see what EVALs and other lookups give.
 		have := slices.Concat(given, a.Fields(sourcetype), []string{"host", "_time"})
@@ -200,16 +191,17 @@ var (
 // Every search of dashboards, reports and macros asks for fields that there are.
 func TestSearches(t *testing.T) {
 	files, a := built(t)
+	own := written(t, a)
 	have := func(search string) []string {
 		switch {
 		case strings.Contains(search, "weir_flows"):
 			return slices.Concat(columns(t, a), a.Fields("weir:flow"))
 		case strings.Contains(search, "weir_findings"):
-			return slices.Concat(findings, a.Fields("weir:finding"))
+			return fields(own["weir:finding"])
 		case strings.Contains(search, "weir_stats"):
-			return slices.Concat(stats, a.Fields("weir:stats"))
+			return fields(own["weir:stats"])
 		case strings.Contains(search, `"weir:option"`):
-			return slices.Concat(options, a.Fields("weir:option"))
+			return fields(own["weir:option"])
 		case strings.HasPrefix(search, "index=_internal"):
 			return usage
 		}
@@ -287,9 +279,6 @@ func TestSearches(t *testing.T) {
 		if strings.HasPrefix(text, "eval ") {
 			text = "`weir_flows` | `weir_scaled` | " + strings.ReplaceAll(text, "$span$", "300")
 		}
-		if strings.HasPrefix(text, "sort ") {
-			text = "`weir_stats` | " + text
-		}
 		check("["+m.Name+"]", text)
 	}
 	nav := string(files["default/data/ui/nav/default.xml"].Data)
@@ -324,32 +313,6 @@ func TestSearchesAreReallyRead(t *testing.T) {
 	}
 	if _, err := a.Check("index=x | foreach bytes", nil); err == nil {
 		t.Error("a command that isn't known is taken")
-	}
-}
-
-// Counts since a start become what was new: of each exporter, over a restart, and
-// of an input that was there before the search's time.
-func TestNewCounts(t *testing.T) {
-	_, a := built(t)
-	event := func(at, since float64, dvc string, missing int) spl.Event {
-		return spl.Event{
-			"_time": at, "since": strconv.FormatFloat(since, 'f', 3, 64), "scope": "exporter", "stanza": "weir://core", "dvc": dvc, "domain": "0", "version": "9",
-			"missing": strconv.Itoa(missing), "received": "7",
-		}
-	}
-	out, err := a.Run("`weir_new_counts`", []spl.Event{
-		event(1060, 1000, "a", 5), event(1061, 0, "b", 500), event(1120, 1000, "a", 9), event(1121, 0, "b", 501),
-		event(1180, 1000, "a", 9), event(1260, 1200, "a", 2),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []any
-	for _, ev := range out {
-		got = append(got, ev["missing"])
-	}
-	if want := []any{5.0, 0.0, 4.0, 1.0, 0.0, 2.0}; !slices.Equal(got, want) {
-		t.Errorf("new are %v, want %v", got, want)
 	}
 }
 

@@ -462,58 +462,51 @@ func TestCIMOfTwoWays(t *testing.T) {
 func TestFindings(t *testing.T) {
 	m := readModel(t, oracle, "Intrusion_Detection.json")
 	_, a := built(t)
-	f := func(data string, want map[string]any, excused ...problem) {
+	f := func(x detect.Finding, want map[string]any, excused ...problem) {
 		t.Helper()
-		ev, err := a.Event("weir:finding", "192.0.2.9", 1795305660, data)
-		if err != nil {
-			t.Fatal(err)
+		all := found(t, a, x)
+		if len(all) != 1 {
+			t.Fatalf("%d events", len(all))
 		}
+		ev := all[0]
 		if all := m.check(t, ev); !slices.Equal(all, excused) {
-			t.Errorf("%s: %v", data, all)
+			t.Errorf("%s: %v", ev["_raw"], all)
 		}
 		for k, v := range want {
 			if fmt.Sprint(ev[k]) != fmt.Sprint(v) {
-				t.Errorf("%s: %s is %v, want %v", data, k, ev[k], v)
+				t.Errorf("%s: %s is %v, want %v", ev["_raw"], k, ev[k], v)
 			}
 		}
 	}
-	finding := func(x detect.Finding) string {
-		data, err := json.Marshal(x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return `,"finding":` + string(data) + "}"
-	}
-	key := detect.FlowKey{
-		SrcAddr: flow.AddrFrom4([4]byte{10, 1, 2, 3}), DstAddr: flow.AddrFrom4([4]byte{203, 0, 113, 7}), SrcPort: 50123, DstPort: 445, Proto: 6,
-		Start: 1795305600e9, End: 1795305601e9, Exporter: flow.AddrFrom4([4]byte{192, 0, 2, 1}),
-	}
-	scan := finding(detect.Finding{
-		ID: "0123", Detector: "scan", Version: "1", Coverage: 1, Key: "10.1.2.3 tcp 445", Class: "scan.horizontal", Severity: detect.Medium, Confidence: 0.9,
-		Entities: []detect.Entity{{Role: "source", Kind: "ip", Value: "10.1.2.3"}}, Evidence: []detect.FlowKey{key, key},
+	x := scan()
+	f(x, map[string]any{
+		"signature": "scan.horizontal", "signature_id": "scan", "category": "scan", "severity": "medium", "ids_type": "network", "action": "allowed",
+		"src": "10.1.2.3", "dest": "203.0.113.7", "dest_port": "445", "dvc": "192.0.2.1", "severity_id": "3", "finding_id": "0123", "confidence": "0.9",
+		"coverage": "0.5", "description": "a scan", "mitre_technique_id": "T1046", "vendor_product": "Weir Flow", "tag": []string{"ids", "attack"},
 	})
-	const head = `{"signature":"scan.horizontal","signature_id":"scan","category":"scan","severity":"medium","ids_type":"network","action":"allowed","description":"a scan",`
-	f(head+`"src":"10.1.2.3","dest":"203.0.113.7","src_port":50123,"dest_port":445,"transport":"tcp","dvc":"192.0.2.1","mitre_technique_id":"T1046"`+scan,
-		map[string]any{
-			"src": "10.1.2.3", "dest": "203.0.113.7", "dest_port": "445", "dvc": "192.0.2.1", "severity_id": "3", "finding_id": "0123", "confidence": "0.9",
-			"coverage": "1", "vendor_product": "Weir Flow", "tag": []string{"ids", "attack"},
-		})
-	// What the input doesn't say is what the evidence shows, and at last the host.
-	f(head+`"src":"10.1.2.3","dest":["203.0.113.7","203.0.113.8"]`+scan,
-		map[string]any{"dest": []string{"203.0.113.7", "203.0.113.8"}, "src_port": "50123", "dest_port": "445", "dvc": "192.0.2.9", "transport": "unknown"})
+	x.Severity = detect.Info
+	f(x, map[string]any{"severity": "informational", "severity_id": "1"})
 	// A finding about several ports has them all; the data model reads one number.
-	f(head+`"src":"10.1.2.3","dest":"203.0.113.7","src_port":1,"dest_port":[80,81],"transport":["tcp","udp"],"dvc":["192.0.2.1","192.0.2.2"]`+scan,
-		map[string]any{"dest_port": []string{"80", "81"}, "dvc": []string{"192.0.2.1", "192.0.2.2"}}, problem{"dest_port", "not valid"})
-	f(head+`"src":"10.1.2.3","dest":"203.0.113.7"`+finding(detect.Finding{}), map[string]any{"src_port": "0", "dest_port": "0"})
+	x.Evidence[1].DstPort, x.Evidence[1].Proto, x.Evidence[1].DstAddr = 53, 17, flow.AddrFrom4([4]byte{203, 0, 113, 8})
+	x.Evidence[1].Exporter = flow.AddrFrom4([4]byte{192, 0, 2, 2})
+	f(x, map[string]any{
+		"dest": []string{"203.0.113.7", "203.0.113.8"}, "dest_port": []string{"445", "53"}, "transport": []string{"tcp", "udp"},
+		"dvc": []string{"192.0.2.1", "192.0.2.2"},
+	}, problem{"dest_port", "not valid"})
+	// One without evidence is of the machine that found it.
+	x.Evidence = nil
+	x.Entities = append(x.Entities, detect.Entity{Role: "target", Kind: "ip", Value: "203.0.113.7"})
+	f(x, map[string]any{"dest": "203.0.113.7", "src_port": "0", "dest_port": "0", "dvc": "forwarder", "transport": "unknown"})
 }
 
 // What is counted, and what exporters announce, is in no data model.
 func TestNoModel(t *testing.T) {
 	_, a := built(t)
 	for _, name := range []string{"weir:stats", "weir:option", "weir:counter"} {
-		ev, err := a.Event(name, "192.0.2.9", 1795305660, `{"dvc_ip":"192.0.2.1","domain":7}`)
-		if err != nil || ev["tag"] != nil || ev["dvc"] != "192.0.2.1" || ev["domain"] != "7" {
-			t.Errorf("%s: %v, %v", name, ev, err)
+		for _, ev := range written(t, a)[name] {
+			if ev["tag"] != nil || ev["dvc"] == nil {
+				t.Errorf("%s: %v", name, ev)
+			}
 		}
 	}
 }
