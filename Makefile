@@ -4,6 +4,8 @@ SHELL := bash
 GO ?= go
 # Where make run listens: the host part of the addresses.
 LISTEN ?= 127.0.0.1
+# yes or no: the embedded store, whose engine takes a C++ compiler to link.
+STORE ?= yes
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # The same octets from the same sources, wherever they are.
@@ -17,13 +19,14 @@ SPLUNKFLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## bin/weir
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./collector/cmd/weir
+build: ## bin/weir, with the embedded store; STORE=no leaves it out, and needs no C compiler
+	@GO=$(GO) STORE=$(STORE) collector/packaging/binary.sh $$($(GO) env GOARCH) bin/weir '$(LDFLAGS)'
 
 run: build ## run the collector on $(LISTEN):2055, :4739 and :6343 with an office as demo, and show flows; the API is on 127.0.0.1:8085
 	bin/weir run --demo --print --data build/data --listen $(LISTEN):2055 --listen $(LISTEN):4739 --listen $(LISTEN):6343
 
 test: ## unit tests and goldens
+	@[ $(STORE) = no ] || collector/packaging/compiler.sh >/dev/null
 	$(GO) test ./... ./testdata
 
 test-real: build ## real exporters, hosts as their masters drive them; installs what it needs

@@ -13,7 +13,7 @@ mkdir -p "$STAGE"/{man,completions}
 ldflags="-s -w -X main.version=$VERSION"
 
 build_nfpm "$STAGE/nfpm"
-CGO_ENABLED=0 "$GO" build -trimpath -buildvcs=false -ldflags "$ldflags" -o "$STAGE/weir" ./collector/cmd/weir
+collector/packaging/binary.sh "$("$GO" env GOHOSTARCH)" "$STAGE/weir" "$ldflags"
 
 # What the command says of itself.
 "$STAGE/weir" config example >"$STAGE/weir.yaml"
@@ -28,9 +28,16 @@ changelog weir | gzip -9n >"$STAGE/changelog.gz"
 
 for ARCH in ${ARCHES:-amd64 arm64}; do
 	export ARCH
-	CGO_ENABLED=0 GOOS=linux GOARCH=$ARCH "$GO" build -trimpath -buildvcs=false -ldflags "$ldflags" -o "$STAGE/$ARCH/weir" ./collector/cmd/weir
+	collector/packaging/binary.sh "$ARCH" "$STAGE/$ARCH/weir" "$ldflags"
+	config=$STAGE/nfpm-$ARCH.yaml
+	cp collector/packaging/nfpm.yaml "$config"
+	cc=$(collector/packaging/compiler.sh "$ARCH")
+	glibc=$("${cc%gcc}objdump" -T "$STAGE/$ARCH/weir" 2>/dev/null | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1 || true)
+	if [ -n "$glibc" ]; then
+		printf 'overrides:\n  deb: {depends: ["libc6 (>= %s)"]}\n  rpm: {depends: ["glibc >= %s"]}\n' "${glibc#GLIBC_}" "${glibc#GLIBC_}" >>"$config"
+	fi
 	for packager in deb rpm; do
-		"$STAGE/nfpm" package --config collector/packaging/nfpm.yaml --packager $packager --target "$out"
+		"$STAGE/nfpm" package --config "$config" --packager $packager --target "$out"
 	done
 	name=weir-$VERSION-linux-$ARCH
 	tree=$STAGE/tar/$name

@@ -110,7 +110,8 @@ func TestPackages(t *testing.T) {
 
 // emulated runs the command for arm64, which says and decodes the same.
 func emulated(t *testing.T, bin string, archive []byte) {
-	needs(t, "qemu-aarch64-static")
+	needs(t, "qemu-aarch64-static", "aarch64-linux-gnu-gcc")
+	t.Setenv("QEMU_LD_PREFIX", "/usr/aarch64-linux-gnu") // its libc
 	dir := t.TempDir()
 	file := filepath.Join(dir, "weir.tar.gz")
 	if err := os.WriteFile(file, archive, 0o600); err != nil {
