@@ -31,8 +31,11 @@ for ARCH in ${ARCHES:-amd64 arm64}; do
 	collector/packaging/binary.sh "$ARCH" "$STAGE/$ARCH/weir" "$ldflags"
 	config=$STAGE/nfpm-$ARCH.yaml
 	cp collector/packaging/nfpm.yaml "$config"
-	cc=$(collector/packaging/compiler.sh "$ARCH")
-	glibc=$("${cc%gcc}objdump" -T "$STAGE/$ARCH/weir" 2>/dev/null | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1 || true)
+	glibc=
+	if [ "${STORE:-yes}" != no ]; then
+		cc=$(collector/packaging/compiler.sh "$ARCH")
+		glibc=$("${cc%gcc}objdump" -T "$STAGE/$ARCH/weir" 2>/dev/null | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1 || true)
+	fi
 	if [ -n "$glibc" ]; then
 		printf 'overrides:\n  deb: {depends: ["libc6 (>= %s)"]}\n  rpm: {depends: ["glibc >= %s"]}\n' "${glibc#GLIBC_}" "${glibc#GLIBC_}" >>"$config"
 	fi

@@ -56,24 +56,20 @@ type Conversation struct {
 	Records      [2]uint64
 }
 
-// Coverage is what the loss ledger says of the interval: of what exporters sent,
-// how much is in the store.
+// Coverage is what the loss ledger says of the interval (SEMANTICS, The loss
+// ledger): of the data records that exporters sent, how many are in the store. It
+// goes by when they arrived.
 type Coverage struct {
-	Known    bool   // the ledger covers the interval
-	Received uint64 // in the protocol's units (SEMANTICS, The loss ledger)
-	Missing  uint64 // of what was sent, not received
-	Records  uint64 // data records that came
-	Lost     uint64 // of them, dropped in queues, undecodable or waiting for a template
+	Known   bool   // the ledger tells of the whole interval
+	Records uint64 // that came
+	Missing uint64 // that did not; of v9 and sFlow an estimate, from packets and datagrams
+	Lost    uint64 // of those that came: dropped in the store's queue, or refused by it
 }
 
 // Share is the part of what was sent that is in the store, 0 to 1.
 func (c *Coverage) Share() float64 {
-	share := 1.0
-	if sent := c.Received + c.Missing; sent > 0 {
-		share = float64(c.Received) / float64(sent)
+	if c.Records == 0 {
+		return 1
 	}
-	if c.Records > 0 {
-		share *= 1 - float64(c.Lost)/float64(c.Records)
-	}
-	return share
+	return float64(c.Records-min(c.Lost, c.Records)) / float64(c.Records+c.Missing)
 }
