@@ -92,7 +92,7 @@ bench-fluentbit: ## from a datagram to events beside fluent-bit-go's encoder; in
 	@$(GOBENCH) . ./fluentbit/input ./fluentbit/cmd/in_weir | .ci/figures fluentbit AgainstFluentBitGo/flat x '>=40' AgainstFluentBitGo/ecs x '>=30'
 
 bench-grafana: ## queries and inserts of the window in memory
-	@$(GOBENCH) . ./grafana/pkg/... | .ci/figures grafana
+	@$(GOBENCH) . ./shared/query/engine | .ci/figures grafana
 
 bench-splunk: ## 100,000 flows/s for a minute through the program, and while nobody reads; from v9 datagrams to events by CPU time; stitching; the event collector
 	@$(GO) run ./splunk/bench

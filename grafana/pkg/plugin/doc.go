@@ -1,5 +1,5 @@
 // Package plugin is Grafana's datasource of flows: it listens for NetFlow and
-// IPFIX itself, keeps the newest flows in a [window.Window], and answers
+// IPFIX itself, keeps the newest flows in a [engine.Window], and answers
 // queries from there.
 //
 // The SDK makes a [Datasource] for each change of the settings and disposes of

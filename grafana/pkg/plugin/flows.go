@@ -10,9 +10,9 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
-	"github.com/weirflow/weir/grafana/pkg/window"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 // maxExtras bounds the columns that exporters can add to a table.
@@ -21,7 +21,7 @@ const maxExtras = 100
 // flowsFrame is the flows themselves, newest first: a field for each column
 // that one of them has, under IANA's name; an address's IPv4 and IPv6 elements
 // are two. Volume is as it was sent.
-func flowsFrame(v window.View, q query) *dataFrame {
+func flowsFrame(v engine.View, q query) *dataFrame {
 	f := newFrame(data.FrameTypeTable, q)
 	f.Meta.PreferredVisualization = data.VisTypeTable
 	refs, total := v.NewestFlows(q.From, q.To, q.model.Limit)
@@ -49,7 +49,7 @@ func flowsFrame(v window.View, q query) *dataFrame {
 
 // columnFields returns the fields of a column that some row has: two where an
 // IPv6 flow's element has another name.
-func columnFields(refs []window.Ref, x flow.Field) (fields []*data.Field) {
+func columnFields(refs []engine.Ref, x flow.Field) (fields []*data.Field) {
 	kind := data.FieldTypeNullableString
 	switch flow.Fields[x].Kind {
 	case flow.KindUint:
@@ -88,7 +88,7 @@ func columnFields(refs []window.Ref, x flow.Field) (fields []*data.Field) {
 
 // isIPv6 tells whether v, of the row r, goes by the name of the IPv6 element:
 // an address by itself, a prefix length or an ICMP type by the flow's addresses.
-func isIPv6(r window.Ref, v window.Value) bool {
+func isIPv6(r engine.Ref, v engine.Value) bool {
 	if flow.Fields[v.Field].Kind == flow.KindAddr {
 		return !v.Addr.Is4()
 	}
@@ -102,7 +102,7 @@ func isIPv6(r window.Ref, v window.Value) bool {
 
 // extraFields returns the fields of the elements without a column, in the order
 // of their numbers, and how many elements there are too many.
-func extraFields(refs []window.Ref, fields []*data.Field) (extras []*data.Field, left int) {
+func extraFields(refs []engine.Ref, fields []*data.Field) (extras []*data.Field, left int) {
 	type cell struct {
 		row   int
 		value []byte

@@ -7,7 +7,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/weirflow/weir/collector/pipeline"
-	"github.com/weirflow/weir/grafana/pkg/window"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 type dataFrame = data.Frame
@@ -24,7 +24,7 @@ type custom struct {
 }
 
 // seriesFrame is a time series for each group, as rates.
-func seriesFrame(a window.Answer, v window.View, q query) *dataFrame {
+func seriesFrame(a engine.Answer, v engine.View, q query) *dataFrame {
 	f := newFrame(data.FrameTypeTimeSeriesWide, q)
 	describe(f, a, q)
 	groups := a.Groups
@@ -32,7 +32,7 @@ func seriesFrame(a window.Answer, v window.View, q query) *dataFrame {
 		groups = append(groups, a.Other)
 	}
 	if len(groups) == 0 && len(q.Query.GroupBy) == 0 {
-		groups = []window.Group{{Bins: make([]uint64, q.Bins())}} // silence is a value
+		groups = []engine.Group{{Bins: make([]uint64, q.Bins())}} // silence is a value
 	}
 	if len(groups) == 0 {
 		return f
@@ -61,7 +61,7 @@ func seriesFrame(a window.Answer, v window.View, q query) *dataFrame {
 }
 
 // labels returns the labels of a group, named as the query names the columns.
-func (q query) labels(g window.Group) (data.Labels, string) {
+func (q query) labels(g engine.Group) (data.Labels, string) {
 	if len(q.model.GroupBy) == 0 {
 		return nil, q.Metric()
 	}
@@ -79,7 +79,7 @@ func (q query) labels(g window.Group) (data.Labels, string) {
 }
 
 // topFrame is a row for each group, with totals over the range.
-func topFrame(a window.Answer, q query) *dataFrame {
+func topFrame(a engine.Answer, q query) *dataFrame {
 	f := newFrame(data.FrameTypeNumericLong, q)
 	describe(f, a, q)
 	groups := a.Groups
@@ -90,7 +90,7 @@ func topFrame(a window.Answer, q query) *dataFrame {
 		return f
 	}
 	if len(groups) == 0 {
-		groups = []window.Group{{}}
+		groups = []engine.Group{{}}
 	}
 	for n, name := range q.model.GroupBy {
 		texts := make([]string, len(groups))
@@ -118,8 +118,8 @@ func newFrame(t data.FrameType, q query) *dataFrame {
 }
 
 // describe says how the volume came about: SEMANTICS, Sampling.
-func describe(f *dataFrame, a window.Answer, q query) {
-	c := custom{Flows: a.Flows, OtherGroups: a.Others, Scaled: q.Query.Metric != window.Flows, UnknownRate: a.Unknown}
+func describe(f *dataFrame, a engine.Answer, q query) {
+	c := custom{Flows: a.Flows, OtherGroups: a.Others, Scaled: q.Query.Metric != engine.Flows, UnknownRate: a.Unknown}
 	f.Meta.Custom = c
 	if !c.Scaled || a.Flows == 0 {
 		return
@@ -132,7 +132,7 @@ func describe(f *dataFrame, a window.Answer, q query) {
 }
 
 // completeness says what is missing in an answer about [from, …).
-func completeness(v window.View, from int64, s pipeline.Stats) (notices []data.Notice) {
+func completeness(v engine.View, from int64, s pipeline.Stats) (notices []data.Notice) {
 	if since := v.Since; from < since.UnixNano() {
 		notices = append(notices, data.Notice{
 			Severity: data.NoticeSeverityWarning,

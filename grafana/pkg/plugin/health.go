@@ -10,9 +10,9 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
-	"github.com/weirflow/weir/grafana/pkg/window"
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 // health is what "Save & test" shows and programs read.
@@ -68,7 +68,7 @@ func (e *ear) health(ctx context.Context) (health, error) {
 			h.Faults[decode.Fault(f).Label()] = n
 		}
 	}
-	a, err := v.Query(ctx, window.Query{From: -1 << 62, To: 1 << 62, Metric: window.Flows, Limit: 1, GroupBy: []flow.Field{flow.FieldExporter}})
+	a, err := v.Query(ctx, engine.Query{From: -1 << 62, To: 1 << 62, Metric: engine.Flows, Limit: 1, GroupBy: []flow.Field{flow.FieldExporter}})
 	if err != nil {
 		return h, err
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
-	"github.com/weirflow/weir/grafana/pkg/window"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 // grace is how long sockets and window outlive their last user. The SDK makes
@@ -33,7 +33,7 @@ type Hub struct {
 
 // An ear is a set of sockets with the window that they fill.
 type ear struct {
-	window *window.Window
+	window *engine.Window
 	uids   map[*Datasource]string // who uses it
 	last   string                 // uid of the latest user
 	timer  *time.Timer            // runs while there are no users
@@ -57,7 +57,7 @@ func (h *Hub) acquire(d *Datasource) (*ear, error) {
 		return nil, err
 	}
 	if e == nil {
-		e = &ear{window: window.New(d.settings.limit(), time.Now()), uids: map[*Datasource]string{}}
+		e = &ear{window: engine.NewWindow(d.settings.limit(), time.Now()), uids: map[*Datasource]string{}}
 	}
 	if err := h.listen(e, d.settings, want); err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
-	"github.com/weirflow/weir/grafana/pkg/window"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 // A model is a query as a panel stores it.
@@ -25,7 +25,7 @@ type model struct {
 
 // A query is a checked model with the range that it is for.
 type query struct {
-	window.Query
+	engine.Query
 	model
 }
 
@@ -44,14 +44,14 @@ var limits = map[string][2]int{
 
 // What a query may add up, and how a rate of it and a total of it are shown.
 var metrics = map[string]struct {
-	window.Metric
+	engine.Metric
 	factor      float64
 	rate, total string // Grafana's units
 }{
-	"bits":    {window.Bytes, 8, "bps", "decbits"},
-	"bytes":   {window.Bytes, 1, "Bps", "decbytes"},
-	"packets": {window.Packets, 1, "pps", "short"},
-	"flows":   {window.Flows, 1, "si:flows/s", "short"},
+	"bits":    {engine.Bytes, 8, "bps", "decbits"},
+	"bytes":   {engine.Bytes, 1, "Bps", "decbytes"},
+	"packets": {engine.Packets, 1, "pps", "short"},
+	"flows":   {engine.Flows, 1, "si:flows/s", "short"},
 }
 
 const (
@@ -82,7 +82,7 @@ func parseQuery(q backend.DataQuery) (query, error) {
 	case m.Limit == 0:
 		m.Limit = limit[0]
 	}
-	r := query{model: m, Query: window.Query{
+	r := query{model: m, Query: engine.Query{
 		From: q.TimeRange.From.UnixNano(), To: q.TimeRange.To.UnixNano(), Metric: metric.Metric, Limit: m.Limit,
 	}}
 	if r.From >= r.To {
@@ -144,7 +144,7 @@ func (q query) String() string {
 func (q query) Metric() string { return q.model.Metric }
 
 // answer runs q.
-func (q query) answer(ctx context.Context, v window.View) (*dataFrame, error) {
+func (q query) answer(ctx context.Context, v engine.View) (*dataFrame, error) {
 	if q.Type == typeFlows {
 		return flowsFrame(v, q), nil
 	}

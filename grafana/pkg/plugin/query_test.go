@@ -13,8 +13,8 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/experimental"
 
 	"github.com/weirflow/weir/collector/pipeline"
-	"github.com/weirflow/weir/grafana/pkg/window"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 var update = flag.Bool("update", false, "write the golden frames anew")
@@ -83,7 +83,7 @@ func TestParallelQueries(t *testing.T) {
 func TestAlign(t *testing.T) {
 	f := func(interval time.Duration, points int64, from, to, wantBin, wantFrom, wantTo time.Duration) {
 		t.Helper()
-		q := query{Query: window.Query{From: int64(from), To: int64(to)}}
+		q := query{Query: engine.Query{From: int64(from), To: int64(to)}}
 		q.align(interval, points)
 		if q.Bin != int64(wantBin) || q.From != int64(wantFrom) || q.To != int64(wantTo) {
 			t.Errorf("bins of %v from %v to %v", time.Duration(q.Bin), time.Duration(q.From), time.Duration(q.To))
@@ -100,7 +100,7 @@ func TestAlign(t *testing.T) {
 }
 
 // goldenWindow holds six flows of the minute after noon.
-func goldenWindow(t *testing.T) window.View {
+func goldenWindow(t *testing.T) engine.View {
 	b := &flow.Batch{}
 	dns := b.Strings.Intern([]byte("dns"))
 	add := func(src string, proto uint8, from, to time.Duration, bytes uint64, rate uint32, app flow.Str) {
@@ -133,7 +133,7 @@ func goldenWindow(t *testing.T) window.View {
 	flow.PutExtraHeader(d[flow.ExtraHeader+8:], flow.Element{PEN: 4242, ID: 7}, 3)
 	copy(d[2*flow.ExtraHeader+8:], "\x01\x02\x03")
 	f.SetExtra(off, uint32(len(d)))
-	w := window.New(window.MinLimit, noon.Add(-2*time.Hour))
+	w := engine.NewWindow(engine.MinLimit, noon.Add(-2*time.Hour))
 	if err := w.Write(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestSeriesSchema(t *testing.T) {
 
 // What lies before the window is unknown, what nobody sent in it is zero.
 func TestUnknownIsNotZero(t *testing.T) {
-	w := window.New(window.MinLimit, noon.Add(20*time.Second))
+	w := engine.NewWindow(engine.MinLimit, noon.Add(20*time.Second))
 	q, err := parseQuery(testQuery(`{}`))
 	if err != nil {
 		t.Fatal(err)

@@ -14,10 +14,10 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
-	"github.com/weirflow/weir/grafana/pkg/window"
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/pcap"
+	"github.com/weirflow/weir/shared/query/engine"
 	"github.com/weirflow/weir/shared/template"
 	"github.com/weirflow/weir/testdata"
 )
@@ -25,7 +25,7 @@ import (
 // SEMANTICS, Names: the values of testdata/same come out as expected, field by
 // field. The capture is decoded with the times at which it was taken.
 func TestSame(t *testing.T) {
-	w := window.New(window.MinLimit, time.Unix(0, 0))
+	w := engine.NewWindow(engine.MinLimit, time.Unix(0, 0))
 	d := decode.New(template.NewStore(template.Limits{}))
 	for _, p := range samePackets(t) {
 		var b flow.Batch
@@ -37,7 +37,7 @@ func TestSame(t *testing.T) {
 		}
 	}
 	want := sameRecords(t, 0)
-	q := query{Query: window.Query{From: 0, To: 1 << 62}, model: model{Type: typeFlows, Limit: len(want)}}
+	q := query{Query: engine.Query{From: 0, To: 1 << 62}, model: model{Type: typeFlows, Limit: len(want)}}
 	checkSame(t, flowsFrame(w.View(), q), want)
 }
 

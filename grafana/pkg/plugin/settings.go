@@ -9,7 +9,7 @@ import (
 
 	"github.com/weirflow/weir/collector/config"
 	"github.com/weirflow/weir/collector/source"
-	"github.com/weirflow/weir/grafana/pkg/window"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 // Settings is what the operator sets of a datasource: Grafana's jsonData.
@@ -38,7 +38,7 @@ func ParseSettings(jsonData []byte) (Settings, error) {
 
 // Validate says what is wrong with s, and what to write instead.
 func (s Settings) Validate() error {
-	const least, most = window.MinLimit >> 20, 64 << 10
+	const least, most = engine.MinLimit >> 20, 64 << 10
 	if s.WindowMB < least || s.WindowMB > most {
 		return fmt.Errorf("window_mb is %d: write a number of MiB from %d to %d", s.WindowMB, least, most)
 	}

@@ -1,4 +1,4 @@
-package window
+package engine
 
 import (
 	"math/rand/v2"
@@ -41,6 +41,9 @@ func randomBatch(r *rand.Rand, n int) *flow.Batch {
 			f.Start, f.End = f.End, f.Start
 		}
 		f.Bytes, f.Packets, f.SamplingRate = f.Bytes%1e12, f.Packets%1e9, f.SamplingRate%1e5
+		if r.IntN(3) == 0 {
+			f.Marks = flow.Mark(r.IntN(16))
+		}
 		if r.IntN(5) == 0 {
 			v := make([]byte, r.IntN(6))
 			off, d := b.Arena(2*flow.ExtraHeader + len(v) + 1)

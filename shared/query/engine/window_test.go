@@ -1,4 +1,4 @@
-package window
+package engine
 
 import (
 	"context"
@@ -17,7 +17,7 @@ var ctx = context.Background()
 // Every column, string and extra of every flow comes back.
 func TestColumns(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	w := New(64<<20, time.Unix(0, 0))
+	w := NewWindow(64<<20, time.Unix(0, 0))
 	var sent []*flow.Batch
 	for range 20 {
 		b := randomBatch(r, 1+r.IntN(2000))
@@ -38,8 +38,12 @@ func TestColumns(t *testing.T) {
 				k, i = k+1, 0
 			}
 			block := v.Blocks[k]
-			var got flow.Flow
-			block.Flow(i, &got)
+			var back flow.Batch
+			block.AppendFlow(&back, i)
+			got := &back.Flows[0]
+			if got.Marks != want.Marks {
+				t.Fatalf("flow %d is marked %b, not %b", n, got.Marks, want.Marks)
+			}
 			if got.Set != want.Set {
 				t.Fatalf("flow %d has columns %v, not %v", n, got.Set, want.Set)
 			}
@@ -50,7 +54,7 @@ func TestColumns(t *testing.T) {
 						t.Fatalf("%s is %v, not %v", flow.Fields[x].Name, got.Addr(x), want.Addr(x))
 					}
 				case flow.Fields[x].Kind == flow.KindStr:
-					g, w := block.Text(got.Uint(x)), b.Strings.Get(flow.Str(want.Uint(x)))
+					g, w := back.Strings.Get(flow.Str(got.Uint(x))), b.Strings.Get(flow.Str(want.Uint(x)))
 					if string(g) != string(w) {
 						t.Fatalf("%s is %q, not %q", flow.Fields[x].Name, g, w)
 					}
@@ -63,7 +67,7 @@ func TestColumns(t *testing.T) {
 				v string
 			}
 			var g, w []pair
-			for e, v := range block.Extra(i) {
+			for e, v := range back.Extra(got) {
 				g = append(g, pair{e, string(v)})
 			}
 			for e, v := range b.Extra(want) {
@@ -85,7 +89,7 @@ func TestLimit(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	w := New(limit, time.Unix(0, epoch))
+	w := NewWindow(limit, time.Unix(0, epoch))
 	written := 0
 	for i := range 400 {
 		b := typicalBatch(r, 500, epoch+int64(i)*1e9)
@@ -108,7 +112,7 @@ func TestLimit(t *testing.T) {
 		for _, b := range v.Blocks {
 			sum += b.size()
 		}
-		if sum != v.Size && w.open.rows > 0 {
+		if sum != v.Size && w.open.Open() != nil {
 			t.Fatalf("counts %d octets, blocks have %d", v.Size, sum)
 		}
 		if v.Rows+int(v.Dropped) != written {
@@ -141,7 +145,7 @@ func TestLimit(t *testing.T) {
 // What exporters can make large, strings and extras, stays within the limit.
 func TestLimitOfExtras(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	w := New(MinLimit, time.Unix(0, epoch))
+	w := NewWindow(MinLimit, time.Unix(0, epoch))
 	for range 30 {
 		b := &flow.Batch{}
 		for i := range b.Grow(50) {
@@ -168,7 +172,7 @@ func TestLimitOfExtras(t *testing.T) {
 
 // Views taken while the window fills are consistent, and stay as they are.
 func TestConcurrent(t *testing.T) {
-	w := New(8<<20, time.Unix(0, epoch))
+	w := NewWindow(8<<20, time.Unix(0, epoch))
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 2 {
@@ -211,7 +215,7 @@ func TestConcurrent(t *testing.T) {
 func BenchmarkWrite(b *testing.B) {
 	r := rand.New(rand.NewPCG(5, 5))
 	batch := typicalBatch(r, 256, epoch)
-	w := New(64<<20, time.Unix(0, epoch))
+	w := NewWindow(64<<20, time.Unix(0, epoch))
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Write(ctx, batch)

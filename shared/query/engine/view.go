@@ -1,9 +1,7 @@
-package window
+package engine
 
 import (
 	"time"
-
-	"github.com/weirflow/weir/shared/flow"
 )
 
 // A View is what a Window held at one moment. It stays as it is; its blocks
@@ -23,14 +21,12 @@ func (w *Window) View() View {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := View{
-		Blocks: make([]*Block, 0, len(w.sealed)+1), Rows: w.rows, Size: w.size, Limit: w.limit,
+		Blocks: make([]*Block, 0, len(w.sealed)+1), Rows: w.rows, Size: w.size + w.open.size(), Limit: w.limit,
 		Dropped: w.dropped, Since: time.Unix(0, w.since).UTC(),
 	}
 	v.Blocks = append(v.Blocks, w.sealed...)
-	if w.open.rows > 0 {
-		// What the copy can see of the open block is never written again.
-		o := *w.open
-		v.Blocks = append(v.Blocks, &o)
+	if o := w.open.Open(); o != nil {
+		v.Blocks = append(v.Blocks, o)
 	}
 	newest := int64(0)
 	for _, b := range v.Blocks {
@@ -66,17 +62,4 @@ func (v View) NewestFlows(from, to int64, limit int) (refs []Ref, total int) {
 		}
 	}
 	return refs, total
-}
-
-// Flow copies the columns of row i to f. Its strings are the block's numbers; a
-// flow.Name whose number is too large, and the extras, stay behind.
-func (b *Block) Flow(i int, f *flow.Flow) {
-	*f = flow.Flow{Set: b.Set(i)}
-	for x, ok := f.Set.Next(0); ok && int(x) < flow.NumFields; x, ok = f.Set.Next(x + 1) {
-		if a := f.Addr(x); a != nil {
-			*a = b.Addr(x, i)
-		} else if f.SetUint(x, b.Uint(x, i)); f.Uint(x) != b.Uint(x, i) {
-			f.Set.Del(x)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package window
+package engine
 
 import (
 	"context"
@@ -66,7 +66,7 @@ func TestSpread(t *testing.T) {
 // Queries on random flows give what a plain loop gives.
 func TestQueryNaive(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	w := New(64<<20, time.Unix(0, 0))
+	w := NewWindow(64<<20, time.Unix(0, 0))
 	var flows []flow.Flow
 	var names []map[flow.Field]string
 	for range 12 {
@@ -217,7 +217,7 @@ func compare(t *testing.T, g Group, sum *big.Int, bins []big.Int) {
 
 // Counters that no link could carry don't wrap around.
 func TestSaturates(t *testing.T) {
-	w := New(MinLimit, time.Unix(0, 0))
+	w := NewWindow(MinLimit, time.Unix(0, 0))
 	b := &flow.Batch{}
 	for i := range b.Grow(3) {
 		b.Flows[i] = flow.Flow{
@@ -233,7 +233,7 @@ func TestSaturates(t *testing.T) {
 }
 
 func TestQueryEnds(t *testing.T) {
-	w := New(MinLimit, time.Unix(0, 0))
+	w := NewWindow(MinLimit, time.Unix(0, 0))
 	w.Write(ctx, randomBatch(rand.New(rand.NewPCG(8, 8)), 10))
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
@@ -245,7 +245,7 @@ func TestQueryEnds(t *testing.T) {
 func BenchmarkQuery(b *testing.B) {
 	const n = 1_000_000
 	r := rand.New(rand.NewPCG(9, 9))
-	w := New(256<<20, time.Unix(0, epoch))
+	w := NewWindow(256<<20, time.Unix(0, epoch))
 	for i := 0; i < n; i += 500 { // an hour
 		w.Write(ctx, typicalBatch(r, 500, epoch+int64(i)*3600e9/n))
 	}
