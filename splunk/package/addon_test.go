@@ -19,8 +19,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/splunk/internal/addon"
 	"github.com/weirflow/weir/splunk/internal/spl"
+	"github.com/weirflow/weir/splunk/modinput"
 )
 
 // The package is the same each time, sorted, nobody's, and holds no other
@@ -184,7 +186,7 @@ func TestPropsReadColumns(t *testing.T) {
 }
 
 var (
-	query = regexp.MustCompile(`(?s)<query>(.*?)</query>`)
+	query = regexp.MustCompile(`(?s)<search(?: id="(\w+)")?(?: base="(\w+)")?>\s*<query>(.*?)</query>`)
 	entry = regexp.MustCompile(`\$(\w+)(\|s)?\$`)
 )
 
@@ -245,11 +247,23 @@ func TestSearches(t *testing.T) {
 		for _, i := range form.Inputs {
 			tokens[i.Token] = i.Default
 		}
-		for _, m := range query.FindAllSubmatch(f.Data, -1) {
+		bases := map[string]string{}
+		all := query.FindAllSubmatch(f.Data, -1)
+		if len(all) != bytes.Count(f.Data, []byte("<query>")) {
+			t.Errorf("%s has a query that isn't read", name)
+		}
+		for _, m := range all {
 			var text string
-			if err := xml.Unmarshal(slices.Concat([]byte("<q>"), m[1], []byte("</q>")), &text); err != nil {
+			if err := xml.Unmarshal(slices.Concat([]byte("<q>"), m[3], []byte("</q>")), &text); err != nil {
 				t.Fatal(err)
 			}
+			if base := string(m[2]); base != "" {
+				if bases[base] == "" {
+					t.Errorf("%s has no search %s before it is used", name, base)
+				}
+				text = bases[base] + " | " + text
+			}
+			bases[string(m[1])] = text
 			text = entry.ReplaceAllStringFunc(text, func(s string) string {
 				k := entry.FindStringSubmatch(s)
 				v, ok := tokens[k[1]]
@@ -276,7 +290,10 @@ func TestSearches(t *testing.T) {
 	}
 	for _, m := range a.Macros {
 		text := m.Of["definition"]
-		if strings.HasPrefix(text, "eval ") {
+		if strings.HasPrefix(text, `"`) {
+			continue // a value
+		}
+		if strings.HasPrefix(text, "eval ") || strings.HasPrefix(text, "addinfo ") {
 			text = "`weir_flows` | `weir_scaled` | " + strings.ReplaceAll(text, "$span$", "300")
 		}
 		check("["+m.Name+"]", text)
@@ -313,6 +330,83 @@ func TestSearchesAreReallyRead(t *testing.T) {
 	}
 	if _, err := a.Check("index=x | foreach bytes", nil); err == nil {
 		t.Error("a command that isn't known is taken")
+	}
+}
+
+// Of both directions of a conversation there is what went that way, from whom to
+// whom: no more and no less than when each flow is an event.
+func TestWays(t *testing.T) {
+	_, a := built(t)
+	sums := func(format modinput.Format, stitch bool, b *flow.Batch) map[string]float64 {
+		var all []spl.Event
+		for _, e := range events(t, format, stitch, b) {
+			ev, err := a.Event(e.Sourcetype, e.Host, e.Time, e.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, ev)
+		}
+		ways, err := a.Run("`weir_scaled` | `weir_ways`", all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := map[string]float64{}
+		for _, ev := range ways {
+			for _, of := range []string{"scaled_bytes", "scaled_packets"} {
+				if n, ok := spl.Number(ev[of]); ok && n > 0 {
+					sum[fmt.Sprint(of, ev["src"], ev["src_port"], ev["dest"], ev["dest_port"], ev["host"])] += n
+				}
+			}
+		}
+		return sum
+	}
+	n := 0
+	captures(t, func(name string, b *flow.Batch) {
+		alone := sums(modinput.PSV, false, b)
+		if got := sums(modinput.PSV, true, b); !maps.Equal(got, alone) {
+			t.Errorf("%s: stitched there are %v, alone %v", name, got, alone)
+		}
+		n += len(alone)
+	})
+	if n < 1000 {
+		t.Errorf("%d sums", n)
+	}
+
+	// An answer goes back the way that the flow has come.
+	ways, err := a.Run("`weir_scaled` | `weir_ways`", []spl.Event{{
+		"src": "10.0.0.1", "dest": "192.0.2.1", "src_interface": "1", "dest_interface": "2", "in_if_name": "lan", "out_if_name": "wan", "src_as": "0", "dst_as": "64500",
+		"bytes": "1100", "bytes_out": "100", "bytes_in": "1000", "packets": "3", "packets_out": "1", "packets_in": "2", "sampling_rate": "10", "perimeter": "outbound", "direction": "outbound",
+	}, {"src": "10.0.0.1", "dest": "192.0.2.2"}})
+	if err != nil || len(ways) != 3 {
+		t.Fatalf("%v, %v", ways, err)
+	}
+	for i, want := range []spl.Event{
+		{"src": "10.0.0.1", "src_interface": "1", "dest_interface": "2", "in_if_name": "lan", "dst_as": "64500", "scaled_bytes": 1000.0, "scaled_packets": 10.0, "direction": "outbound"},
+		{"src": "192.0.2.1", "dest": "10.0.0.1", "src_interface": "2", "dest_interface": "1", "in_if_name": "wan", "out_if_name": "lan", "src_as": "64500", "dst_as": "0",
+			"scaled_bytes": 10000.0, "scaled_packets": 20.0, "direction": "inbound"},
+		{"src": "10.0.0.1", "dest": "192.0.2.2", "scaled_bytes": nil},
+	} {
+		for k, v := range want {
+			if ways[i][k] != v {
+				t.Errorf("%d: %s is %v, want %v", i, k, ways[i][k], v)
+			}
+		}
+	}
+}
+
+// Bins before the search's time are left out; those in it are as ever.
+func TestSpreadFromTheBeginning(t *testing.T) {
+	_, a := built(t)
+	bins, err := a.Run("`weir_scaled` | `weir_spread(300)`", []spl.Event{
+		{"start_time": "1795305000", "end_time": "1795306200", "bytes": "1200", "info_min_time": "1795305750.000"},
+		{"start_time": "1795305000", "end_time": "1795305600", "bytes": "1200", "info_min_time": "1795305600.000"}, // it ends where the time begins
+	})
+	var got []any
+	for _, b := range bins {
+		got = append(got, b["_time"], b["scaled_bytes"])
+	}
+	if want := []any{"1795305600", 300.0, "1795305900", 300.0, "1795305600", 0.0}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, want %v; %v", got, want, err)
 	}
 }
 

@@ -223,7 +223,7 @@ func TestSearchesFind(t *testing.T) {
 	}
 	for name, file := range files {
 		for _, m := range query.FindAllSubmatch(file.Data, -1) {
-			f(name, strings.ReplaceAll(string(m[1]), `$exporter|s$`, `"127.0.0.1"`))
+			f(name, strings.ReplaceAll(string(m[3]), `$exporter|s$`, `"127.0.0.1"`))
 		}
 	}
 	saved, err := spl.ParseConf(string(files["default/savedsearches.conf"].Data))

@@ -13,7 +13,7 @@ var internal = []string{"_time", "_raw", "host", "source", "sourcetype", "index"
 
 // Expand replaces the macros of a search by their definitions.
 func (a *Addon) Expand(search string) (string, error) {
-	for range 8 {
+	for range 32 {
 		from := strings.IndexByte(search, '`')
 		if from < 0 {
 			return search, nil
@@ -189,7 +189,9 @@ func check(c Command, known map[string]bool, want func(string)) error {
 					maps.DeleteFunc(known, func(f string, _ bool) bool { return strings.HasPrefix(f, before) })
 					continue
 				}
-				want(n)
+				if n != "_raw" {
+					want(n)
+				}
 				delete(known, n)
 			}
 			return nil
@@ -230,6 +232,8 @@ func check(c Command, known map[string]bool, want func(string)) error {
 			}
 		}
 	case "head":
+	case "addinfo":
+		known["info_min_time"], known["info_max_time"] = true, true
 	default:
 		return fmt.Errorf("the command is not known")
 	}
@@ -279,11 +283,9 @@ func aggregates(args string, want func(string)) ([]string, error) {
 	return out, nil
 }
 
-var previous = regexp.MustCompile(`^last\((\w+)\)$`)
-
 // Run sends events, in the order of their times, through the commands of a search
-// that can be run here: eval, where, mvexpand, fields, and streamstats for the
-// value before.
+// that can be run here: eval, where, mvexpand, fields, and addinfo, of a search over
+// all time unless an event says otherwise.
 func (a *Addon) Run(search string, events []Event) ([]Event, error) {
 	text, err := a.Expand(search)
 	if err != nil {
@@ -319,32 +321,19 @@ func (a *Addon) Run(search string, events []Event) ([]Event, error) {
 					next = append(next, ev)
 				}
 			}
-		case "sort":
-			next = events // they are in their order
-		case "streamstats":
-			w := slices.DeleteFunc(words(args), option.MatchString)
-			by := slices.Index(w, "BY")
-			if by < 0 || by+2 != len(w) {
-				return nil, fmt.Errorf("streamstats %s: not by one field", args)
-			}
-			before := map[any]Event{}
+		case "addinfo":
 			for _, ev := range events {
-				old := before[ev[w[by+1]]]
-				before[ev[w[by+1]]] = ev
 				ev = maps.Clone(ev)
-				for i := 0; i < by; i += 3 {
-					m := previous.FindStringSubmatch(w[i])
-					if m == nil || w[i+1] != "AS" {
-						return nil, fmt.Errorf("streamstats: %q can't be run here", w[i])
-					}
-					if v := old[m[1]]; v != nil {
-						ev[w[i+2]] = v
-					}
+				if ev["info_min_time"] == nil {
+					ev["info_min_time"] = "0.000"
 				}
 				next = append(next, ev)
 			}
 		case "mvexpand":
 			for _, ev := range events {
+				if ev[args] == nil {
+					next = append(next, ev)
+				}
 				for _, v := range Values(ev[args]) {
 					one := maps.Clone(ev)
 					one[args] = v
