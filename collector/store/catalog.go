@@ -10,6 +10,7 @@ type Segment struct {
 	File   string `json:"file"` // below the store's folder
 	Rows   int    `json:"rows"`
 	Octets int64  `json:"octets"`
+	Sum    uint32 `json:"sum"` // CRC-32C of the file
 
 	// The earliest and the latest of its rows, Unix milliseconds. A time that a
 	// row lacks is as query.Request has it.

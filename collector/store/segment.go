@@ -1,0 +1,257 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strconv"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query/engine"
+)
+
+// A segmentWriter writes segments, one after the other. It keeps scratch space.
+type segmentWriter struct {
+	version string // weir's
+	sync    bool   // the disk has them before they are named
+	file    *fileWriter
+	values  []uint64
+	present []uint8
+	numbers []uint32
+}
+
+func newSegmentWriter(version string, sync bool) *segmentWriter {
+	return &segmentWriter{version: version, sync: sync, file: newFileWriter()}
+}
+
+// write writes blocks as the segment of that name below dir. It is whole and
+// verified once it has its name; an error leaves nothing.
+func (w *segmentWriter) write(dir, file string, blocks []*engine.Block) (Segment, error) {
+	s := describe(blocks)
+	s.File = file
+	octets, sum, err := writeAside(filepath.Join(dir, file), w.sync, func(out io.Writer) error { return w.encode(out, blocks, &s) })
+	if err != nil {
+		return Segment{}, fmt.Errorf("write segment %s: %w", file, err)
+	}
+	s.Octets, s.Sum = octets, sum
+	return s, nil
+}
+
+// describe says of blocks what a Segment does.
+func describe(blocks []*engine.Block) Segment {
+	none := Range{math.MaxInt64, math.MinInt64}
+	s := Segment{Start: none, End: none, Received: none, Whole: flow.Set{math.MaxUint64, math.MaxUint64}}
+	for _, b := range blocks {
+		s.Rows += b.Rows()
+		s.Columns = s.Columns.Union(b.Columns())
+		whole := b.Whole()
+		s.Whole[0] &= whole[0]
+		s.Whole[1] &= whole[1]
+		s.Marks = s.Marks || b.Marks() != nil
+		s.Extra = s.Extra || b.HasExtras()
+		first, last := b.Arrivals()
+		s.Received.add(first, last)
+		for i := range b.Rows() {
+			start, end := b.Span(i)
+			s.Start.add(start, start)
+			s.End.add(end, end)
+		}
+		for _, v := range b.Column(flow.FieldBytes).U64 {
+			s.MaxBytes = max(s.MaxBytes, v)
+		}
+		for _, v := range b.Column(flow.FieldPackets).U64 {
+			s.MaxPackets = max(s.MaxPackets, v)
+		}
+		for _, v := range b.Column(flow.FieldSamplingRate).U32 {
+			s.MaxRate = max(s.MaxRate, v)
+		}
+	}
+	for _, r := range []*Range{&s.Start, &s.End, &s.Received} {
+		r[0], r[1] = milliseconds(r[0]), milliseconds(r[1])
+	}
+	return s
+}
+
+// add widens r to hold what is from first to last.
+func (r *Range) add(first, last int64) { r[0], r[1] = min(r[0], first), max(r[1], last) }
+
+// milliseconds rounds nanoseconds down.
+func milliseconds(ns int64) int64 {
+	ms := ns / 1e6
+	if ns%1e6 < 0 {
+		ms--
+	}
+	return ms
+}
+
+// encode writes the file.
+func (w *segmentWriter) encode(out io.Writer, blocks []*engine.Block, s *Segment) error {
+	w.file.begin(out, s.Rows)
+	ls := leaves(s.Columns, s.Whole, s.Marks, s.Extra)
+	for i := range ls {
+		switch l := &ls[i]; l.part {
+		case partText:
+			texts, present := w.texts(blocks, l)
+			w.file.texts(l, texts, w.numbers, present)
+		case partExtra:
+			texts, present := w.extras(blocks)
+			w.file.texts(l, texts, w.numbers, present)
+		default:
+			w.file.numbers(l, w.values, w.column(blocks, l))
+		}
+	}
+	return w.file.finish([]format.KeyValue{
+		{Key: metaSchema, Value: strconv.Itoa(SchemaVersion)},
+		{Key: metaVersion, Value: w.version},
+	}, "weir version "+w.version)
+}
+
+// column puts the values of l into w.values, and tells which rows have one; nil:
+// all.
+func (w *segmentWriter) column(blocks []*engine.Block, l *leaf) []uint8 {
+	w.values, w.present = w.values[:0], w.present[:0]
+	for _, b := range blocks {
+		if l.part == partMarks {
+			w.values = appendMarks(w.values, b)
+			continue
+		}
+		if !b.Columns().Has(l.field) {
+			w.present = append(w.present, make([]uint8, b.Rows())...)
+			continue
+		}
+		at := len(w.values)
+		w.values = appendColumn(w.values, b.Column(l.field), l.part)
+		if l.whole {
+			continue
+		}
+		if b.Whole().Has(l.field) {
+			for range b.Rows() {
+				w.present = append(w.present, 1)
+			}
+			continue
+		}
+		kept := w.values[at:at]
+		for i, v := range w.values[at:] {
+			p := uint8(0)
+			if b.Set(i).Has(l.field) {
+				p = 1
+				kept = append(kept, v)
+			}
+			w.present = append(w.present, p)
+		}
+		w.values = w.values[:at+len(kept)]
+	}
+	if l.whole {
+		return nil
+	}
+	return w.present
+}
+
+func appendMarks(dst []uint64, b *engine.Block) []uint64 {
+	marks := b.Marks()
+	if marks == nil {
+		return append(dst, make([]uint64, b.Rows())...)
+	}
+	for _, m := range marks {
+		dst = append(dst, uint64(m))
+	}
+	return dst
+}
+
+func appendColumn(dst []uint64, c engine.Column, p part) []uint64 {
+	switch {
+	case c.U8 != nil:
+		for _, v := range c.U8 {
+			dst = append(dst, uint64(v))
+		}
+	case c.U16 != nil:
+		for _, v := range c.U16 {
+			dst = append(dst, uint64(v))
+		}
+	case c.U32 != nil:
+		for _, v := range c.U32 {
+			dst = append(dst, uint64(v))
+		}
+	case p == partTime:
+		for _, v := range c.U64 {
+			dst = append(dst, uint64(milliseconds(int64(v))))
+		}
+	case c.U64 != nil:
+		dst = append(dst, c.U64...)
+	case p == partHigh:
+		for i := range c.Addr {
+			dst = append(dst, binary.BigEndian.Uint64(c.Addr[i][:8]))
+		}
+	default:
+		for i := range c.Addr {
+			dst = append(dst, binary.BigEndian.Uint64(c.Addr[i][8:]))
+		}
+	}
+	return dst
+}
+
+// texts returns the distinct texts of l, and puts the number of each row that has
+// one into w.numbers.
+func (w *segmentWriter) texts(blocks []*engine.Block, l *leaf) (texts [][]byte, present []uint8) {
+	w.numbers, w.present = w.numbers[:0], w.present[:0]
+	known := map[string]uint32{}
+	var of []uint32 // by the block's number: a number and one; 0: not known yet
+	for _, b := range blocks {
+		if !b.Columns().Has(l.field) {
+			w.present = append(w.present, make([]uint8, b.Rows())...)
+			continue
+		}
+		of = append(of[:0], make([]uint32, b.Texts()+1)...)
+		whole := b.Whole().Has(l.field)
+		for i, t := range b.Column(l.field).U32 {
+			if !whole && !b.Set(i).Has(l.field) {
+				w.present = append(w.present, 0)
+				continue
+			}
+			w.present = append(w.present, 1)
+			if of[t] == 0 {
+				text := b.Text(uint64(t))
+				n, ok := known[string(text)]
+				if !ok {
+					n = uint32(len(texts))
+					texts = append(texts, text)
+					known[string(text)] = n
+				}
+				of[t] = n + 1
+			}
+			w.numbers = append(w.numbers, of[t]-1)
+		}
+	}
+	if l.whole {
+		return texts, nil
+	}
+	return texts, w.present
+}
+
+// extras does it for elements without a column, which hardly ever repeat.
+func (w *segmentWriter) extras(blocks []*engine.Block) (texts [][]byte, present []uint8) {
+	w.numbers, w.present = w.numbers[:0], w.present[:0]
+	for _, b := range blocks {
+		for i := range b.Rows() {
+			d := b.Extras(i)
+			if len(d) == 0 {
+				w.present = append(w.present, 0)
+				continue
+			}
+			w.present = append(w.present, 1)
+			w.numbers = append(w.numbers, uint32(len(texts)))
+			texts = append(texts, d)
+		}
+	}
+	return texts, w.present
+}
+
+// segmentName returns where a segment of that number goes whose first flow came
+// then: in a folder for each day and hour, in UTC.
+func segmentName(number uint64, received int64) string {
+	return hourly("segments", received) + fmt.Sprintf("/%012d.parquet", number)
+}
