@@ -18,6 +18,10 @@ type Load struct {
 	Exporters int
 	Rate      int // datagrams a second; 0: as fast as it goes
 	Seconds   int
+	// Data are datagrams that are sent in turn, again and again, each as if it were
+	// exported when it is sent. They are of template 260, Twenty, as long as they are.
+	// nil: some that are made up, all of one moment.
+	Data [][]byte
 }
 
 // burst is how many datagrams a sender passes to the kernel at once.
@@ -38,9 +42,12 @@ func (l Load) Send(to netip.AddrPort) (sent int, took time.Duration, err error) 
 	// More exporters than sockets are told apart by their source id.
 	m := New(1)
 	const id = 260
-	data := make([][]byte, burst)
-	for i := range data {
-		data[i] = Packet(9, 0, m.Data(id, LoadRecords, Twenty))
+	data := l.Data
+	if data == nil {
+		data = make([][]byte, burst)
+		for i := range data {
+			data[i] = Packet(9, 0, m.Data(id, LoadRecords, Twenty))
+		}
 	}
 	for e := range l.Exporters {
 		template := Packet(9, uint32(e/len(fds)), Template(9, id, Twenty))
@@ -58,8 +65,13 @@ func (l Load) Send(to netip.AddrPort) (sent int, took time.Duration, err error) 
 	for exporter := 0; ; exporter++ {
 		e := exporter % l.Exporters
 		fd, domain := fds[e%len(fds)], uint32(e/len(fds))
-		for _, d := range data {
+		at := exporter * burst
+		for i := range burst {
+			d := data[(at+i)%len(data)]
 			binary.BigEndian.PutUint32(d[16:], domain)
+			if l.Data != nil {
+				binary.BigEndian.PutUint32(d[8:], uint32(time.Now().Unix()))
+			}
 			if _, err := unix.Write(fd, d); err != nil {
 				return sent, time.Since(start), err
 			}
