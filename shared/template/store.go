@@ -1,8 +1,10 @@
 package template
 
 import (
+	"maps"
 	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -163,6 +165,20 @@ func (s *Store) Close(k Key) {
 	if x := s.sessions[hash]; x != nil && x.Key == k {
 		s.forget(x)
 	}
+}
+
+// Erase forgets all that the address a has announced, whatever the port, and
+// returns how many sessions these were.
+func (s *Store) Erase(a netip.Addr) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range slices.Collect(maps.Values(s.sessions)) {
+		if x.Key.From.Addr().Unmap() == a.Unmap() {
+			s.forget(x)
+			n++
+		}
+	}
+	return n
 }
 
 // Expired returns how many templates were not announced again in time.
