@@ -1,5 +1,6 @@
 // Package query knows what flow records are asked for. A [Request] is a question,
-// an [Answer] what an engine says to it. A filter says which records are meant:
+// an [Answer] what an engine says to it; [Ask] reads a [Question] in words, and
+// [Question.Run] makes a [Table] of its answer. A filter says which records are meant:
 // [Parse] reads one, [Filter.Match] tells whether a record
 // passes, without allocating (but for patterns, now and then), and [Filter.Expr]
 // gives the tree to those who write it in another language.

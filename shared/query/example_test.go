@@ -3,6 +3,7 @@ package query_test
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
@@ -50,4 +51,22 @@ func ExampleSyntaxError() {
 	// column 24: "prot" is no field: did you mean "proto"?
 	// src net 10.0.0.0/8 and prot tcp
 	//                        ^^^^
+}
+
+func ExampleAsk() {
+	now := time.Date(2026, 11, 26, 12, 34, 56, 0, time.UTC)
+	q, err := query.Ask("top 3 exporter, in_if by bits p95 yesterday where proto tcp", now)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(q)
+	_, err = query.Ask("top 3 exporter by bites", now)
+	fmt.Println(err)
+	fmt.Println(err.(*query.SyntaxError).Caret())
+	// Output:
+	// top 3 exporter ip, in if by bits p95 from 2026-11-25T00:00:00Z to 2026-11-26T00:00:00Z every 5min where proto tcp
+	// column 19: "bites" is nothing to measure: did you mean "bits"?
+	// top 3 exporter by bites
+	//                   ^^^^^
 }

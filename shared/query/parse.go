@@ -35,6 +35,11 @@ func parse(text string) (e Expr, err error) {
 	if p.peek().kind == endToken {
 		return e, nil // Any
 	}
+	return p.filter()
+}
+
+// filter reads one to the end of the text.
+func (p *parser) filter() (e Expr, err error) {
 	if e, err = p.or(); err != nil {
 		return e, err
 	}
