@@ -3,18 +3,18 @@ package query
 import "github.com/weirflow/weir/shared/flow"
 
 // An Answer is what an engine says to a [Request]. Sums that 64 bits don't hold
-// are the most that they do.
+// are the most that they do, and are ordered as such.
 type Answer struct {
-	Groups []Group  // of Groups: largest first; equal ones by key, ascending, missing values last
-	Other  Group    // what is in no group of Groups: no key. Folds and distinct counts of it are 0
+	Groups []Group  // of Groups: largest first; equal ones by key, Dim by Dim, ascending, missing values last: numbers, times, addresses as numbers of 128 bits, texts by octets. None if no flow was seen
+	Other  Group    // what the groups have together that are not in Groups: no key. Folds and distinct counts of it are 0. The zero Group if there are none
 	Others int      // groups in Other
-	Total  []uint64 // of each metric with Fold Total that is a sum: all flows, each once
+	Total  []uint64 // of each metric with Fold Total that is a sum: all flows, each once; of others 0
 
 	Batch         flow.Batch     // of Flows
 	Conversations []Conversation // of Conversations: largest first
 	More          int            // records or conversations beyond the limit
 
-	Flows   uint64 // records that ended in the interval, as Records counts them
+	Flows   uint64 // records that ended in the interval, as Records counts them, of any Shape
 	Unknown uint64 // of them, those whose sampling rate is not known: they count as they are
 	Sampled uint64 // of them, those with a rate above 1: they count that many times, unless Raw
 
@@ -29,29 +29,33 @@ type Answer struct {
 type Group struct {
 	Key     []Key
 	Values  []uint64   // of each metric
-	Bins    [][]uint64 // of each metric, of Series: the volume of each bin
-	In, Out []uint64   // of each metric, with Sides: as destination side and as source side
-	Samples uint64     // packets that were sampled, behind the estimate: it errs by 196·√(1/Samples) % (95 %); 0: nothing was sampled
+	Bins    [][]uint64 // of each metric, of Series: the volume of each bin; nil of Distinct
+	In, Out []uint64   // of each metric, with Sides: as destination side and as source side, of a pair as the lower address's; flows whose sides are equal, or of a pair missing, are in both
+	Samples uint64     // packets of flows with a rate above 1, spread but not scaled, behind the estimate: it errs by 196·√(1/Samples) % (95 %); 0: nothing was sampled
 }
 
 // A Key is the value of a Dim: in Uint, Addr or Text, by the kind of its column.
 type Key struct {
-	Missing bool // the flows lack the column
+	Missing bool // the flows lack the column; all else is zero
 	Uint    uint64
 	Addr    flow.Addr // masked; of a Pair the lower one
 	Peer    flow.Addr // of a Pair
-	Text    string    // valid UTF-8
+	Text    string    // valid UTF-8: each run of octets that is not is one U+FFFD
 }
 
 // A Conversation is two directions of a 5-tuple (SEMANTICS, Direction,
-// duplicates, conversations): flows with exchanged keys that overlap, or lie
-// within the idle time. A is the initiator.
+// duplicates, conversations): flows with equal or exchanged keys that overlap, or
+// whose gap is not longer than the idle time. A is the initiator: the end whose
+// flows begin earlier, or are the only ones; else the one of whose first flows one
+// of TCP has SYN without ACK, where the other's have none; else that of the higher
+// port, else of the lower address. Ports and protocols that are missing are 0.
+// Equally large ones are ordered by Start, A, B, APort, BPort, Proto.
 type Conversation struct {
 	A, B         flow.Addr
 	APort, BPort uint16
 	Proto        uint8
-	Start, End   int64     // Unix nanoseconds
-	Bytes        [2]uint64 // from A, from B; scaled unless Raw
+	Start, End   int64     // Unix nanoseconds, of its flows that were seen in the interval, whole
+	Bytes        [2]uint64 // from A, from B, what lies in the interval; scaled unless Raw. Of an end with itself all is from A
 	Packets      [2]uint64
 	Records      [2]uint64
 }

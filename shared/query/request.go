@@ -14,8 +14,19 @@ import (
 // A flow counts for the interval [From, To) if it was seen in it: if it began
 // before To and ended after From, or, where it has no duration, if its moment
 // lies in it. A time that a record lacks is the other one; with neither, both are
-// its arrival. Volume is spread as SEMANTICS (Rates over time) has it, and only
-// the part in the interval counts, so that answers for adjoining intervals add up.
+// its arrival; an end before the start is the start. Volume is spread as SEMANTICS
+// (Rates over time) has it, and only the part in the interval counts, so that
+// answers for adjoining intervals add up. A flow's volume is scaled first, then
+// spread; one that lacks the column has 0.
+//
+// With Dedup, per 5-tuple and minute (DedupBin, at multiples of it in UTC) only the
+// point with the most bytes counts: of the flows that the filter chooses, those of
+// the exporter, domain and direction which in that whole minute, whatever of it
+// lies in the interval, add up to the most bytes, scaled even if Raw is set; of
+// equal ones the one that comes first by exporter, domain and direction. Of other
+// points' flows that minute counts for nothing: no volume, no group, no distinct
+// value. What of a 5-tuple or point is missing is a value like others, but a flow
+// without source or destination address is nobody's duplicate.
 type Request struct {
 	Shape    Shape
 	From, To int64    // Unix nanoseconds
@@ -23,12 +34,12 @@ type Request struct {
 	By       []Dim    // of Groups: what a group has in common; none: one group of all
 	Metrics  []Metric // of Groups: one at least; the first ranks. Of Flows: none or one, which ranks
 	Limit    int      // groups or records; what is beyond goes to Other; 0: the shape's default
-	Bin      int64    // nanoseconds, of Groups: the volume of each bin as well, and what folds fold; 0: no bins
+	Bin      int64    // nanoseconds, of Groups: the volume of each bin as well, and what folds fold; 0: no bins. To cuts the last one
 	Series   bool     // the bins are part of the answer
 	Raw      bool     // counters as they came, not multiplied by the sampling rate
 	Dedup    bool     // a 5-tuple that several points observed counts once
 	Sides    bool     // of Groups with an either or pair Dim: In and Out apart
-	Present  bool     // of folds: bins without a flow of the group are left out rather than zero
+	Present  bool     // of folds: bins in which no flow of the group (with Sides: of its side) was seen are left out rather than zero
 	Idle     int64    // of Conversations: nanoseconds between two flows that are one conversation yet
 }
 
@@ -37,16 +48,16 @@ type Shape uint8
 
 const (
 	Groups        Shape = iota // groups of flows by what they have in common, largest first
-	Flows                      // the records themselves: newest arrival first, or largest first
-	Conversations              // both directions of each 5-tuple, largest first
+	Flows                      // the records themselves: newest arrival first, or largest first by their whole volume, and of equals the newest; in any order where that is equal too, and last where no arrival is known
+	Conversations              // both directions of each 5-tuple, largest first by what both have together; flows without source or destination address have none
 )
 
 func (s Shape) String() string { return [...]string{"groups", "flows", "conversations"}[s] }
 
 // A Dim is something that flows are grouped by.
 type Dim struct {
-	Of   *Quantity // one or two columns (either of them); never an element without a column
-	Pair bool      // both of Of's columns, the lower address first: a pair of hosts, whichever sends
+	Of   *Quantity // one or two columns (either of them), shifted and masked as it says; never an element without a column
+	Pair bool      // both of Of's columns, addresses, the lower one first once they are masked: a pair of hosts, whichever sends; missing if either is
 	Bits uint8     // of addresses: the length of prefix that counts in IPv4; 0: the whole address
 	Bit6 uint8     // the same in IPv6
 }
@@ -54,7 +65,8 @@ type Dim struct {
 // Either tells whether d is about two columns, either of which suffices. A
 // request with such Dims reads each flow twice: for what its source side has and
 // for what its destination side has. It counts for both, and once where they are
-// equal. A side that lacks the column is passed over where the other has it.
+// equal. A side that lacks the column (of several such Dims: all their columns) is
+// passed over where the other has it (one of them).
 func (d *Dim) Either() bool { return !d.Pair && len(d.Of.Fields) == 2 }
 
 // A Volume is what can be added up.
@@ -107,7 +119,7 @@ func (r *Request) Bins() int {
 	if r.Bin <= 0 {
 		return 0
 	}
-	return int((r.To - r.From + r.Bin - 1) / r.Bin)
+	return int((r.To-r.From-1)/r.Bin + 1)
 }
 
 // Folds tells whether a metric needs bins.
@@ -188,7 +200,9 @@ func (r *Request) Validate() error {
 			return fmt.Errorf("flows can't be grouped by %s: it is no column", d.Of.Name)
 		}
 		if d.Pair {
-			pairs++
+			if pairs++; len(d.Of.Fields) != 2 || d.Of.Kind != Address {
+				return fmt.Errorf("%s makes no pair of hosts: group by pair", d.Of.Name)
+			}
 		}
 		if (d.Bits != 0 || d.Bit6 != 0) && d.Of.Kind != Address || d.Bits > 32 || d.Bit6 > 128 {
 			return fmt.Errorf("%s has no prefix of %d or %d bits", d.Of.Name, d.Bits, d.Bit6)
