@@ -27,6 +27,10 @@ type Source interface {
 	Close() error
 }
 
+// A Drainer is a Source that may hold something when reading is to end. After
+// Drain, Read takes that, and returns io.EOF behind it.
+type Drainer interface{ Drain() error }
+
 // A Stage changes batches on their way to the sinks. It may change and remove
 // flows, not add any. Several workers call Apply at once.
 type Stage interface {

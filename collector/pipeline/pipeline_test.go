@@ -187,6 +187,43 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// A holding has some datagrams left when reading ends.
+type holding struct {
+	feed
+	drain int
+}
+
+func (h *holding) Drain() error {
+	h.left, h.idle = h.drain, false
+	return nil
+}
+
+// What a source holds at the end is read; from one that brings more without end,
+// for a time.
+func TestDrainsSources(t *testing.T) {
+	for _, drain := range []int{100, 1 << 40} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cfg := Default()
+		cfg.Drain = 40 * time.Millisecond
+		src := &holding{feed{data: v5(30, 0), left: 10, idle: true}, drain}
+		p := newPipeline(t, cfg, Deps{Sources: []Source{src}, Sink: &taker{}})
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		for p.Stats().Flows != 300 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		s := p.Stats()
+		checkLedger(t, s)
+		if finite := drain == 100; !src.closed.Load() || finite && (s.Flows != 3300 || s.Written != 3300) || !finite && s.Flows <= 300 {
+			t.Errorf("%d datagrams: %+v", drain, s)
+		}
+	}
+}
+
 // A sink that doesn't get on has Config.Drain, and then Run returns.
 func TestDrainEnds(t *testing.T) {
 	cfg := Default()

@@ -60,16 +60,37 @@ func (p *Pipeline) decoder() *decode.Decoder {
 
 func (w *worker) run(ctx context.Context) {
 	defer close(w.done)
-	for ctx.Err() == nil {
-		if !w.step(ctx) {
-			break
-		}
+	w.steps(ctx)
+	if ctx.Err() != nil {
+		w.drain()
 	}
 	w.flush()
 	w.told(false)
 	if err := w.src.Close(); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
 		w.p.deps.Log.Warn("close source", "error", err)
 	}
+}
+
+func (w *worker) steps(ctx context.Context) {
+	for ctx.Err() == nil && w.step(ctx) {
+	}
+}
+
+// drainRead is how long a source may take to give what it holds at the end.
+const drainRead = 500 * time.Millisecond
+
+// drain takes what the source still holds.
+func (w *worker) drain() {
+	d, ok := w.src.(Drainer)
+	if !ok {
+		return
+	}
+	if err := d.Drain(); err != nil {
+		w.p.deps.Log.Warn("drain source", "error", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), min(drainRead, w.p.cfg.Drain/2))
+	defer cancel()
+	w.steps(ctx)
 }
 
 // step reads once and decodes. It returns false at the source's end.

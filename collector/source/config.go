@@ -24,8 +24,9 @@ type Config struct {
 	Log   *slog.Logger  `yaml:"-"` // nil: nothing is logged
 
 	// Share lets other processes of this user listen on the same UDP ports; the
-	// kernel spreads exporters over them, anew when one comes or goes. A listener
-	// is one socket then, whatever Listen.Workers says. Linux only.
+	// kernel spreads exporters over them, anew when one comes or goes. One that goes
+	// in order loses nothing. A listener is one socket then, whatever Listen.Workers
+	// says. Linux only.
 	Share bool `yaml:"-"`
 
 	Sockets *Sockets `yaml:"-"` // what systemd has opened; nil: nothing

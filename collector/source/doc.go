@@ -8,7 +8,8 @@
 // knows him. IPFIX over TCP, TLS and DTLS comes from connections: bounded in
 // number and memory, each with its own templates, read no faster than they are
 // used. [OpenFile] opens a capture. All read into datagrams that the caller owns,
-// without allocating any; DTLS allocates.
+// without allocating any; DTLS allocates. A UDP socket that is to end in order
+// still gives what the kernel holds for it (Drain).
 //
 // A [Capture] is the file underneath, one message at a time. [Replay] sends what
 // captures hold to listeners, if wanted as though it happened now.

@@ -82,7 +82,7 @@ func (x *Listener) openUDP(cfg *Config) error {
 	if !canSpread || cfg.Share { // the program that steers is one for all sockets of a port
 		workers = 1
 	}
-	conns, err := sockets(&x.listen, cfg, workers)
+	conns, shared, err := sockets(&x.listen, cfg, workers)
 	if err != nil {
 		return err
 	}
@@ -103,6 +103,7 @@ func (x *Listener) openUDP(cfg *Config) error {
 			}
 			return err
 		}
+		r.socket().shared = shared
 		if len(conns) > 1 {
 			r.socket().member = member{group: g, index: i}
 		}
@@ -113,28 +114,31 @@ func (x *Listener) openUDP(cfg *Config) error {
 	return nil
 }
 
-// sockets returns systemd's socket for l, or opens n.
-func sockets(l *Listen, cfg *Config, n int) ([]*net.UDPConn, error) {
+// sockets returns systemd's socket for l, or opens n, which other processes may
+// have the port of as well.
+func sockets(l *Listen, cfg *Config, n int) (conns []*net.UDPConn, shared bool, err error) {
 	s, err := cfg.Sockets.find(l)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case s == nil && cfg.Share && !canSpread:
-		return nil, fmt.Errorf("listen on %s: processes can't share a port here: give each its own", l.HostPort())
+		return nil, false, fmt.Errorf("listen on %s: processes can't share a port here: give each its own", l.HostPort())
 	case s == nil:
-		return bind(l.HostPort(), n, cfg.Share)
+		conns, err = bind(l.HostPort(), n, cfg)
+		return conns, cfg.Share, err
 	}
 	c, err := s.udp()
 	if err != nil {
-		return nil, fmt.Errorf("listen on systemd's socket %s: %w", s.name, err)
+		return nil, false, fmt.Errorf("listen on systemd's socket %s: %w", s.name, err)
 	}
-	return []*net.UDPConn{c}, nil
+	return []*net.UDPConn{c}, false, nil // systemd's stays open for whoever comes next
 }
 
 // bind opens n sockets with one address. The first is alone until it has the
 // address, so that another program that has it is noticed, unless they are to
-// share it.
-func bind(hostport string, n int, share bool) (conns []*net.UDPConn, err error) {
+// share it. A socket gets its buffer before its address: datagrams may come as soon
+// as it has that, and nobody reads yet.
+func bind(hostport string, n int, cfg *Config) (conns []*net.UDPConn, err error) {
 	defer func() {
 		if err != nil {
 			for _, c := range conns {
@@ -142,11 +146,16 @@ func bind(hostport string, n int, share bool) (conns []*net.UDPConn, err error) 
 			}
 		}
 	}()
-	lc := net.ListenConfig{}
-	reused := func(_, _ string, c syscall.RawConn) error { return reuse(rawConn{c}) }
-	if share {
-		lc.Control = reused
-	}
+	shared := cfg.Share
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		if cfg.Buffer > 0 {
+			enlarge(rawConn{c}, int(cfg.Buffer)) // setBuffer says what came of it
+		}
+		if !shared {
+			return nil
+		}
+		return reuse(rawConn{c})
+	}}
 	for range n {
 		pc, err := lc.ListenPacket(context.Background(), family("udp", hostport), hostport)
 		if err != nil {
@@ -161,7 +170,7 @@ func bind(hostport string, n int, share bool) (conns []*net.UDPConn, err error) 
 			return conns, fmt.Errorf("listen on %s: share the port: %w", hostport, err)
 		}
 		hostport = c.LocalAddr().String()
-		lc.Control = reused
+		shared = true
 	}
 	return conns, nil
 }

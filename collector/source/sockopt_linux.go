@@ -2,7 +2,7 @@ package source
 
 import (
 	"errors"
-	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"unsafe"
@@ -22,7 +22,7 @@ func control(c syscall.Conn, f func(fd int) error) error {
 
 // enlarge sets the receive buffer of c. Who administers the network may have
 // more than net.core.rmem_max.
-func enlarge(c *net.UDPConn, octets int) error {
+func enlarge(c syscall.Conn, octets int) error {
 	return control(c, func(fd int) error {
 		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, octets) == nil {
 			return nil
@@ -64,6 +64,34 @@ func closeOnExec(f *os.File) { unix.CloseOnExec(int(f.Fd())) }
 func reuse(c syscall.Conn) error {
 	return control(c, func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	})
+}
+
+// leave lets the kernel give to c nothing of what comes to its port from now on, as
+// long as other sockets have it too. A socket that is connected takes datagrams of
+// its peer alone, and isn't chosen for those of others (net/ipv4/udp.c,
+// reuseport_select_sock): so it is connected to itself.
+func leave(c syscall.Conn) error {
+	return control(c, func(fd int) error {
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			return err
+		}
+		switch a := sa.(type) {
+		case *unix.SockaddrInet4:
+			if a.Addr == [4]byte{} {
+				a.Addr = [4]byte{127, 0, 0, 1}
+			}
+		case *unix.SockaddrInet6:
+			if a.Addr == [16]byte{} {
+				a.Addr[15] = 1
+				if unix.Connect(fd, a) == nil {
+					return nil
+				}
+				a.Addr = netip.AddrFrom4([4]byte{127, 0, 0, 1}).As16() // without IPv6 on loopback
+			}
+		}
+		return unix.Connect(fd, sa)
 	})
 }
 

@@ -15,8 +15,13 @@ func newReader(conn *net.UDPConn, gate *gate, idle time.Duration) (reader, error
 	return newPortable(conn, gate, idle), nil
 }
 
-// enlarge sets the receive buffer of c.
-func enlarge(c *net.UDPConn, octets int) error { return c.SetReadBuffer(octets) }
+// enlarge sets the receive buffer of c, once it is bound.
+func enlarge(c syscall.Conn, octets int) error {
+	if u, ok := c.(*net.UDPConn); ok {
+		return u.SetReadBuffer(octets)
+	}
+	return errNotHere
+}
 
 // granted is not known here: other systems refuse what they don't grant.
 func granted(syscall.Conn) (octets int, ok bool) { return 0, false }
@@ -33,4 +38,5 @@ var errNotHere = errors.New("not on this system")
 func closeOnExec(*os.File) {}
 
 func reuse(syscall.Conn) error      { return errNotHere }
+func leave(syscall.Conn) error      { return errNotHere }
 func steer(syscall.Conn, int) error { return errNotHere }

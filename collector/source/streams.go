@@ -101,7 +101,7 @@ func (s *streams) listen(l *Listen, cfg *Config) error {
 		}
 		s.over, s.acceptor = template.TLS, tls.NewListener(a, id.tls())
 	case "dtls":
-		conns, err := sockets(l, cfg, 1)
+		conns, _, err := sockets(l, cfg, 1)
 		if err != nil {
 			return err
 		}

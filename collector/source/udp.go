@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -38,6 +40,8 @@ type udp struct {
 	dropped atomic.Uint64 // by the kernel, as far as we know
 	closed  atomic.Bool
 	member  member // of the sockets of one port
+	shared  bool   // other processes have the port as well
+	drained bool   // no more is to be waited for
 }
 
 // A reader is a UDP socket as a source.
@@ -50,6 +54,23 @@ type reader interface {
 }
 
 func (u *udp) socket() *udp { return u }
+
+// Drain begins the end of a socket in order: who reads it calls it, then Read until
+// that returns io.EOF, which it does when the kernel holds nothing more for it. On a
+// port that processes share, the kernel gives what comes from now on to the others.
+func (u *udp) Drain() error {
+	u.drained = true
+	if !u.shared {
+		return nil
+	}
+	if err := leave(u.conn); err != nil {
+		return fmt.Errorf("leave %s to others: %w", u.addr, err)
+	}
+	return nil
+}
+
+// last is how long a datagram may take to a socket that the kernel has chosen.
+const last = time.Millisecond
 
 // counters are of what a socket brought. Its reader writes them.
 type counters struct {
@@ -126,15 +147,22 @@ func newPortable(conn *net.UDPConn, gate *gate, idle time.Duration) *portable {
 }
 
 // Read waits for a datagram, at most Config.Idle. It returns 0 and no error if
-// none came, and ctx's error once it has ended.
+// none came, ctx's error once it has ended, and io.EOF when all is drained.
 func (p *portable) Read(ctx context.Context, dst []decode.Datagram) (int, error) {
 	if err := ctx.Err(); err != nil || len(dst) == 0 {
 		return 0, err
 	}
-	if err := p.await(time.Now()); err != nil {
+	if p.drained {
+		if err := p.deadline.SetReadDeadline(time.Now().Add(last)); err != nil {
+			return 0, err
+		}
+	} else if err := p.await(time.Now()); err != nil {
 		return 0, err
 	}
 	n, from, err := p.socketConn.ReadFromUDPAddrPort(p.buf)
+	if p.drained && errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, io.EOF
+	}
 	if err != nil {
 		return 0, p.failed(ctx, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -148,12 +149,15 @@ func (c *coalescing) receive(fd uintptr) {
 }
 
 // Read waits for datagrams, at most Config.Idle. It returns 0 and no error if
-// none came, and ctx's error once it has ended.
+// none came, ctx's error once it has ended, and io.EOF when all is drained.
 func (c *coalescing) Read(ctx context.Context, dst []decode.Datagram) (int, error) {
 	if err := ctx.Err(); err != nil || len(dst) == 0 {
 		return 0, err
 	}
 	c.want = min(len(dst), batch)
+	if c.drained {
+		return c.drain(dst)
+	}
 	now := time.Now()
 	for end := now.Add(c.idle); ; {
 		if err := c.call(now); err != nil {
@@ -178,6 +182,28 @@ func (c *coalescing) Read(ctx context.Context, dst []decode.Datagram) (int, erro
 			return n, nil
 		}
 	}
+}
+
+// drain takes what there is. It looks a second time before it says that there is
+// no more.
+func (c *coalescing) drain(dst []decode.Datagram) (int, error) {
+	for again := range 2 {
+		if again > 0 {
+			time.Sleep(last)
+		}
+		err := c.raw.Control(c.poll)
+		if err == nil {
+			err = c.error()
+		}
+		if err != nil {
+			return 0, c.failed(context.Background(), err)
+		}
+		if c.got > 0 {
+			n, _ := c.take(dst, time.Now().UnixNano())
+			return n, nil
+		}
+	}
+	return 0, io.EOF
 }
 
 // call asks for datagrams, after a pause or a wait where that is right.

@@ -72,7 +72,7 @@ func TestPauseKnowsBuffer(t *testing.T) {
 
 // A datagram that was cut off is counted, and not taken for a whole one.
 func TestTruncated(t *testing.T) {
-	conns, err := bind("127.0.0.1:0", 1, false)
+	conns, err := bind("127.0.0.1:0", 1, &Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func read(t testing.TB, x *Listener) decode.Datagram {
 // openPortable opens a listener with the portable reader, whatever the system.
 func openPortable(t testing.TB, l Listen, cfg Config) *Listener {
 	t.Helper()
-	conns, err := bind(l.HostPort(), 1, false)
+	conns, err := bind(l.HostPort(), 1, &cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,16 +34,20 @@ func freePort(t *testing.T) string {
 // A reader reads a stream all the time.
 type reader struct {
 	mu   sync.Mutex
-	text bytes.Buffer
+	n    int    // events
+	part []byte // of the end of one
 }
 
 func (s *splunkd) readAll() *reader {
+	const end = "</event>"
 	r := new(reader)
 	go func() {
 		for buf := make([]byte, 64<<10); ; {
 			n, err := s.stdout.Read(buf)
 			r.mu.Lock()
-			r.text.Write(buf[:n])
+			d := append(r.part, buf[:n]...)
+			r.n += bytes.Count(d, []byte(end))
+			r.part = append(r.part[:0], d[max(0, len(d)-len(end)+1):]...)
 			r.mu.Unlock()
 			if err != nil {
 				return
@@ -56,7 +60,7 @@ func (s *splunkd) readAll() *reader {
 func (r *reader) events() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return bytes.Count(r.text.Bytes(), []byte("</event>"))
+	return r.n
 }
 
 // Two processes share a port, each with a stanza of its own. When one stops, the
@@ -201,4 +205,66 @@ func TestRestart(t *testing.T) {
 	if all, _ := filepath.Glob(filepath.Join(checkpoints, "*", "templates")); len(all) != 1 || !strings.HasPrefix(filepath.Base(filepath.Dir(all[0])), "stanza-%2e%2e%2f%4dy") {
 		t.Errorf("state in %v", all)
 	}
+}
+
+// Exporters send all the while, and one of two processes on the port stops, then
+// the other: each flow is an event.
+func TestStopLosesNothing(t *testing.T) {
+	checkpoints, address := t.TempDir(), freePort(t)
+	run := func(name string) (*splunkd, *reader) {
+		s := launch(t, document("weir://"+name, checkpoints, "listeners="+address, "share_port=true", "types=flows", "stitch=false"), nil)
+		s.find(`INFO listening .*address=(\S+)`)
+		return s, s.readAll()
+	}
+	a, readA := run("a")
+	b, readB := run("b")
+	const records, window = 5, 2000 // datagrams that may be on their way
+	m := flowtest.New(1)
+	sent := 0
+	send := func(n int) {
+		t.Helper()
+		d := flowtest.Packet(9, 1, flowtest.Template(9, 260, flowtest.Twenty), m.Data(260, records, flowtest.Twenty))
+		binary.BigEndian.PutUint32(d[8:], uint32(time.Now().Unix()))
+		var from [32]net.Conn
+		for i := range from {
+			c, err := net.Dial("udp4", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			from[i] = c
+		}
+		for i := range n {
+			for end := time.Now().Add(10 * time.Second); sent-readA.events()-readB.events() > window*records; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%d of %d events\n%s\n%s", readA.events()+readB.events(), sent, a.stderr, b.stderr)
+				}
+			}
+			if _, err := from[i%len(from)].Write(d); err != nil {
+				t.Fatalf("datagram %d: %v\n%s\n%s", i, err, a.stderr, b.stderr)
+			}
+			sent += records
+			if i == n/2 {
+				if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	send(20_000)
+	if code := a.exit(5 * time.Second); code != 0 {
+		t.Errorf("exit code %d: %s", code, a.stderr)
+	}
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil { // with what was sent just now in the kernel
+		t.Fatal(err)
+	}
+	if code := b.exit(5 * time.Second); code != 0 {
+		t.Errorf("exit code %d: %s", code, b.stderr)
+	}
+	for end := time.Now().Add(10 * time.Second); readA.events()+readB.events() < sent && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	}
+	if readA.events() == 0 || readA.events()+readB.events() != sent {
+		t.Errorf("%d and %d events of %d\n%s\n%s", readA.events(), readB.events(), sent, a.stderr, b.stderr)
+	}
+	t.Logf("%d and %d events", readA.events(), readB.events())
 }
