@@ -60,7 +60,7 @@ func Run(ctx context.Context, stdin io.Reader, stdout io.Writer, log *slog.Logge
 	if in.CheckpointDir != "" {
 		dir := stateDir(in.CheckpointDir, cfg.Stanza)
 		if err := openState(dir); err != nil {
-			log.Warn("templates won't survive a restart: the checkpoint directory can't be written to", "error", err)
+			log.Warn("templates won't survive a restart: the user of splunkd can't use the folder of the stanza in the checkpoint directory", "folder", dir, "error", err)
 		} else {
 			cfg.Collector.Data = dir
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -26,7 +27,8 @@ import (
 // kernel deals the exporters of the port out anew, and data comes to one process
 // whose templates went to another.
 const (
-	snapshotFile = "templates" // as the collector calls it
+	snapshotFile = "templates" // as the collector calls them
+	lockFile     = "lock"
 	portsFile    = "ports"
 )
 
@@ -64,10 +66,24 @@ func folderName(stanza string) string {
 	return string(b)
 }
 
-// openState makes the folder of a stanza, for its owner alone.
+// openState makes the folder of a stanza, for its owner alone. It is no good if
+// what is in it can't be opened: splunkd may have run as another user.
 func openState(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
+	}
+	for _, name := range []string{lockFile, snapshotFile} {
+		path := filepath.Join(dir, name)
+		if i, err := os.Lstat(path); err == nil && !i.Mode().IsRegular() {
+			return fmt.Errorf("%s is no file", path)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		if err == nil {
+			f.Close()
+		}
 	}
 	f, err := os.CreateTemp(dir, ".probe-*")
 	if err != nil {

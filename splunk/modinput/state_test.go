@@ -37,6 +37,31 @@ func TestFolderName(t *testing.T) {
 	}
 }
 
+// A folder that splunkd's user can't use, as it ran as another once, is no reason
+// not to run.
+func TestOpenState(t *testing.T) {
+	f := func(name string, make func(path string) error, good bool) {
+		t.Helper()
+		dir := stateDir(t.TempDir(), "weir://core")
+		if err := openState(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := make(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := openState(dir); (err == nil) != good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f("templates", func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }, true)
+	f("lock", func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }, true)
+	f("templates", func(path string) error { return os.Mkdir(path, 0o700) }, false)
+	f("lock", func(path string) error { return os.Symlink("/", path) }, false)
+	if os.Geteuid() != 0 { // who may open all
+		f("lock", func(path string) error { return os.WriteFile(path, []byte("x"), 0) }, false)
+	}
+}
+
 // announced is a store that knows template id of an exporter.
 func announced(t *testing.T, exporter string, id uint16) *template.Store {
 	t.Helper()
