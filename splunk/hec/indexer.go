@@ -36,6 +36,7 @@ type indexer struct {
 	fails  int       // in a row
 	again  time.Time // not to be tried before
 	why    error     // the last failure; nil: it is well
+	said   bool      // that it isn't
 	events uint64    // that it took
 
 	channels []*channel // the last is the current one
@@ -76,9 +77,9 @@ func (x *indexer) ready(now time.Time) bool {
 
 // works notes that x takes what it is sent. The caller has the lock.
 func (x *indexer) works() {
-	if x.why != nil {
+	if x.said {
 		x.sink.log.Info("the indexer takes events again", "indexer", x.text)
-		delete(x.sink.told, "down"+x.text)
+		x.said = false
 	}
 	x.fails, x.why, x.again = 0, nil, time.Time{}
 }

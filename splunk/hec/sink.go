@@ -441,17 +441,19 @@ func (s *Sink) failed(x *indexer, a answer) {
 	if a.kind == refused {
 		what = "the indexer refuses what it is sent"
 	}
-	s.warn("down", what, x, a.err, "again_in", wait.Round(time.Millisecond))
+	if s.warn("down", what, x, a.err, "again_in", wait.Round(time.Millisecond)) {
+		x.said = true
+	}
 }
 
 // quiet is how long a warning of a kind about an indexer isn't logged again.
 const quiet = time.Minute
 
-// warn logs now and then. The caller has the lock.
-func (s *Sink) warn(kind, text string, x *indexer, err error, more ...any) {
+// warn logs now and then, and tells whether it did. The caller has the lock.
+func (s *Sink) warn(kind, text string, x *indexer, err error, more ...any) bool {
 	key, now := kind+x.text, time.Now()
 	if last, ok := s.told[key]; ok && now.Sub(last) < quiet {
-		return
+		return false
 	}
 	s.told[key] = now
 	args := append([]any{"indexer", x.text}, more...)
@@ -459,6 +461,7 @@ func (s *Sink) warn(kind, text string, x *indexer, err error, more ...any) {
 		args = append(args, "error", err)
 	}
 	s.log.Warn(text, args...)
+	return true
 }
 
 // Stats returns what has happened so far.

@@ -597,6 +597,27 @@ func TestComesBack(t *testing.T) {
 	}
 }
 
+// One that is busy every other time is told of once a minute, not each time.
+func TestBusyNowAndThen(t *testing.T) {
+	n := &notes{}
+	a := serve(t, func(s *standin) {
+		s.fault = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			if n%2 == 1 {
+				answerTo(w, 503, "Server is busy", 9, "")
+			}
+			return n%2 == 1
+		}
+	})
+	o, err := carry(t, start(t, config(a), n), &feed{n: 20_000}, block, bg())
+	if err != nil || o.Written != 20_000 || a.requests < 30 {
+		t.Errorf("%v, %+v, %d requests", err, o, a.requests)
+	}
+	exactly(t, sum(a), 20_000, false)
+	if text := n.String(); strings.Count(text, "level=WARN") != 1 || strings.Count(text, "takes events again") != 1 {
+		t.Errorf("log %s", text)
+	}
+}
+
 // With one of three indexers gone, the others share.
 func TestOneGone(t *testing.T) {
 	a, b, d := serve(t, nil), serve(t, nil), serve(t, nil)
