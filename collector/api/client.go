@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
 )
 
 // A Client asks a Server.
@@ -31,19 +33,28 @@ var ErrAbsent = errors.New("no weir answers there")
 type ProblemError struct {
 	Status int
 	Text   string
+	At     *Place // of a mistake in a question
 }
 
 func (e *ProblemError) Error() string { return e.Text }
 
 // do sends a request. Its answer is one of success.
-func (c *Client) do(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+func (c *Client) do(ctx context.Context, method, path string, params url.Values) (*http.Response, error) {
+	return c.send(ctx, method, path, params, nil)
+}
+
+// send sends a request with a body of JSON.
+func (c *Client) send(ctx context.Context, method, path string, params url.Values, body []byte) (*http.Response, error) {
 	at := strings.TrimSuffix(c.URL, "/") + path
-	if len(query) > 0 {
-		at += "?" + query.Encode()
+	if len(params) > 0 {
+		at += "?" + params.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, method, at, nil)
+	r, err := http.NewRequestWithContext(ctx, method, at, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", typeJSON)
 	}
 	if c.Token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.Token)
@@ -62,24 +73,22 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values) 
 		return w, nil
 	}
 	defer w.Body.Close()
-	var p struct {
-		Error string `json:"error"`
-	}
-	body, err := io.ReadAll(io.LimitReader(w.Body, maxBody))
+	var p Problem
+	text, err := io.ReadAll(io.LimitReader(w.Body, maxBody))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
-	if json.Unmarshal(body, &p) != nil || p.Error == "" {
+	if json.Unmarshal(text, &p) != nil || p.Error == "" {
 		p.Error = fmt.Sprintf("%s answers %s: it is no weir", c.URL, w.Status)
 	}
-	return nil, &ProblemError{w.StatusCode, p.Error}
+	return nil, &ProblemError{w.StatusCode, p.Error, p.At}
 }
 
 // get reads a JSON answer into v.
-func (c *Client) get(ctx context.Context, path string, v any) error {
+func (c *Client) get(ctx context.Context, path string, params url.Values, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	w, err := c.do(ctx, http.MethodGet, path, nil)
+	w, err := c.do(ctx, http.MethodGet, path, params)
 	if err != nil {
 		return err
 	}
@@ -92,17 +101,56 @@ func (c *Client) get(ctx context.Context, path string, v any) error {
 
 // Exporters returns all exporters.
 func (c *Client) Exporters(ctx context.Context) (x Exporters, err error) {
-	return x, c.get(ctx, "/api/v1/exporters", &x)
+	return x, c.get(ctx, "/api/v1/exporters", nil, &x)
 }
 
 // Exporter returns one, with its templates.
 func (c *Client) Exporter(ctx context.Context, address string) (x Exporter, err error) {
-	return x, c.get(ctx, "/api/v1/exporters/"+url.PathEscape(address), &x)
+	return x, c.get(ctx, "/api/v1/exporters/"+url.PathEscape(address), nil, &x)
 }
 
 // Status returns what has come in all.
 func (c *Client) Status(ctx context.Context) (x Status, err error) {
-	return x, c.get(ctx, "/api/v1/status", &x)
+	return x, c.get(ctx, "/api/v1/status", nil, &x)
+}
+
+// Query asks a question, and returns the answer in one of the forms json, csv,
+// ndjson and arrow. The server may take as long as timeout, in whole seconds.
+func (c *Client) Query(ctx context.Context, a *query.Asked, format string, timeout time.Duration) (io.ReadCloser, error) {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	q := url.Values{"format": {format}, "timeout": {fmt.Sprint(int(timeout / time.Second))}}
+	w, err := c.send(ctx, http.MethodPost, "/api/v1/query", q, body)
+	if err != nil {
+		return nil, err
+	}
+	return w.Body, nil
+}
+
+// Table asks a question.
+func (c *Client) Table(ctx context.Context, a *query.Asked, timeout time.Duration) (*query.Table, error) {
+	body, err := c.Query(ctx, a, "json", timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	var t query.Table
+	if err := json.NewDecoder(body).Decode(&t); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.URL, err)
+	}
+	return &t, nil
+}
+
+// Fields returns what questions and filters are about.
+func (c *Client) Fields(ctx context.Context) (x Fields, err error) {
+	return x, c.get(ctx, "/api/v1/fields", nil, &x)
+}
+
+// Values returns values of a field that begin with prefix, of the last hour.
+func (c *Client) Values(ctx context.Context, field, prefix string, limit int) (x Values, err error) {
+	return x, c.get(ctx, "/api/v1/values", url.Values{"field": {field}, "prefix": {prefix}, "limit": {fmt.Sprint(limit)}}, &x)
 }
 
 // Reload lets the server read its configuration anew.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -63,12 +64,15 @@ func TestDocumentIsComplete(t *testing.T) {
 // Every answer is as the document says.
 func TestContract(t *testing.T) {
 	doc := document(t)
-	openapi3filter.RegisterBodyDecoder(typeLines, openapi3filter.FileBodyDecoder) // as text
+	for _, kind := range []string{typeLines, typeCSV, typeArrow} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder) // as text
+	}
 	var unready error
 	reload := errors.New("no")
 	d := start(t, func(_ *Config, deps *Deps) {
 		deps.Ready = func() error { return unready }
 		deps.Reload = func(context.Context) error { return reload }
+		deps.Store = &fakeStore{}
 	})
 	for _, path := range []string{"pcap/v1/softflowd", "pcap/v5/fprobe", "pcap/v7/fprobe", "made/v6/flow-tools", "made/v8/schemes", "pcap/v9/softflowd", "pcap/v9/pmacctd-sampled", "pcap/ipfix/softflowd-biflow", "pcap/sflow/pmacctd", "made/ipfix/rfc5610"} {
 		d.play(t, path+".pcap")
@@ -79,13 +83,16 @@ func TestContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	f := func(method, path, token string, code int) {
+	f := func(method, path, token string, code int, send ...string) {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		r, err := http.NewRequestWithContext(ctx, method, d.URL()+path, nil)
+		r, err := http.NewRequestWithContext(ctx, method, d.URL()+path, strings.NewReader(strings.Join(send, "")))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(send) > 0 {
+			r.Header.Set("Content-Type", typeJSON)
 		}
 		if token != "" {
 			r.Header.Set("Authorization", "Bearer "+token)
@@ -96,7 +103,7 @@ func TestContract(t *testing.T) {
 		}
 		defer w.Body.Close()
 		var body []byte
-		if w.Header.Get("Content-Type") == typeLines { // it goes on: its lines are looked at below
+		if w.Header.Get("Content-Type") == typeLines && strings.Contains(path, "flows") { // it goes on: its lines are looked at below
 			body = []byte("line")
 		} else if body, err = io.ReadAll(w.Body); err != nil {
 			t.Fatal(err)
@@ -131,6 +138,23 @@ func TestContract(t *testing.T) {
 	f("GET", "/api/v1/flows/tail", "", 200)
 	f("GET", "/api/v1/flows/tail?filter=(", "", 400)
 	f("GET", "/api/v1/flows/top", "", 200)
+	for _, q := range []string{
+		"top if, proto by bits, packets both previous", "series in_if by bits p95, bytes max last 1h", "matrix src as x dst as",
+		"flows", "conversations", "count src", "top",
+	} {
+		for _, format := range []string{"json", "csv", "ndjson", "arrow"} {
+			f("GET", "/api/v1/query?format="+format+"&q="+url.QueryEscape(q), "", 200)
+		}
+	}
+	f("GET", "/api/v1/query", "", 400)
+	f("GET", "/api/v1/query?q=topp", "", 400)
+	f("GET", "/api/v1/query?q=top&timeout=301", "", 400)
+	f("POST", "/api/v1/query", "", 200, `{"by": ["src"]}`)
+	f("POST", "/api/v1/query", "", 400, `{"by": ["sorc"]}`)
+	f("POST", "/api/v1/query", "", 400, `{"bye": ["src"]}`)
+	f("GET", "/api/v1/fields", "", 200)
+	f("GET", "/api/v1/values?field=app_name&prefix=d", "", 200)
+	f("GET", "/api/v1/values?field=bps", "", 400)
 	f("POST", "/api/v1/reload", "", 401)
 	f("POST", "/api/v1/reload", d.token, 422)
 	reload = nil

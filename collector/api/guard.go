@@ -14,9 +14,7 @@ import (
 
 // problem answers with an error.
 func problem(w http.ResponseWriter, code int, format string, args ...any) {
-	answer(w, code, struct {
-		Error string `json:"error"`
-	}{fmt.Sprintf(format, args...)})
+	answer(w, code, Problem{Error: fmt.Sprintf(format, args...)})
 }
 
 // answer writes v as JSON.

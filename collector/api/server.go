@@ -51,6 +51,7 @@ type Deps struct {
 	Pipeline  Pipeline
 	Sessions  func() []*template.Session // what exporters have announced
 	Tail      *Tail                      // a sink of the pipeline
+	Store     Store                      // nil: flows are not kept
 	Listeners func() []Listener
 	Known     func(exporter netip.Addr) Known
 	Ready     func() error // why the collector is not ready
@@ -69,6 +70,8 @@ type Server struct {
 	listener net.Listener
 	stopping chan struct{}
 	started  time.Time
+
+	questions chan struct{} // that are being answered
 
 	prometheus http.Handler
 	history    doctor.History
@@ -103,7 +106,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Now = time.Now
 	}
 	s := &Server{
-		cfg: cfg, deps: deps, stopping: make(chan struct{}), started: deps.Now(),
+		cfg: cfg, deps: deps, stopping: make(chan struct{}), started: deps.Now(), questions: make(chan struct{}, mostQuestions),
 		readTimeout: 10 * time.Second, writeTimeout: 30 * time.Second, second: time.Second, period: doctor.Period,
 	}
 	s.prometheus = newMetrics(s)

@@ -81,6 +81,9 @@ func FieldNamed(name string) (*Quantity, bool) {
 	return lookup(strings.Join(strings.Fields(name), " "))
 }
 
+// HasNames tells whether some values of q have names.
+func (q *Quantity) HasNames() bool { return len(q.names) > 0 }
+
 // Names returns the names that values of q have, which begin with prefix.
 func (q *Quantity) Names(prefix string) (all []string) {
 	for _, n := range q.names {

@@ -483,15 +483,16 @@ func (p *asker) finish() error {
 		q.Limit = DefaultCells
 	}
 	q.Align()
-	if q.Against != [2]int64{} {
-		if q.Shape != Groups || q.Series {
-			return fmt.Errorf("only top and matrix are compared with another period")
-		}
-		if before := q.Previous(); before.Validate() != nil {
-			return fmt.Errorf("the period to compare with: %w", before.Validate())
-		}
+	if err := q.Validate(); err != nil || q.Against == [2]int64{} {
+		return err
 	}
-	return q.Validate()
+	if q.Shape != Groups || q.Series {
+		return fmt.Errorf("only top and matrix are compared with another period")
+	}
+	if err := q.Previous().Validate(); err != nil {
+		return fmt.Errorf("the period to compare with: %w", err)
+	}
+	return nil
 }
 
 // DefaultCells is how many cells of a matrix are shown.
