@@ -24,7 +24,7 @@ func ParseFormat(name string) (Format, error) {
 			return Format(i), nil
 		}
 	}
-	return 0, fmt.Errorf("no format %q: it is kv, psv or json", name)
+	return 0, fmt.Errorf("no format %q: write psv, kv or json", name)
 }
 
 func (f Format) String() string { return formats[f].name }

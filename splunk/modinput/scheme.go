@@ -41,6 +41,7 @@ var args = []arg{
 	{
 		name: "listeners", title: "Listeners", kind: "string", form: "comma-separated list", value: strings.Join(config.Default().Listen.Addresses(), ","),
 		text: "Where exporters send NetFlow, IPFIX and sFlow to: host:port or :port over UDP, or with a scheme: udp://, tcp://, tls:// or dtls://. TLS takes options: tls://:4740?cert=FILE&key=FILE&client_ca=FILE.",
+		set:  func(c *Config, v string) error { return c.Collector.Set("listeners", os.ExpandEnv(v)) },
 	},
 	{
 		name: "share_port", title: "Share the ports", kind: "boolean", form: "boolean", value: "false",

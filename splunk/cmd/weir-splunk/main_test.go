@@ -144,7 +144,7 @@ func TestArguments(t *testing.T) {
 	}
 	f("", "<scheme>", 0, "--scheme")
 	f(item(`<param name="listeners">:2055</param><param name="index">net</param>`), "", 0, "--validate-arguments")
-	f(item(`<param name="format">xml</param>`), `<message>no format &#34;xml&#34;: it is kv, psv or json</message>`, 1, "--validate-arguments")
+	f(item(`<param name="format">xml</param>`), `<message>no format &#34;xml&#34;: write psv, kv or json</message>`, 1, "--validate-arguments")
 	f(item(`<param name="listeners">2055</param>`), "<message>listeners: listen address", 1, "--validate-arguments")
 	f("<items>oops</item>", "<error>", 1, "--validate-arguments")
 	f("", "", 2, "--version")
