@@ -2,6 +2,7 @@ package modinput
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -85,7 +86,33 @@ func Parse(s Stanza) (Config, error) {
 			return c, err
 		}
 	}
-	return c, c.Validate()
+	if err := c.Validate(); err != nil {
+		return c, err
+	}
+	return c, c.readable()
+}
+
+// readable says which file that c names can't be read, before anything is begun.
+func (c Config) readable() error {
+	type file struct{ key, path string }
+	var all []file
+	for _, l := range c.Collector.Listen {
+		all = append(all, file{"cert", l.TLS.Cert}, file{"key", l.TLS.Key}, file{"client_ca", l.TLS.ClientCA})
+	}
+	if c.Output == HEC {
+		all = append(all, file{"hec_ca", c.HEC.CA}, file{"splunkd_ca", c.HEC.SplunkdCA})
+	}
+	for _, x := range all {
+		if x.path == "" {
+			continue
+		}
+		f, err := os.Open(os.ExpandEnv(x.path))
+		if err != nil {
+			return fmt.Errorf("%s: %w: write the path of a PEM file that splunkd's user can read", x.key, err)
+		}
+		f.Close()
+	}
+	return nil
 }
 
 // leastBuffer holds what some batches become.

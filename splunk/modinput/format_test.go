@@ -40,7 +40,7 @@ func TestSettings(t *testing.T) {
 	if l != (Layout{}) {
 		t.Errorf("%+v", l)
 	}
-	set("format", "PSV", "psv or json")
+	set("format", "PSV", "psv, kv or json")
 	set("columns", "some", "tight or all")
 	set("bytes_out", "in", "sent or received")
 

@@ -115,6 +115,7 @@ func TestErrorIsOracles(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
+	t.Setenv("SPLUNK_HOME", "/opt/splunk")
 	f := func(params, want string) {
 		t.Helper()
 		s := Stanza{Name: "weir://core"}
@@ -154,7 +155,9 @@ func TestParse(t *testing.T) {
 	f("buffer_limit=x", "buffer_limit: size")
 	f("config_file=/nonexistent/weir.yaml", "config_file: open /nonexistent/weir.yaml")
 	f("listeners=sctp://:2055", "sctp is not supported")
-	t.Setenv("SPLUNK_HOME", "/opt/splunk")
+	f("output=hec hec_url=https://a:8088 hec_ca=/nonexistent.pem", "hec_ca: open /nonexistent.pem")
+	f("output=hec hec_url=https://a:8088 splunkd_ca=$SPLUNK_HOME/nonexistent.pem", "splunkd_ca: open /opt/splunk/nonexistent.pem")
+	f("listeners=tls://:4740?cert=scheme_test.go&key=/nonexistent.pem", "key: open /nonexistent.pem")
 	f("listeners=tls://:4740?cert=$SPLUNK_HOME/c.pem&key=$SPLUNK_HOME/k.pem,sctp://$SPLUNK_HOME", `"sctp:///opt/splunk"`)
 	f("listeners=2055", `"2055"`)
 	f("listeners=,", "at least one")
