@@ -452,8 +452,8 @@ func TestCIMOfTwoWays(t *testing.T) {
 			"transport": "icmp", "protocol": "icmp", "app": "icmp", "icmp_type": "3", "icmp_code": "3", "icmp_text": "destination unreachable: port",
 			"src_port": nil, "dest_port": nil, "dest_translated_ip": "10.1.1.6",
 		})
-	f(`{"src_ip":"10.1.1.5","dest_ip":"10.1.1.6","src_port":40001,"dest_port":40002,"protocol_number":6,"app":"ours","bytes_out":1,"bytes_in":1,"packets_out":1,"packets_in":1,"fw_event":3}`,
-		map[string]any{"app": "ours", "action": "blocked", "duration": nil, "start_time": nil})
+	f(`{"src_ip":"10.1.1.5","dest_ip":"10.1.1.6","src_port":40001,"dest_port":40002,"protocol_number":6,"app":"ours","bytes_out":1,"bytes_in":1,"packets_out":1,"packets_in":1,"fw_event":3,"src_zone":"external"}`,
+		map[string]any{"app": "ours", "action": "blocked", "src_zone": "external", "dest_zone": "unknown", "duration": nil, "start_time": nil})
 	f(`{"src_ip":"10.1.1.5","dest_ip":"10.1.1.6","src_port":40001,"dest_port":40002,"protocol_number":6,"bytes_out":1,"bytes_in":1,"packets_out":1,"packets_in":1,"fw_event":2,"tcp_flag":0}`,
 		map[string]any{"app": "unknown", "action": "teardown", "tcp_flag": nil, "tcp_flags_text": "none"})
 }

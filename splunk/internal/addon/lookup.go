@@ -74,15 +74,15 @@ func services(ports string) ([][]string, error) {
 	return rows, nil
 }
 
-// tcpFlags names the flags of each octet, in the order in which a connection
-// shows them.
+// tcpFlags names the flags of each value (RFC 9293, RFC 3540), in the order in which
+// a connection shows them.
 func tcpFlags() [][]string {
 	rows := [][]string{{"tcp_flags", "tcp_flags_text"}}
 	names := []struct {
 		bit  int
 		name string
-	}{{2, "SYN"}, {16, "ACK"}, {8, "PSH"}, {1, "FIN"}, {4, "RST"}, {32, "URG"}, {64, "ECE"}, {128, "CWR"}}
-	for n := range 256 {
+	}{{2, "SYN"}, {16, "ACK"}, {8, "PSH"}, {1, "FIN"}, {4, "RST"}, {32, "URG"}, {64, "ECE"}, {128, "CWR"}, {256, "NS"}}
+	for n := range 512 {
 		var set []string
 		for _, f := range names {
 			if n&f.bit != 0 {
@@ -152,7 +152,8 @@ func icmp() [][]string {
 	add(58, 1, "destination unreachable", "no route", "prohibited", "beyond scope", "address", "port", "source address policy", "route rejected", "source routing header", "headers too long")
 	add(58, 2, "packet too big")
 	add(58, 3, "time exceeded", "in transit", "in reassembly")
-	add(58, 4, "parameter problem", "header field", "next header", "option", "first fragment incomplete")
+	add(58, 4, "parameter problem", "header field", "next header", "option", "first fragment incomplete", "upper layer of segment routing",
+		"next header at a router", "extension header too big", "header chain too long", "too many extension headers", "too many options", "option too big")
 	add(58, 128, "echo request")
 	add(58, 129, "echo reply")
 	add(58, 130, "multicast listener query")
@@ -163,7 +164,27 @@ func icmp() [][]string {
 	add(58, 135, "neighbor solicitation")
 	add(58, 136, "neighbor advertisement")
 	add(58, 137, "redirect")
+	add(58, 138, "router renumbering", "command", "result")
+	add(58, 139, "node information query", "address", "name", "IPv4 address")
+	add(58, 140, "node information response", "success", "refused", "unknown")
+	add(58, 141, "inverse neighbor solicitation")
+	add(58, 142, "inverse neighbor advertisement")
 	add(58, 143, "multicast listener report v2")
+	add(58, 144, "home agent request")
+	add(58, 145, "home agent reply")
+	add(58, 146, "mobile prefix solicitation")
+	add(58, 147, "mobile prefix advertisement")
+	add(58, 148, "certification path solicitation")
+	add(58, 149, "certification path advertisement")
+	add(58, 151, "multicast router advertisement")
+	add(58, 152, "multicast router solicitation")
+	add(58, 153, "multicast router termination")
+	add(58, 154, "fast handover")
+	add(58, 155, "RPL control")
+	add(58, 156, "ILNPv6 locator update")
+	add(58, 157, "duplicate address request")
+	add(58, 158, "duplicate address confirmation")
+	add(58, 159, "MPL control")
 	add(58, 160, "extended echo request")
 	add(58, 161, "extended echo reply", "", "malformed query", "no such interface", "no such entry", "several interfaces")
 	return rows
