@@ -1,6 +1,24 @@
 // Package store keeps flows on disk and answers questions about them, with
 // nothing else installed: Parquet files, read by DuckDB.
 //
+// # The folder
+//
+//	lock                                    of the process that has it
+//	manifest                                what the store consists of, line by line
+//	journal/000000000007.wal                flows that are in no segment yet
+//	segments/2026-11-26/18/000000000042.parquet
+//	rollups/NAME/2026-11-26/18/000000000043.parquet
+//	tmp                                     what queries need
+//
+// Flows come into the tail, in memory, where queries see them at once, and within
+// 200 ms into the journal: they are acknowledged then, and survive the end of the
+// process (with sync, the loss of power). The tail is cut into generations of
+// a segment's size or age. Each has its file in the journal, becomes a segment,
+// and gets into the manifest in one line, which says that the journal's file is not
+// needed any more: so each flow is there once, whenever the process ends. What the
+// manifest doesn't name is removed at the start. A file that is not as it was
+// written is set aside, with .bad behind its name, and the others answer.
+//
 // # Segments
 //
 // A segment is a Parquet file of flows in the order of their arrival, in one row

@@ -9,7 +9,10 @@ import (
 	"github.com/weirflow/weir/shared/query/engine"
 )
 
-var epoch = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC).UnixNano()
+var (
+	epochTime = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	epoch     = epochTime.UnixNano()
+)
 
 // randomBatch makes n flows with random columns, strings, marks and extras.
 func randomBatch(r *rand.Rand, n int) *flow.Batch {

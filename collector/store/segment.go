@@ -249,9 +249,3 @@ func (w *segmentWriter) extras(blocks []*engine.Block) (texts [][]byte, present 
 	}
 	return texts, w.present
 }
-
-// segmentName returns where a segment of that number goes whose first flow came
-// then: in a folder for each day and hour, in UTC.
-func segmentName(number uint64, received int64) string {
-	return hourly("segments", received) + fmt.Sprintf("/%012d.parquet", number)
-}

@@ -52,8 +52,8 @@ func TestSegmentKeepsAll(t *testing.T) {
 	dir := t.TempDir()
 	w := newSegmentWriter("test", true)
 	r := rand.New(rand.NewPCG(1, 2))
-	for i, rows := range []int{1, 7, 8, 100, 5000, 3, 70_000} {
-		if testing.Short() && rows > 5000 {
+	for i, rows := range []int{1, 7, 8, 100, 3, 5000, 70_000} {
+		if testing.Short() && rows > 100 {
 			continue
 		}
 		var batches []*flow.Batch
