@@ -102,6 +102,7 @@ func groups() []group {
 			doctorCommand(),
 			tailCommand(),
 			topCommand(),
+			queryCommand(),
 		}},
 		{"Read captures", []*cobra.Command{
 			decodeCommand(),
