@@ -94,7 +94,7 @@ bench-fluentbit: ## from a datagram to events beside fluent-bit-go's encoder; in
 bench-grafana: ## queries and inserts of the window in memory
 	@$(GOBENCH) . ./shared/query/engine | .ci/figures grafana
 
-bench-splunk: ## 100,000 flows/s for a minute through the program, and while nobody reads; from v9 datagrams to events by CPU time; stitching; the event collector
+bench-splunk: ## 100,000 flows/s for a minute through the program, stitched and to an event collector too, and while nobody reads; from v9 datagrams to events by CPU time; stitching; the event collector
 	@$(GO) run ./splunk/bench
 	@$(GOBENCH) . ./splunk/modinput ./splunk/hec | .ci/figures splunk Events/psv events/s '>=2500000' Events/psv octets '<=100' Stitch/apart=10000 flows/s '>=2500000' 'Send/gzip=false' events/cpu/s '>=3000000'
 

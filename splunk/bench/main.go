@@ -2,18 +2,16 @@
 
 // Command bench measures the modular input as splunkd runs it: a process that is
 // told on stdin what to do, gets datagrams on loopback, and writes events to a
-// pipe. It prints a line for each figure:
+// pipe, or sends them to an event collector. It prints a line for each figure:
 //
 //	figure<TAB>name<TAB>value<TAB>unit<TAB>goal<TAB>met|missed
 //
-// It builds the program. Flows are of 20 fields of NetFlow v9. SCALE=small runs
-// shorter.
+// It builds the program. Flows are of 20 fields of NetFlow v9; what is stitched has
+// an answer for half of them. SCALE=small runs shorter.
 package main
 
 import (
 	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -22,7 +20,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -56,17 +53,31 @@ func run(seconds, stall int) error {
 		return fmt.Errorf("%s: %w\n%s", build, err, out)
 	}
 
-	o, err := b.measure(seconds, 0)
+	o, err := b.measure(load{seconds: seconds})
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("splunk/%d flows/s for %d s", int(float64(o.sent)/o.took.Seconds()+500)/1000*1000, seconds)
-	flowtest.Figure(name+": lost", float64(o.sent-o.read), "flows", "<=0", o.sent == o.read)
-	flowtest.Figure(name+": dropped because the reader was slow", float64(o.dropped), "flows", "-", true)
-	flowtest.Figure(name+": CPU", o.cpu.Seconds()/float64(o.read)*1e6, "CPU-s/million events", "-", true)
-	flowtest.Figure(name+": most memory", float64(o.memory)/1e6, "MB", "-", true)
+	o.print(fmt.Sprintf("splunk/%d flows/s for %d s", o.rate(), seconds))
 
-	if o, err = b.measure(stall, time.Duration(stall)*time.Second, "buffer_limit=16MB"); err != nil {
+	stitched := conversations(lap)
+	if o, err = b.measure(load{seconds: seconds, data: stitched}, "stitch=true"); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("splunk/stitched, %d flows/s for %d s", o.rate(), seconds)
+	o.print(name)
+	flowtest.Figure(name+": flows that have an answer", 100*float64(2*o.pairs)/float64(o.read), "%", "-", true)
+
+	c, err := newCollector(dir)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if o, err = b.measure(load{seconds: seconds, data: stitched, hec: c}, "stitch=true", "output=hec", "hec_url="+c.URL, "hec_ca="+c.ca, "hec_token="+token); err != nil {
+		return err
+	}
+	o.print(fmt.Sprintf("splunk/stitched, to an event collector over TLS, %d flows/s for %d s", o.rate(), seconds))
+
+	if o, err = b.measure(load{seconds: stall, stall: time.Duration(stall) * time.Second}, "buffer_limit=16MB"); err != nil {
 		return err
 	}
 	name = fmt.Sprintf("splunk/nobody reads for %d s", stall)
@@ -78,12 +89,32 @@ func run(seconds, stall int) error {
 
 type bench struct{ dir, program string }
 
+// A load is what is sent to a stanza.
+type load struct {
+	seconds int
+	stall   time.Duration // the reader of events begins after this
+	data    [][]byte      // nil: flowtest's own
+	hec     *collector    // that gets the flows; nil: they are on stdout
+}
+
 // An outcome is what became of a load.
 type outcome struct {
 	sent, received, read, dropped int // flows
+	pairs                         int // of those read, events of two
 	took                          time.Duration
 	cpu                           time.Duration
 	rest, memory                  int64 // octets: before the load, and the most
+}
+
+// rate is how many flows a second were sent, in thousands.
+func (o *outcome) rate() int { return int(float64(o.sent)/o.took.Seconds()+500) / 1000 * 1000 }
+
+// print prints what a reader that keeps up makes of it.
+func (o *outcome) print(name string) {
+	flowtest.Figure(name+": lost", float64(o.sent-o.read), "flows", "<=0", o.sent == o.read)
+	flowtest.Figure(name+": dropped because the reader was slow", float64(o.dropped), "flows", "-", true)
+	flowtest.Figure(name+": CPU", o.cpu.Seconds()/float64(o.read)*1e6, "CPU-s/million flows", "-", true)
+	flowtest.Figure(name+": most memory", float64(o.memory)/1e6, "MB", "-", true)
 }
 
 var (
@@ -91,9 +122,8 @@ var (
 	stopped   = regexp.MustCompile(`INFO stopped .*flows=(\d+) written=(\d+) dropped=(\d+)`)
 )
 
-// measure sends a load for so many seconds to a stanza. The reader of its events
-// begins after stall.
-func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o outcome, err error) {
+// measure runs a stanza and sends it a load.
+func (b *bench) measure(l load, params ...string) (o outcome, err error) {
 	cmd := exec.Command(b.program)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -112,8 +142,12 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 	}
 	defer cmd.Process.Kill()
 	doc := `<input><checkpoint_dir>` + filepath.Join(b.dir, "checkpoints") + `</checkpoint_dir><configuration><stanza name="weir://bench">`
-	for _, p := range append([]string{"listeners=127.0.0.1:0", "types=flows", "stitch=false"}, params...) {
+	set := map[string]string{"listeners": "127.0.0.1:0", "types": "flows", "stitch": "false"}
+	for _, p := range params {
 		k, v, _ := strings.Cut(p, "=")
+		set[k] = v
+	}
+	for k, v := range set {
 		doc += `<param name="` + k + `">` + v + `</param>`
 	}
 	if _, err := io.WriteString(stdin, doc+"</stanza></configuration></input>"); err != nil {
@@ -128,17 +162,17 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 	if err != nil {
 		return o, err
 	}
-	var read atomic.Int64
+	var read tally
 	ended := make(chan error, 1)
 	go func() {
-		time.Sleep(stall)
-		ended <- count(stdout, &read)
+		time.Sleep(l.stall)
+		ended <- read.stream(stdout)
 	}()
 	if o.rest, err = flowtest.Memory(cmd.Process.Pid, "VmRSS"); err != nil {
 		return o, err
 	}
-	load := flowtest.Load{Exporters: 50, Rate: rate / flowtest.LoadRecords, Seconds: seconds}
-	datagrams, took, err := load.Send(to)
+	flows := flowtest.Load{Exporters: 50, Rate: rate / flowtest.LoadRecords, Seconds: l.seconds, Data: l.data}
+	datagrams, took, err := flows.Send(to)
 	if err != nil {
 		return o, err
 	}
@@ -159,30 +193,13 @@ func (b *bench) measure(seconds int, stall time.Duration, params ...string) (o o
 	if err := cmd.Wait(); err != nil {
 		return o, err
 	}
-	o.read, o.cpu = int(read.Load()), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
+	got := &read
+	if l.hec != nil {
+		got = &l.hec.tally
+	}
+	events, pairs := got.events.Load(), got.pairs.Load()
+	o.read, o.pairs = int(events+pairs), int(pairs)
+	o.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	_, err = fmt.Sscan(m[1]+" "+m[3], &o.received, &o.dropped)
 	return o, err
-}
-
-// count counts events until the stream ends.
-func count(r io.Reader, n *atomic.Int64) error {
-	end := []byte("</event>")
-	buf := make([]byte, 256<<10)
-	kept := 0
-	var last []byte // octets, enough for the stream's end
-	for {
-		got, err := r.Read(buf[kept:])
-		last = append(last, buf[kept+max(0, got-16):kept+got]...)
-		last = append(last[:0], last[max(0, len(last)-16):]...)
-		d := buf[:kept+got]
-		n.Add(int64(bytes.Count(d, end)))
-		if err != nil {
-			if !bytes.HasSuffix(last, []byte("</stream>\n")) {
-				return errors.New("the stream isn't closed")
-			}
-			return nil
-		}
-		// An end that is there in part; a whole one is longer.
-		kept = copy(buf, d[max(0, len(d)-len(end)+1):])
-	}
 }
