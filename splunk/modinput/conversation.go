@@ -66,13 +66,20 @@ func ports(f *flow.Flow) (src, dst uint16, ok bool) {
 	return 0, 0, false
 }
 
-// hash is the same for a flow and its answer.
+// opposite is the bit in which the hashes of a flow and its answer differ.
+const opposite = 1
+
+// hash is the same for a flow and its answer, but for the bit opposite.
 func (s *Stitcher) hash(f *flow.Flow) uint32 {
 	src, dst, _ := ports(f)
-	h := s.end(&f.SrcAddr, src) + s.end(&f.DstAddr, dst)
+	x, y := s.end(&f.SrcAddr, src), s.end(&f.DstAddr, dst)
+	h := x + y
 	h ^= uint64(f.Proto) | uint64(f.Domain)<<8 ^ binary.LittleEndian.Uint64(f.Exporter[8:])
 	hi, lo := bits.Mul64(h^s.seed[0], s.seed[2])
-	return uint32(hi ^ lo)
+	if h = (hi ^ lo) &^ opposite; x < y {
+		h |= opposite
+	}
+	return uint32(h)
 }
 
 func (s *Stitcher) end(a *flow.Addr, port uint16) uint64 {

@@ -88,22 +88,19 @@ type Stitcher struct {
 	next pipeline.Sink
 	now  func() time.Duration // since whenever
 
-	mu      sync.Mutex
-	err     error      // of next, the first since the last Write
-	out     flow.Batch // on its way to next
-	claim   *claim     // of out
-	claims  claims
-	octets  int    // of texts and extras there
-	made    uint32 // how often it was emptied
-	direct  remap  // of a batch that comes, into out
-	kept    remap  // and into a page
-	pages   []page // a ring
-	oldest  uint32 // page
-	newest  uint32 // page
-	buckets []uint32
-	mask    uint32
-	seed    [3]uint64
-	stats   struct{ pairs, alone, pushed, waiting atomic.Uint64 }
+	mu     sync.Mutex
+	err    error      // of next, the first since the last Write
+	out    flow.Batch // on its way to next
+	claim  *claim     // of out
+	claims claims
+	octets int    // of texts and extras there
+	made   uint32 // how often it was emptied
+	direct remap  // of a batch that comes, into out
+	kept   remap  // and into a page
+	waits  waits
+	seed   [3]uint64
+	stats  StitchStats
+	told   struct{ pairs, alone, pushed, waiting atomic.Uint64 } // stats, for others
 
 	writing context.Context // of the Write that goes on, else none
 
@@ -120,50 +117,15 @@ type StitchStats struct {
 	Waiting uint64
 }
 
-// Pages hold what waits, in the order of arrival: one is filled, and given up when
-// all of its flows have left.
-const (
-	pageFlows  = 512
-	pageOctets = 512 * pageFlows // of texts and extras
-)
-
-type page struct {
-	flow.Batch
-	waits  []waiting
-	first  int // all before it have left
-	octets int
-	texts  remap // into out
-}
-
-// A waiting is what a Stitcher knows of a flow besides its columns. Those that
-// share a bucket are a list, newest first.
-type waiting struct {
-	since      time.Duration
-	next, prev uint32 // references; of the newest, prev is 0
-	hash       uint32
-	gone       bool
-	owed       owed
-}
-
-// A reference is a place in a page, plus one: page × pageFlows + place + 1.
-
-// maxScan bounds how many flows of a bucket are looked at for an answer.
-const maxScan = 16
-
 // NewStitcher makes a Stitcher in front of next. Close ends it, and next. It has
 // memory for as many flows as wait, at most for 1,024 or cfg.Flows, in steps of 512.
 func NewStitcher(cfg StitchConfig, next pipeline.Sink) *Stitcher {
-	n := max(2, (cfg.Flows+pageFlows-1)/pageFlows)
-	size := uint32(1024)
-	for int(size) < n*pageFlows && size < 1<<30 {
-		size *= 2
-	}
 	began := time.Now()
 	s := &Stitcher{
 		cfg: cfg, next: next, writing: context.Background(), now: func() time.Duration { return time.Since(began) },
-		pages: make([]page, n), buckets: make([]uint32, size), mask: size - 1,
-		seed: [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64() | 1},
-		stop: make(chan struct{}), done: make(chan struct{}),
+		waits: newWaits(cfg.Flows),
+		seed:  [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64() | 1},
+		stop:  make(chan struct{}), done: make(chan struct{}),
 	}
 	go s.tick()
 	return s
@@ -182,6 +144,7 @@ func (s *Stitcher) tick() {
 			s.mu.Lock()
 			s.expire(s.now())
 			s.flush()
+			s.tell()
 			s.mu.Unlock()
 		}
 	}
@@ -189,7 +152,15 @@ func (s *Stitcher) tick() {
 
 // Stats may be called by any goroutine.
 func (s *Stitcher) Stats() StitchStats {
-	return StitchStats{Pairs: s.stats.pairs.Load(), Alone: s.stats.alone.Load(), Pushed: s.stats.pushed.Load(), Waiting: s.stats.waiting.Load()}
+	return StitchStats{Pairs: s.told.pairs.Load(), Alone: s.told.alone.Load(), Pushed: s.told.pushed.Load(), Waiting: s.told.waiting.Load()}
+}
+
+// tell lets others know of the counts.
+func (s *Stitcher) tell() {
+	s.told.pairs.Store(s.stats.Pairs)
+	s.told.alone.Store(s.stats.Alone)
+	s.told.pushed.Store(s.stats.Pushed)
+	s.told.waiting.Store(s.stats.Waiting)
 }
 
 // A Taker is a sink that says what becomes of a batch, as a pipeline.Keeper does,
@@ -244,6 +215,7 @@ func (s *Stitcher) take(ctx context.Context, b *flow.Batch, d *debt) error {
 		s.one(x, now)
 	}
 	s.flush()
+	s.tell()
 	err := s.err
 	s.err = nil
 	if len(b.Options) > 0 || len(b.Counters) > 0 {
@@ -265,13 +237,11 @@ func (s *Stitcher) close() error {
 	<-s.done
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.stats.waiting.Load() > 0 {
-		s.release(&s.pages[s.oldest])
-		if s.oldest != s.newest {
-			s.oldest = (s.oldest + 1) % uint32(len(s.pages))
-		}
+	for s.leave(len(s.waits.oldest().waits)); s.waits.giveUp(); {
+		s.leave(len(s.waits.oldest().waits))
 	}
 	s.flush()
+	s.tell()
 	return errors.Join(s.err, s.next.Close())
 }
 
@@ -283,145 +253,118 @@ type party struct {
 	owed owed
 }
 
-// waiter is the party that waits at place i of p.
-func (p *page) waiter(i int) party {
-	return party{&p.Batch, &p.Flows[i], &p.texts, p.waits[i].owed}
-}
-
 // one pairs x with a flow that waits, or lets it wait.
 func (s *Stitcher) one(x party, now time.Duration) {
 	f := x.f
 	if !stitchable(f) {
-		s.stats.alone.Add(1)
+		s.stats.Alone++
 		s.put(x, nil)
 		return
 	}
 	h := s.hash(f)
-	bucket := &s.buckets[h&s.mask]
-	found := uint32(0)
+	var found look
 	same := false
-	for ref, n := *bucket, 0; ref != 0 && n < maxScan; n++ {
-		p, i := s.at(ref)
-		w := &p.waits[i]
-		if w.hash == h {
-			// The oldest, but rather one that was seen in the same direction.
-			if g := &p.Flows[i]; s.answers(g, f) {
-				if is := g.Direction == f.Direction; is || !same {
-					found, same = ref, is
-				}
+	look := s.waits.look(h ^ opposite)
+	for look.next() {
+		// The oldest, but rather one that was seen in the same direction.
+		if g := look.flow(); s.answers(g, f) {
+			if is := g.Direction == f.Direction; is || !same {
+				found, same = look, is
 			}
 		}
-		ref = w.next
 	}
-	if found == 0 {
+	if found.page == nil {
 		s.hold(x, h, now)
 		return
 	}
-	p, i := s.at(found)
-	s.unlink(p, i)
-	s.pair(p.waiter(i), x)
-}
-
-func (s *Stitcher) at(ref uint32) (*page, int) {
-	ref--
-	return &s.pages[ref/pageFlows], int(ref % pageFlows)
-}
-
-// unlink takes what waits at place i of p out of its bucket.
-func (s *Stitcher) unlink(p *page, i int) {
-	w := &p.waits[i]
-	if w.prev == 0 {
-		s.buckets[w.hash&s.mask] = w.next
-	} else {
-		q, j := s.at(w.prev)
-		q.waits[j].next = w.next
-	}
-	if w.next != 0 {
-		q, j := s.at(w.next)
-		q.waits[j].prev = w.prev
-	}
-	w.gone = true
-	s.stats.waiting.Add(^uint64(0))
+	found.leave()
+	s.stats.Waiting--
+	s.pair(found.party(found.at), x)
 }
 
 // hold lets x wait.
 func (s *Stitcher) hold(x party, h uint32, now time.Duration) {
-	p := &s.pages[s.newest]
-	if len(p.waits) == pageFlows || p.octets >= pageOctets {
-		next := (s.newest + 1) % uint32(len(s.pages))
-		p = &s.pages[next]
-		if next == s.oldest {
-			before := s.stats.waiting.Load()
-			s.release(p)
-			s.stats.pushed.Add(before - s.stats.waiting.Load())
-			s.oldest = (s.oldest + 1) % uint32(len(s.pages))
+	p := s.waits.newest()
+	if p.full() {
+		for s.waits.oldest().live == 0 && s.waits.giveUp() {
 		}
-		p.Reset()
-		p.waits, p.first, p.octets = p.waits[:0], 0, 0
-		s.newest = next
-		p.texts.forget()
+		if s.waits.full() {
+			s.stats.Pushed += uint64(s.leave(len(s.waits.oldest().waits)))
+			s.waits.giveUp()
+		}
+		p = s.waits.begin()
 		s.kept.restart()
 	}
-	if p.waits == nil {
-		p.waits = make([]waiting, 0, pageFlows)
-		p.Flows = make([]flow.Flow, 0, pageFlows)
-	}
-	i := len(p.waits)
 	g := &p.Grow(1)[0]
 	*g = *x.f
 	g.SetExtra(0, 0)
 	p.octets += s.kept.copy(&p.Batch, g, x.b, x.f)
-	bucket := &s.buckets[h&s.mask]
-	ref := s.newest*pageFlows + uint32(i) + 1
-	p.waits = append(p.waits, waiting{since: now, next: *bucket, hash: h, owed: x.owed})
-	if *bucket != 0 {
-		q, j := s.at(*bucket)
-		q.waits[j].prev = ref
-	}
-	*bucket = ref
-	s.stats.waiting.Add(1)
+	s.waits.add(p, waiting{since: now, hash: h, owed: x.owed})
+	s.stats.Waiting++
 }
 
 // expire puts out the flows whose time is over.
 func (s *Stitcher) expire(now time.Duration) {
 	for {
-		p := &s.pages[s.oldest]
-		for ; p.first < len(p.waits); p.first++ {
-			w := &p.waits[p.first]
-			if w.gone {
-				continue
-			}
-			if now-w.since < s.cfg.Timeout {
-				return
-			}
-			s.alone(p, p.first)
+		p := s.waits.oldest()
+		end := p.first
+		for end < len(p.waits) && (p.waits[end].left() || now-p.waits[end].since >= s.cfg.Timeout) {
+			end++
 		}
-		if s.oldest == s.newest {
+		s.leave(end)
+		if end < len(p.waits) || !s.waits.giveUp() {
 			return
 		}
-		s.oldest = (s.oldest + 1) % uint32(len(s.pages))
 	}
 }
 
-// release puts out all that waits in p.
-func (s *Stitcher) release(p *page) {
-	for ; p.first < len(p.waits); p.first++ {
-		if !p.waits[p.first].gone {
-			s.alone(p, p.first)
+// manyFlows leave together without being copied.
+const manyFlows = 64
+
+// leave puts out what waits in the oldest page up to a place, and returns how many
+// flows it was. To copy many of them into out would cost more than the handing on.
+func (s *Stitcher) leave(end int) (n int) {
+	p := s.waits.oldest()
+	from := p.first
+	p.first = end
+	for i := from; i < end; i++ {
+		if !p.waits[i].left() {
+			n++
 		}
 	}
-}
-
-func (s *Stitcher) alone(p *page, i int) {
-	s.unlink(p, i)
-	s.stats.alone.Add(1)
-	s.put(p.waiter(i), nil)
+	p.live -= n
+	s.stats.Waiting -= uint64(n)
+	s.stats.Alone += uint64(n)
+	if n < manyFlows {
+		for i := from; i < end; i++ {
+			if !p.waits[i].left() {
+				s.put(p.party(i), nil)
+			}
+		}
+		return n
+	}
+	s.flush()
+	all, to := p.Flows, from
+	for i := from; i < end; i++ {
+		if p.waits[i].left() {
+			continue
+		}
+		if to < i {
+			all[to] = all[i]
+		}
+		s.owe(p.waits[i].owed, to-from)
+		to++
+	}
+	p.Flows = all[from:to]
+	s.handOn(&p.Batch)
+	p.Flows = all
+	return n
 }
 
 // pair puts out x and y, which answer each other, as one event. If nothing tells
 // which has begun, x has.
 func (s *Stitcher) pair(x, y party) {
-	s.stats.pairs.Add(1)
+	s.stats.Pairs++
 	if initiates(y.f, x.f) {
 		x, y = y, x
 	}
@@ -439,11 +382,12 @@ func (s *Stitcher) put(x party, y *party) {
 	o := &s.out.Grow(1)[0]
 	*o = *x.f
 	o.SetExtra(0, 0)
-	s.owe(x.owed)
+	at := len(s.out.Flows) - 1
+	s.owe(x.owed, at)
 	if y != nil {
 		join(o, y.f)
 		addAnswer(&s.out, o, y.f)
-		s.owe(y.owed)
+		s.owe(y.owed, at)
 	}
 	s.octets += answerLen + x.r.copy(&s.out, o, x.b, x.f)
 	if len(s.out.Flows) >= outFlows || s.octets >= outOctets {
@@ -451,15 +395,15 @@ func (s *Stitcher) put(x party, y *party) {
 	}
 }
 
-// owe notes that the last flow of out is owed to o.
-func (s *Stitcher) owe(o owed) {
+// owe notes that a flow of the batch that is handed on next is owed to o.
+func (s *Stitcher) owe(o owed, at int) {
 	if o.debt == nil {
 		return
 	}
 	if s.claim == nil {
 		s.claim = s.claims.claim()
 	}
-	s.claim.flows = append(s.claim.flows, claimed{o, len(s.out.Flows) - 1})
+	s.claim.flows = append(s.claim.flows, claimed{o, at})
 }
 
 // flush hands on what was put out.
@@ -467,14 +411,23 @@ func (s *Stitcher) flush() {
 	if len(s.out.Flows) == 0 {
 		return
 	}
+	s.handOn(&s.out)
+	s.out.Reset()
+	s.octets = 0
+	s.made++
+	s.direct.restart()
+}
+
+// handOn hands b to the next sink, with the claim to it.
+func (s *Stitcher) handOn(b *flow.Batch) {
 	c := s.claim
 	s.claim = nil
 	var err error
 	if t, ok := s.next.(Taker); ok && c != nil {
-		if err = t.Take(s.writing, &s.out, c); err != nil {
+		if err = t.Take(s.writing, b, c); err != nil {
 			c.Failed()
 		}
-	} else if err = s.next.Write(s.writing, &s.out); c != nil {
+	} else if err = s.next.Write(s.writing, b); c != nil {
 		if err == nil {
 			c.Written()
 		} else {
@@ -484,8 +437,4 @@ func (s *Stitcher) flush() {
 	if s.err == nil {
 		s.err = err
 	}
-	s.out.Reset()
-	s.octets = 0
-	s.made++
-	s.direct.restart()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -391,6 +392,29 @@ func TestStitcherLetsGo(t *testing.T) {
 	want(100+1025, 0, 412)
 	if err := s.Close(); err != nil || !m.closed {
 		t.Error(err)
+	}
+}
+
+// References begin anew after 2³² flows.
+func TestStitcherWraps(t *testing.T) {
+	var m makings
+	s, _ := stitcher(t, DefaultStitch(), &m)
+	const last = 1<<32/pageFlows - 1
+	s.waits.pages[last%len(s.waits.pages)] = s.waits.newest()
+	s.waits.from, s.waits.to = last, last
+	b := new(flow.Batch)
+	const n = 2 * pageFlows
+	for i := range n {
+		b.Flows = append(b.Flows, one(1, 2, uint16(i), 443, 100, 110))
+	}
+	for i := range n {
+		b.Flows = append(b.Flows, one(2, 1, 443, uint16(i), 101, 109))
+	}
+	if err := errors.Join(s.Write(t.Context(), b), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.Stats(); st.Pairs != n || st.Alone != 0 || len(m.events) != n || s.waits.to == last {
+		t.Errorf("%d events, %+v", len(m.events), st)
 	}
 }
 
