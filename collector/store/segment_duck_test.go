@@ -14,7 +14,7 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 )
 
-func duck(t testing.TB) *sql.DB {
+func plainDuckDB(t testing.TB) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -28,7 +28,7 @@ func duck(t testing.TB) *sql.DB {
 // Bloom filters.
 func TestDuckDBReadsSegments(t *testing.T) {
 	dir := t.TempDir()
-	db := duck(t)
+	db := plainDuckDB(t)
 	rows := 150_000
 	if testing.Short() {
 		rows = 20_000
@@ -107,7 +107,7 @@ func TestDuckDBReadsSegments(t *testing.T) {
 
 func TestDuckDBReadsMissingValues(t *testing.T) {
 	dir := t.TempDir()
-	db := duck(t)
+	db := plainDuckDB(t)
 	b := &flow.Batch{}
 	for i := range b.Grow(1000) {
 		f := flow.Flow{Set: flow.SetOf(flow.FieldReceived), Received: epoch}

@@ -1,0 +1,97 @@
+//go:build cgo
+
+package store
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
+	"github.com/weirflow/weir/shared/query/engine"
+	"github.com/weirflow/weir/shared/query/querytest"
+)
+
+// More of them are for when something has changed that answers depend on.
+var rounds = flag.Int("rounds", 100, "random questions")
+
+func openTest(t testing.TB) *duckDB {
+	t.Helper()
+	d, err := openDuckDB(t.TempDir(), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.close)
+	return d
+}
+
+// put writes flows as segments of so many rows.
+func put(t testing.TB, d *duckDB, b *flow.Batch, rows int) (all []*Segment) {
+	t.Helper()
+	w := newSegmentWriter("test", false)
+	for from := 0; from < len(b.Flows); from += rows {
+		s, err := w.write(d.dir, fmt.Sprintf("segments/%d.parquet", from), tailOf(b, from, min(from+rows, len(b.Flows))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, &s)
+	}
+	return all
+}
+
+// tailOf makes blocks of some flows.
+func tailOf(b *flow.Batch, from, to int) []*engine.Block {
+	part := *b
+	part.Flows = b.Flows[from:to]
+	w := engine.NewBuilder(tailOptions)
+	all := w.Append(nil, &part)
+	if x := w.Seal(); x != nil {
+		all = append(all, x)
+	}
+	return all
+}
+
+func describeRequest(r *query.Request) string {
+	s := fmt.Sprintf("%+v", *r)
+	if r.Filter != nil {
+		s += "\nfilter " + r.Filter.String()
+	}
+	for _, d := range r.By {
+		s += fmt.Sprintf("\nby %s %v pair %v /%d /%d", d.Of.Name, d.Of.Fields, d.Pair, d.Bits, d.Bit6)
+	}
+	return s
+}
+
+// Answers from files are those of the oracle.
+func TestRandomRequests(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 1))
+	d := openTest(t)
+	var b *flow.Batch
+	var segments []*Segment
+	for i := range *rounds {
+		if i%50 == 0 {
+			b = querytest.Flows(rng, 300)
+			os.RemoveAll(filepath.Join(d.dir, "segments"))
+			segments = put(t, d, b, 150)
+		}
+		r := querytest.Request(rng)
+		want := querytest.Oracle(querytest.Stored(b), r)
+		for name, s := range map[string]*shelf{
+			"segments": {segments: segments},
+			"and tail": {segments: segments[:1], tail: tailOf(b, 150, len(b.Flows))},
+		} {
+			got, err := d.ask(context.Background(), s, r)
+			if err != nil {
+				t.Fatalf("%d %s: %v\n%s", i, name, err, describeRequest(r))
+			}
+			if diff := querytest.Diff(r, got, want); diff != "" {
+				t.Fatalf("%d %s: %s\n%s", i, name, describeRequest(r), diff)
+			}
+		}
+	}
+}
