@@ -249,14 +249,14 @@ func valueOf(a any) duckdb.Value {
 	panic(fmt.Sprintf("store: a parameter of type %T", a)) // our own fault
 }
 
-// fileName is what DuckDB calls a file of ours in an error.
-var fileName = regexp.MustCompile(`"?[^\s"]*\.(parquet|tmp)\b"?`)
+// filesName is what DuckDB calls a file of ours in an error.
+var filesName = regexp.MustCompile(`"?[^\s"]*\.(parquet|tmp)\b"?`)
 
 // plain makes an error of what DuckDB says. Folders and files are nobody's
 // business who asks.
 func (d *duckDB) plain(text string) error {
 	text = strings.ReplaceAll(text, d.dir, "store")
-	text = fileName.ReplaceAllString(text, "a file")
+	text = filesName.ReplaceAllString(text, "a file")
 	text, _, _ = strings.Cut(text, "\n")
 	if strings.HasPrefix(text, "Out of Memory") {
 		return errors.New("the question needs more memory than it may take: ask for a shorter time, for fewer columns, or with a filter")

@@ -11,29 +11,21 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/duck"
-	"github.com/weirflow/weir/shared/query/engine"
 )
-
-// shelf is what a store has at one moment. Its files stay while it is asked.
-type shelf struct {
-	segments []*Segment
-	rollups  []*RollupFile
-	tail     []*engine.Block // what no segment has yet
-}
 
 // exactDouble is below what a DOUBLE can no longer tell apart.
 const exactDouble = 1 << 53
 
 // ask answers r, which is valid.
-func (d *duckDB) ask(ctx context.Context, s *shelf, r *query.Request) (*query.Answer, error) {
+func (d *duckDB) ask(ctx context.Context, s *Snapshot, r *query.Request) (*query.Answer, error) {
 	from, to := r.From, r.To
 	if r.Dedup { // the minutes at both ends count whole for who is authoritative
 		from, to = from-query.DedupBin, to+query.DedupBin
 	}
 	need := needs(r)
-	segments := s.segments
-	if len(s.tail) > 0 {
-		tail, done, err := d.tailFile(s.tail, need)
+	segments := s.Segments
+	if len(s.Tail) > 0 {
+		tail, done, err := d.tailFile(s.Tail, need)
 		if err != nil {
 			return nil, err
 		}

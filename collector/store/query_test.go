@@ -81,9 +81,9 @@ func TestRandomRequests(t *testing.T) {
 		}
 		r := querytest.Request(rng)
 		want := querytest.Oracle(querytest.Stored(b), r)
-		for name, s := range map[string]*shelf{
-			"segments": {segments: segments},
-			"and tail": {segments: segments[:1], tail: tailOf(b, 150, len(b.Flows))},
+		for name, s := range map[string]*Snapshot{
+			"segments": {Segments: segments},
+			"and tail": {Segments: segments[:1], Tail: tailOf(b, 150, len(b.Flows))},
 		} {
 			got, err := d.ask(context.Background(), s, r)
 			if err != nil {
