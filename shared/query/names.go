@@ -125,6 +125,9 @@ var kindOf = [...]Kind{
 	flow.KindMAC: MAC, flow.KindStr: Text, flow.KindApp: App,
 }
 
+// ColumnOf returns the Quantity of a column, which is not to be changed.
+func ColumnOf(x flow.Field) *Quantity { return columns[x] }
+
 // column is the Quantity of a column; as a phrase of its own, it gets its name.
 func column(x flow.Field) *Quantity { return columns[x] }
 

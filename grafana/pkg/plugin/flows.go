@@ -12,7 +12,7 @@ import (
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/ie"
-	"github.com/weirflow/weir/shared/query/engine"
+	"github.com/weirflow/weir/shared/query"
 )
 
 // maxExtras bounds the columns that exporters can add to a table.
@@ -21,25 +21,26 @@ const maxExtras = 100
 // flowsFrame is the flows themselves, newest first: a field for each column
 // that one of them has, under IANA's name; an address's IPv4 and IPv6 elements
 // are two. Volume is as it was sent.
-func flowsFrame(v engine.View, q query) *dataFrame {
+func flowsFrame(a *query.Answer, q panel) *dataFrame {
 	f := newFrame(data.FrameTypeTable, q)
 	f.Meta.PreferredVisualization = data.VisTypeTable
-	refs, total := v.NewestFlows(q.From, q.To, q.model.Limit)
+	b := &a.Batch
 	unknown, all := 0, flow.Set{}
-	for _, r := range refs {
-		all = all.Union(r.Block.Set(r.Row))
-		if r.Block.Uint(flow.FieldSamplingRate, r.Row) == 0 {
+	for i := range b.Flows {
+		all = all.Union(b.Flows[i].Set)
+		if b.Flows[i].SamplingRate == 0 {
 			unknown++
 		}
 	}
+	total := len(b.Flows) + a.More
 	f.Meta.Custom = custom{Flows: total, UnknownRate: unknown}
-	if len(refs) < total {
-		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf("the newest %d of %d flows", len(refs), total)})
+	if a.More > 0 {
+		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf("the newest %d of %d flows", len(b.Flows), total)})
 	}
 	for x, ok := all.Next(0); ok && int(x) < flow.NumFields; x, ok = all.Next(x + 1) {
-		f.Fields = append(f.Fields, columnFields(refs, x)...)
+		f.Fields = append(f.Fields, columnFields(b, x)...)
 	}
-	extras, left := extraFields(refs, f.Fields)
+	extras, left := extraFields(b)
 	f.Fields = append(f.Fields, extras...)
 	if left > 0 {
 		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf("%d more information elements are not shown", left)})
@@ -49,7 +50,7 @@ func flowsFrame(v engine.View, q query) *dataFrame {
 
 // columnFields returns the fields of a column that some row has: two where an
 // IPv6 flow's element has another name.
-func columnFields(refs []engine.Ref, x flow.Field) (fields []*data.Field) {
+func columnFields(b *flow.Batch, x flow.Field) (fields []*data.Field) {
 	kind := data.FieldTypeNullableString
 	switch flow.Fields[x].Kind {
 	case flow.KindUint:
@@ -63,21 +64,21 @@ func columnFields(refs []engine.Ref, x flow.Field) (fields []*data.Field) {
 			name = flow.Fields[x].IPFIX6
 		}
 		var f *data.Field
-		for i, r := range refs {
-			v := r.Block.Value(x, r.Row)
-			if !v.Set || six != (flow.Fields[x].IPFIX6 != "" && isIPv6(r, v)) {
+		for i := range b.Flows {
+			v := valueOf(b, &b.Flows[i], x)
+			if !v.set || six != (flow.Fields[x].IPFIX6 != "" && isIPv6(&b.Flows[i], v)) {
 				continue
 			}
 			if f == nil {
-				f = data.NewFieldFromFieldType(kind, len(refs))
+				f = data.NewFieldFromFieldType(kind, len(b.Flows))
 				f.Name = name
 				fields = append(fields, f)
 			}
 			switch kind {
 			case data.FieldTypeNullableUint64:
-				f.SetConcrete(i, v.Uint)
+				f.SetConcrete(i, v.uint)
 			case data.FieldTypeNullableTime:
-				f.SetConcrete(i, time.Unix(0, int64(v.Uint)).UTC())
+				f.SetConcrete(i, time.Unix(0, int64(v.uint)).UTC())
 			default:
 				f.SetConcrete(i, v.String())
 			}
@@ -86,31 +87,26 @@ func columnFields(refs []engine.Ref, x flow.Field) (fields []*data.Field) {
 	return fields
 }
 
-// isIPv6 tells whether v, of the row r, goes by the name of the IPv6 element:
+// isIPv6 tells whether v, of f, goes by the name of the IPv6 element:
 // an address by itself, a prefix length or an ICMP type by the flow's addresses.
-func isIPv6(r engine.Ref, v engine.Value) bool {
-	if flow.Fields[v.Field].Kind == flow.KindAddr {
-		return !v.Addr.Is4()
+func isIPv6(f *flow.Flow, v value) bool {
+	if flow.Fields[v.field].Kind == flow.KindAddr {
+		return !v.addr.Is4()
 	}
-	for _, x := range []flow.Field{flow.FieldSrcAddr, flow.FieldDstAddr} {
-		if a := r.Block.Value(x, r.Row); a.Set {
-			return !a.Addr.Is4()
-		}
-	}
-	return false
+	return f.IsIPv6()
 }
 
 // extraFields returns the fields of the elements without a column, in the order
 // of their numbers, and how many elements there are too many.
-func extraFields(refs []engine.Ref, fields []*data.Field) (extras []*data.Field, left int) {
+func extraFields(b *flow.Batch) (extras []*data.Field, left int) {
 	type cell struct {
 		row   int
 		value []byte
 	}
 	cells := map[flow.Element][]cell{}
 	var order []flow.Element
-	for i, r := range refs {
-		for e, v := range r.Block.Extra(r.Row) {
+	for i := range b.Flows {
+		for e, v := range b.Extra(&b.Flows[i]) {
 			if cells[e] == nil {
 				order = append(order, e)
 			}
@@ -133,7 +129,7 @@ func extraFields(refs []engine.Ref, fields []*data.Field) (extras []*data.Field,
 		if numeric {
 			kind = data.FieldTypeNullableUint64
 		}
-		f := data.NewFieldFromFieldType(kind, len(refs))
+		f := data.NewFieldFromFieldType(kind, len(b.Flows))
 		f.Name = string(e.AppendOrd(ie.AppendName(nil, e.PEN, e.ID)))
 		for _, c := range cells[e] {
 			if numeric {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/engine"
 )
 
@@ -68,7 +69,9 @@ func (e *ear) health(ctx context.Context) (health, error) {
 			h.Faults[decode.Fault(f).Label()] = n
 		}
 	}
-	a, err := v.Query(ctx, engine.Query{From: -1 << 62, To: 1 << 62, Metric: engine.Flows, Limit: 1, GroupBy: []flow.Field{flow.FieldExporter}})
+	a, err := engine.Run(ctx, v, &query.Request{
+		From: -1 << 61, To: 1 << 62, Limit: 1, Metrics: []query.Metric{{Of: query.Records}}, By: []query.Dim{{Of: query.ColumnOf(flow.FieldExporter)}},
+	})
 	if err != nil {
 		return h, err
 	}

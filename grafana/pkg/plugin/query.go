@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/engine"
 )
 
@@ -23,9 +24,9 @@ type model struct {
 	Filter  string   `json:"filter"`
 }
 
-// A query is a checked model with the range that it is for.
-type query struct {
-	engine.Query
+// A panel is a checked model with the range that it is for.
+type panel struct {
+	query.Request
 	model
 }
 
@@ -44,14 +45,14 @@ var limits = map[string][2]int{
 
 // What a query may add up, and how a rate of it and a total of it are shown.
 var metrics = map[string]struct {
-	engine.Metric
+	query.Volume
 	factor      float64
 	rate, total string // Grafana's units
 }{
-	"bits":    {engine.Bytes, 8, "bps", "decbits"},
-	"bytes":   {engine.Bytes, 1, "Bps", "decbytes"},
-	"packets": {engine.Packets, 1, "pps", "short"},
-	"flows":   {engine.Flows, 1, "si:flows/s", "short"},
+	"bits":    {query.Bytes, 8, "bps", "decbits"},
+	"bytes":   {query.Bytes, 1, "Bps", "decbytes"},
+	"packets": {query.Packets, 1, "pps", "short"},
+	"flows":   {query.Records, 1, "si:flows/s", "short"},
 }
 
 const (
@@ -61,48 +62,52 @@ const (
 )
 
 // parseQuery checks a panel's query. Its errors are for who wrote it.
-func parseQuery(q backend.DataQuery) (query, error) {
+func parseQuery(q backend.DataQuery) (panel, error) {
 	m := model{Type: typeSeries, Metric: "bits"}
 	if err := json.Unmarshal(q.JSON, &m); err != nil {
-		return query{}, fmt.Errorf("query: %w", err)
+		return panel{}, fmt.Errorf("query: %w", err)
 	}
 	limit, ok := limits[m.Type]
 	if !ok {
-		return query{}, fmt.Errorf("type %q is not known: write timeseries, top or flows", m.Type)
+		return panel{}, fmt.Errorf("type %q is not known: write timeseries, top or flows", m.Type)
 	}
 	metric, ok := metrics[m.Metric]
 	if !ok {
-		return query{}, fmt.Errorf("metric %q is not known: write bits, bytes, packets or flows", m.Metric)
+		return panel{}, fmt.Errorf("metric %q is not known: write bits, bytes, packets or flows", m.Metric)
 	}
 	switch {
 	case m.Filter != "":
-		return query{}, fmt.Errorf("filter %q: filters are not supported yet: leave it empty", m.Filter)
+		return panel{}, fmt.Errorf("filter %q: filters are not supported yet: leave it empty", m.Filter)
 	case m.Limit < 0 || m.Limit > limit[1]:
-		return query{}, fmt.Errorf("limit is %d: write a number from 1 to %d", m.Limit, limit[1])
+		return panel{}, fmt.Errorf("limit is %d: write a number from 1 to %d", m.Limit, limit[1])
 	case m.Limit == 0:
 		m.Limit = limit[0]
 	}
-	r := query{model: m, Query: engine.Query{
-		From: q.TimeRange.From.UnixNano(), To: q.TimeRange.To.UnixNano(), Metric: metric.Metric, Limit: m.Limit,
+	r := panel{model: m, Request: query.Request{
+		From: q.TimeRange.From.UnixNano(), To: q.TimeRange.To.UnixNano(), Limit: m.Limit,
 	}}
 	if r.From >= r.To {
-		return query{}, fmt.Errorf("the time range ends before it begins")
+		return panel{}, fmt.Errorf("the time range ends before it begins")
 	}
 	if len(m.GroupBy) > maxGroupBy {
-		return query{}, fmt.Errorf("groupBy has %d columns: write %d at most", len(m.GroupBy), maxGroupBy)
+		return panel{}, fmt.Errorf("groupBy has %d columns: write %d at most", len(m.GroupBy), maxGroupBy)
 	}
 	for _, name := range m.GroupBy {
 		x, ok := flow.FieldByName(name)
 		if !ok {
-			return query{}, fmt.Errorf("groupBy: no column %q: did you mean %s?", name, strings.Join(nearest(name), ", "))
+			return panel{}, fmt.Errorf("groupBy: no column %q: did you mean %s?", name, strings.Join(nearest(name), ", "))
 		}
-		if slices.Contains(r.Query.GroupBy, x) {
-			return query{}, fmt.Errorf("groupBy: %s is there twice: remove one", name)
+		if slices.ContainsFunc(r.By, func(d query.Dim) bool { return d.Of == query.ColumnOf(x) }) {
+			return panel{}, fmt.Errorf("groupBy: %s is there twice: remove one", name)
 		}
-		r.Query.GroupBy = append(r.Query.GroupBy, x)
+		r.By = append(r.By, query.Dim{Of: query.ColumnOf(x)})
 	}
-	if m.Type == typeSeries {
+	switch r.Metrics = []query.Metric{{Of: metric.Volume}}; m.Type {
+	case typeSeries:
+		r.Series = true
 		r.align(q.Interval, q.MaxDataPoints)
+	case typeFlows: // as they are, newest first
+		r.Shape, r.By, r.Metrics = query.Flows, nil, nil
 	}
 	return r, nil
 }
@@ -110,7 +115,7 @@ func parseQuery(q backend.DataQuery) (query, error) {
 // align sets bins of about the interval asked for, no more than asked for, and
 // widens the range to whole bins. They begin at multiples of their width in
 // UTC, so that they stay where they are when the range moves on.
-func (q *query) align(interval time.Duration, points int64) {
+func (q *panel) align(interval time.Duration, points int64) {
 	if points <= 0 || points > maxBins {
 		points = maxBins
 	}
@@ -123,7 +128,7 @@ func (q *query) align(interval time.Duration, points int64) {
 }
 
 // String says what the query does, for Grafana's inspector.
-func (q query) String() string {
+func (q panel) String() string {
 	var s strings.Builder
 	s.WriteString(q.Type)
 	if q.Type != typeFlows {
@@ -141,18 +146,18 @@ func (q query) String() string {
 }
 
 // Metric returns the metric's name.
-func (q query) Metric() string { return q.model.Metric }
+func (q panel) Metric() string { return q.model.Metric }
 
 // answer runs q.
-func (q query) answer(ctx context.Context, v engine.View) (*dataFrame, error) {
-	if q.Type == typeFlows {
-		return flowsFrame(v, q), nil
-	}
-	a, err := v.Query(ctx, q.Query)
+func (q panel) answer(ctx context.Context, v engine.View) (*dataFrame, error) {
+	a, err := engine.Run(ctx, v, &q.Request)
 	if err != nil {
 		return nil, err
 	}
-	if q.Type == typeTop {
+	switch q.Type {
+	case typeFlows:
+		return flowsFrame(a, q), nil
+	case typeTop:
 		return topFrame(a, q), nil
 	}
 	return seriesFrame(a, v, q), nil

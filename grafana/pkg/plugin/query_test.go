@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/engine"
 )
 
@@ -83,7 +84,7 @@ func TestParallelQueries(t *testing.T) {
 func TestAlign(t *testing.T) {
 	f := func(interval time.Duration, points int64, from, to, wantBin, wantFrom, wantTo time.Duration) {
 		t.Helper()
-		q := query{Query: engine.Query{From: int64(from), To: int64(to)}}
+		q := panel{Request: query.Request{From: int64(from), To: int64(to)}}
 		q.align(interval, points)
 		if q.Bin != int64(wantBin) || q.From != int64(wantFrom) || q.To != int64(wantTo) {
 			t.Errorf("bins of %v from %v to %v", time.Duration(q.Bin), time.Duration(q.From), time.Duration(q.To))
@@ -107,7 +108,7 @@ func goldenWindow(t *testing.T) engine.View {
 		f := flow.Flow{
 			Set: flow.SetOf(flow.FieldStart, flow.FieldEnd, flow.FieldReceived, flow.FieldBytes, flow.FieldPackets,
 				flow.FieldSrcAddr, flow.FieldProto, flow.FieldSrcMAC, flow.FieldAppID),
-			Start: noon.Add(from).UnixNano(), End: noon.Add(to).UnixNano(), Received: noon.Add(to + time.Second).UnixNano(),
+			Start: noon.Add(from).UnixNano(), End: noon.Add(to).UnixNano(), Received: noon.Add(66 * time.Second).UnixNano(), // all in one datagram
 			Bytes: bytes, Packets: bytes / 100, SrcAddr: flow.AddrFrom(netip.MustParseAddr(src)), Proto: proto, SrcMAC: 0x005e00530001, AppID: 3<<56 | 53,
 		}
 		if rate > 0 {

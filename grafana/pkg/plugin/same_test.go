@@ -17,6 +17,7 @@ import (
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/pcap"
+	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/engine"
 	"github.com/weirflow/weir/shared/template"
 	"github.com/weirflow/weir/testdata"
@@ -37,8 +38,12 @@ func TestSame(t *testing.T) {
 		}
 	}
 	want := sameRecords(t, 0)
-	q := query{Query: engine.Query{From: 0, To: 1 << 62}, model: model{Type: typeFlows, Limit: len(want)}}
-	checkSame(t, flowsFrame(w.View(), q), want)
+	q := panel{Request: query.Request{Shape: query.Flows, From: 0, To: 1 << 62, Limit: len(want)}, model: model{Type: typeFlows}}
+	f, err := q.answer(t.Context(), w.View())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSame(t, f, want)
 }
 
 func samePackets(t *testing.T) (all []pcap.Packet) {

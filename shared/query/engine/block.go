@@ -1,9 +1,10 @@
 package engine
 
 import (
-	"iter"
+	"math"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
 )
 
 // blockRows is the number of rows of a full block: few enough that a column of
@@ -35,7 +36,7 @@ type Block struct {
 	received    int64    // the newest row's arrival
 }
 
-// A column holds a value per row, in the one slice that has the column's width.
+// A column has room for a value per row, in the one slice that has the column's width.
 // Rows that lack it hold zero.
 type column struct {
 	u8   []uint8
@@ -128,13 +129,7 @@ func (b *Block) Set(i int) flow.Set { return b.sets[b.set[i]] }
 // A Column holds a value per row, in the one slice that has the column's width.
 // Rows that lack the column hold zero, as [Block.Set] tells. Texts are numbers in
 // U32 that [Block.Text] knows.
-type Column struct {
-	U8   []uint8
-	U16  []uint16
-	U32  []uint32
-	U64  []uint64
-	Addr []flow.Addr
-}
+type Column = query.Vector
 
 // Column returns column x of all rows; no slice if no row has it.
 func (b *Block) Column(x flow.Field) (v Column) {
@@ -153,6 +148,36 @@ func (b *Block) Column(x flow.Field) (v Column) {
 		v.Addr = c.addr[:b.rows]
 	}
 	return v
+}
+
+// Have sets to to the rows that have column x, a bit for each.
+func (b *Block) Have(x flow.Field, to []uint64) {
+	clear(to)
+	switch {
+	case !b.all.Has(x):
+	case b.whole.Has(x):
+		for w := range to {
+			to[w] = math.MaxUint64
+		}
+		if n := b.rows % 64; n > 0 && len(to) > 0 {
+			to[len(to)-1] = 1<<n - 1
+		}
+	default:
+		var last uint16
+		has := uint64(0)
+		if b.sets[0].Has(x) {
+			has = 1
+		}
+		for i, s := range b.set[:b.rows] {
+			if s != last {
+				last, has = s, 0
+				if b.sets[s].Has(x) {
+					has = 1
+				}
+			}
+			to[i>>6] |= has << (i & 63)
+		}
+	}
 }
 
 // Uint returns column x of row i, which isn't an address; 0 if the row lacks
@@ -218,19 +243,6 @@ func (b *Block) Extras(i int) []byte {
 		from = b.extraEnd[i-1]
 	}
 	return b.extra[from:to:to]
-}
-
-// Extra ranges over the elements of row i that have no column.
-func (b *Block) Extra(i int) iter.Seq2[flow.Element, []byte] {
-	return func(yield func(flow.Element, []byte) bool) {
-		for d := b.Extras(i); len(d) > 0; {
-			e, v := flow.ReadExtraHeader(d)
-			if !yield(e, v) {
-				return
-			}
-			d = d[flow.ExtraHeader+len(v):]
-		}
-	}
 }
 
 // Span returns when row i began and ended. A time that it lacks is the other

@@ -6,6 +6,6 @@
 // open one is only appended to, so a [View] is taken in a few microseconds, and
 // queries run on it while the Window goes on filling.
 //
-// [View.Query] groups, ranks and spreads volume over bins as SEMANTICS (Rates
-// over time, Sampling) defines it; [View.NewestFlows] returns the flows themselves.
+// [Run] answers a query.Request from a View: it says what a Request means in plain
+// Go, without DuckDB.
 package engine

@@ -40,6 +40,45 @@ func overlaps(start, end, from, to int64) bool {
 	return start < to && end > from
 }
 
+// inside tells whether all of a flow lies in [from, to).
+func inside(start, end, from, to int64) bool {
+	return start >= from && (end < to || end == to && start < end)
+}
+
+// Bins follow each other from a time on, each of the same width.
+type bins struct {
+	from, width int64
+	n           int
+}
+
+// touched returns the first bin and the last that a flow was seen in, of what it
+// has in [from, to), which lies in the bins.
+func (b *bins) touched(start, end, from, to int64) (first, last int) {
+	first = int((max(start, from) - b.from) / b.width)
+	if start >= end {
+		return first, first
+	}
+	return first, int((min(end, to) - 1 - b.from) / b.width)
+}
+
+// spread adds to each bin of to what a flow's volume has in it and in [from, until).
+func (b *bins) spread(to []uint64, volume uint64, start, end, from, before int64) {
+	first, last := b.touched(start, end, from, before)
+	if first == last && inside(start, end, from, before) || start >= end {
+		to[first] = plus(to[first], volume)
+		return
+	}
+	had := until(volume, start, end, from)
+	next := b.from + int64(first)*b.width
+	for k := first; k < last; k++ {
+		next += b.width
+		has := until(volume, start, end, next)
+		to[k] = plus(to[k], has-had)
+		had = has
+	}
+	to[last] = plus(to[last], until(volume, start, end, before)-had)
+}
+
 // times multiplies, and stays at the largest number there is.
 func times(volume, rate uint64) uint64 {
 	if hi, lo := bits.Mul64(volume, rate); hi == 0 {

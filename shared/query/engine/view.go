@@ -37,29 +37,3 @@ func (w *Window) View() View {
 	}
 	return v
 }
-
-// A Ref names a row of a View.
-type Ref struct {
-	Block *Block
-	Row   int
-}
-
-// NewestFlows returns up to limit flows that were seen in [from, to), Unix
-// nanoseconds, those that arrived last first, and how many there are in all.
-func (v View) NewestFlows(from, to int64, limit int) (refs []Ref, total int) {
-	for k := len(v.Blocks) - 1; k >= 0; k-- {
-		b := v.Blocks[k]
-		if b.start >= to || b.end < from {
-			continue
-		}
-		for i := b.rows - 1; i >= 0; i-- {
-			if start, end := b.Span(i); !overlaps(start, end, from, to) {
-				continue
-			}
-			if total++; len(refs) < limit {
-				refs = append(refs, Ref{b, i})
-			}
-		}
-	}
-	return refs, total
-}

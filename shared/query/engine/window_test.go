@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
 )
 
 var ctx = context.Background()
@@ -179,22 +180,24 @@ func TestConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for {
 				v := w.View()
-				q := Query{From: 0, To: 1 << 62, Metric: Flows, Limit: 3, GroupBy: []flow.Field{flow.FieldAppName, flow.FieldSrcAddr}}
+				r := query.Request{To: 1 << 62, Limit: 3, Metrics: []query.Metric{{Of: query.Records}}, By: columnsAs(flow.FieldAppName, flow.FieldSrcAddr)}
 				for range 2 {
-					a, err := v.Query(ctx, q)
+					a, err := Run(ctx, v, &r)
 					if err != nil {
 						t.Error(err)
+						return
 					}
-					sum := a.Other.Total
+					sum := a.Other.Values[0]
 					for _, g := range a.Groups {
-						sum += g.Total
+						sum += g.Values[0]
 					}
-					if int(sum) != v.Rows || a.Flows != v.Rows {
+					if int(sum) != v.Rows || int(a.Flows) != v.Rows {
 						t.Errorf("view of %d rows has %d flows", v.Rows, sum)
 					}
 				}
-				if refs, total := v.NewestFlows(0, 1<<62, 10); total != v.Rows || len(refs) != min(10, v.Rows) {
-					t.Errorf("view of %d rows shows %d", v.Rows, total)
+				r = query.Request{Shape: query.Flows, To: 1 << 62, Limit: 10}
+				if a, err := Run(ctx, v, &r); err != nil || len(a.Batch.Flows)+a.More != v.Rows {
+					t.Errorf("view of %d rows shows %d and %d, %v", v.Rows, len(a.Batch.Flows), a.More, err)
 				}
 				select {
 				case <-done:
@@ -205,6 +208,7 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	r := rand.New(rand.NewPCG(4, 4))
+	w.Write(ctx, randomBatch(r, 300))
 	for range 150 {
 		w.Write(ctx, randomBatch(r, 300))
 	}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
+)
+
+// million holds a million flows of an hour.
+func million(b *testing.B) View {
+	const n = 1_000_000
+	r := rand.New(rand.NewPCG(9, 9))
+	w := NewWindow(256<<20, time.Unix(0, epoch))
+	for i := 0; i < n; i += 500 {
+		w.Write(ctx, typicalBatch(r, 500, epoch+int64(i)*3600e9/n))
+	}
+	v := w.View()
+	if v.Rows != n {
+		b.Fatalf("%d rows", v.Rows)
+	}
+	return v
+}
+
+func BenchmarkRun(b *testing.B) {
+	v := million(b)
+	run := func(name string, r query.Request) {
+		r.From, r.To, r.Limit = epoch, epoch+3600e9, 10
+		r.Align()
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if a, err := Run(ctx, v, &r); err != nil || a.Scanned < uint64(v.Rows)*9/10 {
+					b.Fatal(a.Scanned, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*v.Rows), "ns/flow")
+		})
+	}
+	filter := func(text string) *query.Filter {
+		f, err := query.Parse(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return f
+	}
+	bytes := []query.Metric{{Of: query.Bytes}}
+	src, proto := columnsAs(flow.FieldSrcAddr), columnsAs(flow.FieldProto)
+	ip := []query.Dim{{Of: filter("ip exists").Expr().Of}}
+	run("total", query.Request{Metrics: bytes})
+	run("top/SrcAddr", query.Request{Metrics: bytes, By: src})
+	run("top/SrcAddr,DstAddr,DstPort", query.Request{Metrics: bytes, By: columnsAs(flow.FieldSrcAddr, flow.FieldDstAddr, flow.FieldDstPort)})
+	run("top/ip/sides", query.Request{Metrics: bytes, By: ip, Sides: true})
+	run("top/SrcAddr/filter", query.Request{Metrics: bytes, By: src, Filter: filter("dst net 192.0.0.0/16 and dst port in [80 443] and proto tcp and bytes > 1k")})
+	run("total/filter", query.Request{Metrics: bytes, Filter: filter("dst net 192.0.0.0/16 and dst port in [80 443] and proto tcp and bytes > 1k")})
+	run("total/needle", query.Request{Metrics: bytes, Filter: filter("ip 10.0.200.200")})
+	run("timeseries/15s", query.Request{Metrics: bytes, Series: true, Bin: 15e9})
+	run("timeseries/15s/Proto", query.Request{Metrics: bytes, By: proto, Series: true, Bin: 15e9})
+	run("timeseries/15s/SrcAddr", query.Request{Metrics: bytes, By: src, Series: true, Bin: 15e9})
+	run("p95/300s/SrcAddr", query.Request{Metrics: []query.Metric{{Of: query.Bytes, Fold: query.Percentile, Pct: 95}}, By: src, Bin: 300e9})
+	run("distinct/DstAddr/Proto", query.Request{Metrics: []query.Metric{{Of: query.Distinct, Column: flow.FieldDstAddr}}, By: proto})
+	run("top/SrcAddr/dedup", query.Request{Metrics: bytes, By: src, Dedup: true})
+	run("flows/largest", query.Request{Shape: query.Flows, Metrics: bytes})
+	run("conversations", query.Request{Shape: query.Conversations})
+}
