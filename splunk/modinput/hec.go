@@ -17,6 +17,8 @@ type HECConfig struct {
 	Secret      string // realm:name of the token in Splunk's credential storage
 	SplunkdCA   string
 	SplunkdName string
+
+	stored *hec.Secret // where the token was read; nil: the stanza has it
 }
 
 func defaultHEC() HECConfig {
@@ -72,20 +74,6 @@ func (c HECConfig) Validate() error {
 		c.Token = "later"
 	}
 	return c.Config.Validate()
-}
-
-// readToken gets the token from Splunk's credential storage, unless the stanza
-// has it.
-func (c *HECConfig) readToken(ctx context.Context, in *Input) (err error) {
-	if c.Token != "" {
-		return nil
-	}
-	realm, user, _ := strings.Cut(c.Secret, ":")
-	c.Token, err = hec.Secret{
-		URI: in.ServerURI, SessionKey: in.SessionKey, Host: in.ServerHost, App: in.Stanzas[0].App,
-		Realm: realm, User: user, CA: c.SplunkdCA, Name: c.SplunkdName,
-	}.Read(ctx)
-	return err
 }
 
 // A hecSink is where flows go with the output HEC. A Stitcher hands flows on

@@ -125,6 +125,9 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	if cfg.MetricsIndex != "" {
 		beside.Go(func() { s.rollups(watching) })
 	}
+	if collectors != nil && cfg.HEC.stored != nil {
+		beside.Go(func() { cfg.HEC.watchToken(watching, every, collectors.Sink, end) })
+	}
 	r := reporter{
 		cfg: &cfg, running: running, stream: s, hec: collectors, log: log,
 		last: time.Now(), total: map[string]uint64{}, limit: maxKBps(os.Getenv("SPLUNK_HOME")),
