@@ -39,6 +39,7 @@ type RollupFile struct {
 	Rows     int      `json:"rows"`
 	Octets   int64    `json:"octets"`
 	Sum      uint32   `json:"sum"`      // CRC-32C of the file
+	Bin      int64    `json:"bin"`      // length of a bin, milliseconds: how long the file is kept goes by it
 	Bins     Range    `json:"bins"`     // the first and the last bin's start, Unix milliseconds
 	Segments []string `json:"segments"` // whose flows it sums, each whole
 	Floor    uint64   `json:"floor"`    // of one that keeps only the largest: no key that it left out had more scaled octets in a bin

@@ -66,8 +66,8 @@ type Store struct {
 	unmade    error          // segments can't be
 	upkeep    error          // compaction or retention
 
-	journalist, segmenter chan struct{} // closed when they have ended
-	stop                  chan struct{}
+	journalist, segmenter, keeper chan struct{} // closed when they have ended
+	stop                          chan struct{}
 }
 
 // Stats is what a Store counts.
@@ -109,7 +109,7 @@ func Open(cfg config.Store, d Deps) (*Store, error) {
 	s := &Store{
 		dir: cfg.Dir, cfg: cfg, log: d.Log, now: d.Now, release: release,
 		writer: newSegmentWriter(d.Version, cfg.Sync), pins: map[uint64]int{},
-		journalist: make(chan struct{}), segmenter: make(chan struct{}), stop: make(chan struct{}),
+		journalist: make(chan struct{}), segmenter: make(chan struct{}), keeper: make(chan struct{}), stop: make(chan struct{}),
 	}
 	s.moved.L = &s.mu
 	j, err := s.load()
@@ -122,6 +122,7 @@ func Open(cfg config.Store, d Deps) (*Store, error) {
 	}
 	go s.keepJournal(j)
 	go s.makeSegments()
+	go s.keepHouse()
 	return s, nil
 }
 
@@ -383,6 +384,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	close(s.stop)
 	<-s.journalist
+	<-s.keeper
 	s.mu.Lock()
 	err := s.unwritten
 	if err == nil {
