@@ -64,7 +64,7 @@ func TestDocumentIsComplete(t *testing.T) {
 // Every answer is as the document says.
 func TestContract(t *testing.T) {
 	doc := document(t)
-	for _, kind := range []string{typeLines, typeCSV, typeArrow} {
+	for _, kind := range []string{typeLines, typeCSV, typeArrow, "text/html", "text/javascript", "text/css"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder) // as text
 	}
 	var unready error
@@ -122,6 +122,9 @@ func TestContract(t *testing.T) {
 		if err := openapi3filter.ValidateResponse(ctx, out); err != nil {
 			t.Errorf("%s %s: %v", method, path, err)
 		}
+	}
+	for _, path := range []string{"/", "/page.js", "/page.css"} {
+		f("GET", path, "", 200)
 	}
 	f("GET", "/api/v1/exporters", "", 200)
 	all := d.exporterList(t).Exporters

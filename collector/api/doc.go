@@ -12,5 +12,6 @@
 // one to DATA/token, which only its owner may read, and the command line uses it.
 //
 // Beyond loopback everything needs a token, whose [Role] says what it is good
-// for.
+// for; but the files of the page at / tell nothing, and are for everyone: the page
+// asks for the token, and keeps it for its tab.
 package api

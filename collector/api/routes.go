@@ -20,6 +20,9 @@ type route struct {
 
 // routes are all of them.
 var routes = []route{
+	{"GET", "/", anyone, file("index.html", "text/html; charset=utf-8")},
+	{"GET", "/page.js", anyone, file("page.js", "text/javascript; charset=utf-8")},
+	{"GET", "/page.css", anyone, file("page.css", "text/css; charset=utf-8")},
 	{"GET", "/api/v1/exporters", Viewer, (*Server).exporters},
 	{"GET", "/api/v1/exporters/{address}", Viewer, (*Server).exporter},
 	{"GET", "/api/v1/status", Viewer, (*Server).status},
@@ -41,8 +44,12 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, r := range routes {
-		methods[r.path] = append(methods[r.path], r.method)
-		mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, q *http.Request) {
+		path := r.path
+		if path == "/" {
+			path = "/{$}" // not what is below it
+		}
+		methods[path] = append(methods[path], r.method)
+		mux.HandleFunc(r.method+" "+path, func(w http.ResponseWriter, q *http.Request) {
 			if s.allow(w, q, r.need) {
 				r.handler(s, w, q)
 			}

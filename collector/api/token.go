@@ -25,6 +25,9 @@ const (
 	Admin                    // may do all
 )
 
+// anyone needs no token: of what tells nothing.
+const anyone Role = 0
+
 var roles = [...]string{Viewer: "viewer", Operator: "operator", Approver: "approver", Admin: "admin"}
 
 const roleList = "viewer, operator, approver, admin"
