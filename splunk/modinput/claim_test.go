@@ -99,7 +99,7 @@ func (u *unsure) Take(_ context.Context, b *flow.Batch, r Receipt) error {
 func TestReceiptsAreExact(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
-		u := &unsure{rnd: rnd, fates: map[uint64]fate{}}
+		u := &unsure{rnd: rand.New(rand.NewPCG(seed, 3)), fates: map[uint64]fate{}}
 		s, c := stitcher(t, StitchConfig{On: true, Timeout: DefaultStitch().Timeout, Flows: 1024}, u)
 		var bills []*bill
 		var sent [][]flow.Flow
