@@ -12,7 +12,7 @@
 // What an exporter sends as text can't break out of its column, its event or
 // the stream: in psv and kv, '|', '%', ';', in kv '"', control characters and the
 // first star of "***" are written as % and two hexadecimal digits for each octet,
-// which Splunk's urldecode() takes back; in json, such characters have JSON's
+// which props.conf takes back; in json, such characters have JSON's
 // escapes. What isn't UTF-8 becomes U+FFFD.
 //
 // The two flows of a conversation become one event, with the volume of both

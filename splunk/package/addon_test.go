@@ -176,7 +176,7 @@ func TestPropsReadColumns(t *testing.T) {
 		"weir:stats": fields(own["weir:stats"]), "weir:option": fields(own["weir:option"]), "weir:counter": fields(own["weir:counter"]),
 	} {
 		// Lookups see what EVALs and other lookups give.
-		have := slices.Concat(given, a.Fields(sourcetype), []string{"host", "_time"})
+		have := slices.Concat(given, a.Fields(sourcetype), []string{"host", "_time", "_raw"})
 		for _, f := range a.Wanted(sourcetype) {
 			if !slices.Contains(have, f) {
 				t.Errorf("[%s] reads %s, which there is not", sourcetype, f)

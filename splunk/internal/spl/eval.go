@@ -403,8 +403,9 @@ func (e *Expr) call(ev Event) any {
 	case "upper":
 		return ofText(strings.ToUpper)
 	case "urldecode":
+		// Splunk doesn't say whether a plus is a blank; here it is.
 		return ofText(func(s string) string {
-			if u, err := url.PathUnescape(s); err == nil {
+			if u, err := url.QueryUnescape(s); err == nil {
 				return u
 			}
 			return s
