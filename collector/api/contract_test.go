@@ -190,6 +190,7 @@ func TestContract(t *testing.T) {
 // is described has a value.
 func TestMetrics(t *testing.T) {
 	d := start(t, nil)
+	d.deps.Stored = func() StoreStats { return StoreStats{Flows: 7, Tail: 3, UnwrittenFor: 0.25} }
 	d.play(t, "pcap/v9/softflowd.pcap")
 	w, body := d.ask(t, "GET", "/metrics", "")
 	if w.StatusCode != http.StatusOK {
@@ -205,6 +206,9 @@ func TestMetrics(t *testing.T) {
 		`weir_exporters{state="silent"} 1`,
 		`weir_exporter_datagrams_total{domain="0",exporter="127.0.0.1",protocol="netflow9"} 3`,
 		`weir_exporter_transit_total{domain="0",exporter="127.0.0.1",fate="missing",protocol="netflow9"} 0`,
+		`weir_store_flows{where="segments"} 7`,
+		`weir_store_flows{where="memory"} 3`,
+		"weir_store_unacknowledged_seconds 0.25",
 		"go_goroutines ",
 	} {
 		if !strings.Contains(body, "\n"+want) {

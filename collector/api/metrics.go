@@ -55,7 +55,7 @@ var (
 	mSeen      = newMetric("exporter_last_seen_timestamp_seconds", "When an exporter last sent anything.", "exporter", "domain", "protocol")
 	mFindings  = newMetric("exporter_findings", "What the doctor finds about an exporter, by severity.", "exporter", "severity")
 
-	allMetrics = []*metric{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mChanges, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}
+	allMetrics = append([]*metric{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mChanges, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}, storeMetrics...)
 )
 
 // newMetrics makes the handler of /metrics: it asks when it is asked.
@@ -125,6 +125,10 @@ func (g gatherer) Collect(out chan<- prometheus.Metric) {
 		count(mListener, l.OverBudget, l.Address, "over_budget")
 		count(mListener, l.Truncated, l.Address, "truncated")
 		count(mListener, l.Dropped, l.Address, "kernel_dropped")
+	}
+	if g.s.deps.Stored != nil {
+		stored := g.s.deps.Stored()
+		stored.tell(count, gauge)
 	}
 	g.exporters(count, gauge)
 }

@@ -52,6 +52,7 @@ type Deps struct {
 	Sessions  func() []*template.Session // what exporters have announced
 	Tail      *Tail                      // a sink of the pipeline
 	Store     Store                      // nil: flows are not kept
+	Stored    func() StoreStats          // nil: no metrics of it
 	Listeners func() []Listener
 	Known     func(exporter netip.Addr) Known
 	Ready     func() error // why the collector is not ready

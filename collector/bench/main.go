@@ -11,7 +11,7 @@
 // another process's worth of work on the other core. SCALE=small runs shorter.
 // Without nfcapd its figures are left out, and it says so.
 //
-// bench soak 2h 100000 runs the collector for so long at so many records a
+// bench ingest measures the store alone. bench soak 2h 100000 runs the collector for so long at so many records a
 // second, and fails when it grows.
 package main
 
@@ -30,6 +30,9 @@ func main() {
 		b.seconds, b.rounds = 1, 1
 	}
 	run := b.run
+	if len(os.Args) == 2 && os.Args[1] == "ingest" {
+		run = b.ingest
+	}
 	if len(os.Args) == 4 && os.Args[1] == "soak" { // soak DURATION RECORDS
 		run = b.longRun
 	}
@@ -65,7 +68,10 @@ func (b *bench) run() error {
 	if err := b.restart(); err != nil {
 		return err
 	}
-	return b.latency()
+	if err := b.latency(); err != nil {
+		return err
+	}
+	return b.ingest()
 }
 
 // longRun is soak as the command line says.

@@ -11,6 +11,7 @@ import (
 // Store is what an operator may set of the embedded store. It is declared here,
 // and not in collector/store, so that the file can be read without cgo.
 type Store struct {
+	Off     bool          `yaml:"off"`     // keep no flows
 	Dir     string        `yaml:"dir"`     // folder; "": store, in the data directory
 	Keep    Keep          `yaml:"keep"`    // how long what is kept
 	Sync    bool          `yaml:"sync"`    // what is acknowledged survives the loss of power, not only of the process: costs a write of the disk each 100 ms

@@ -14,9 +14,10 @@ import (
 // Config is the YAML file of the collector.
 type Config struct {
 	config.Config `yaml:",inline"`
-	Sinks         sink.List  `yaml:"sinks"` // where flows go
-	API           api.Config `yaml:"api"`   // exporters, flows, metrics over HTTP
-	Relay         []Relay    `yaml:"relay"` // datagrams passed on as they came
+	Store         config.Store `yaml:"store"` // what keeps flows, and answers questions about them; without a data directory there is none
+	Sinks         sink.List    `yaml:"sinks"` // where flows go
+	API           api.Config   `yaml:"api"`   // exporters, flows, metrics over HTTP
+	Relay         []Relay      `yaml:"relay"` // datagrams passed on as they came
 }
 
 // A Relay is another collector that gets the datagrams too.
@@ -36,10 +37,10 @@ func (r *Relay) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// Default is a collector that looks after itself: applications by their ports,
-// and the API on loopback.
+// Default is a collector that looks after itself: applications by their ports, the
+// store, and the API on loopback.
 func Default() Config {
-	c := Config{Config: config.Default(), API: api.Default()}
+	c := Config{Config: config.Default(), Store: config.DefaultStore(), API: api.Default()}
 	c.Enrich.Ports = true
 	return c
 }
@@ -57,6 +58,9 @@ func (c Config) Validate() error {
 	if err := c.Config.Validate(); err != nil {
 		return err
 	}
+	if err := c.Store.Validate(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
 	if err := c.API.Validate(); err != nil {
 		return fmt.Errorf("api: %w", err)
 	}
@@ -64,8 +68,11 @@ func (c Config) Validate() error {
 		return fmt.Errorf("sinks: %w", err)
 	}
 	for _, s := range c.Sinks {
-		if s.Name == api.TailOutput {
+		switch s.Name {
+		case api.TailOutput:
 			return fmt.Errorf("sinks: %s is the name of what the API shows: write another", s.Name)
+		case storeOutput:
+			return fmt.Errorf("sinks: %s is the name of the embedded store: write another", s.Name)
 		}
 	}
 	for i, r := range c.Relay {
@@ -83,6 +90,17 @@ func (c Config) Validate() error {
 		return errors.New("api has no token: write one under api.tokens, or a directory as data, where one is made")
 	}
 	return nil
+}
+
+// keeps tells whether there is a store, and where it is.
+func (c Config) keeps() (dir string, ok bool) {
+	switch {
+	case c.Store.Off:
+		return "", false
+	case c.Store.Dir != "":
+		return c.Store.Dir, true
+	}
+	return filepath.Join(c.Data, "store"), c.Data != ""
 }
 
 // token returns the file of the API's token.

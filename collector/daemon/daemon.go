@@ -39,6 +39,7 @@ type Daemon struct {
 	opts   Options
 	sinks  []pipeline.Output // those of cfg
 	relays []*sink.Relayer
+	store  *keeper     // nil: flows are not kept
 	server *api.Server // nil: no API
 
 	cancel context.CancelFunc // of the API
@@ -75,6 +76,16 @@ func Start(c Config, o Options) (*Daemon, error) {
 		d.closeRelays()
 		return nil, err
 	}
+	opened := outputs
+	if d.store, err = openStore(c, o); err != nil {
+		d.closeRelays()
+		closeSinks(opened)
+		return nil, err
+	}
+	if d.store != nil {
+		outputs = append(outputs, d.store.output(c))
+		opened = outputs
+	}
 	outputs = append(outputs, o.Outputs...)
 	tail := api.NewTail()
 	if c.API.Listen != "" {
@@ -82,19 +93,27 @@ func Start(c Config, o Options) (*Daemon, error) {
 	}
 	if d.Running, err = c.StartWith(config.Options{Outputs: outputs, Taps: taps, Log: o.Log, Stay: true}); err != nil {
 		d.closeRelays()
-		closeSinks(d.sinks)
+		closeSinks(opened)
 		return nil, err
+	}
+	if err := d.store.account(d.Pipeline()); err != nil {
+		return nil, errors.Join(err, d.abandon())
 	}
 	left.Drop(d.opts.Log) // now that no other run can be there
 	if c.API.Listen == "" {
 		return d, nil
 	}
 	if err := d.serve(tail); err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), c.Pipeline.Drain+time.Second)
-		defer cancel()
-		return nil, errors.Join(err, d.Stop(ctx))
+		return nil, errors.Join(err, d.abandon())
 	}
 	return d, nil
+}
+
+// abandon stops what Start has begun.
+func (d *Daemon) abandon() error {
+	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.Pipeline.Drain+time.Second)
+	defer cancel()
+	return d.Stop(ctx)
 }
 
 func (d *Daemon) openRelays() (taps []pipeline.Tap, err error) {
@@ -138,7 +157,7 @@ func (d *Daemon) closeRelays() {
 
 // serve opens the API and answers.
 func (d *Daemon) serve(tail *api.Tail) error {
-	s, err := api.New(d.cfg.API, api.Deps{
+	deps := api.Deps{
 		Pipeline: d.Pipeline(), Sessions: d.Store().Sessions, Tail: tail, Listeners: d.listeners,
 		Known: d.known, Token: d.cfg.token(), Version: d.opts.Version, Log: d.opts.Log, Ready: d.ready,
 		Reload: func(context.Context) error {
@@ -148,7 +167,11 @@ func (d *Daemon) serve(tail *api.Tail) error {
 			}
 			return err
 		},
-	})
+	}
+	if d.store != nil {
+		deps.Store, deps.Stored = d.store, d.store.stats
+	}
+	s, err := api.New(d.cfg.API, deps)
 	if err != nil {
 		return err
 	}
@@ -180,6 +203,11 @@ func (d *Daemon) ready() error {
 	for _, o := range d.Stats().Outputs {
 		if o.Trouble != "" && o.Name != api.TailOutput {
 			all = append(all, fmt.Errorf("output %s: %s", o.Name, o.Trouble))
+		}
+	}
+	if d.store != nil {
+		if err := d.store.Stats().Err; err != nil {
+			all = append(all, fmt.Errorf("store: %w", err))
 		}
 	}
 	return errors.Join(all...)
@@ -216,6 +244,9 @@ func (d *Daemon) Reload() (changes []string, err error) {
 	}
 	more, e := d.reloadSinks(c.Sinks)
 	changes, err = append(changes, more...), errors.Join(err, e)
+	if c.Store != d.cfg.Store {
+		changes = append(changes, "store has changed: restart to apply it")
+	}
 	if !reflect.DeepEqual(c.API, d.cfg.API) || !reflect.DeepEqual(c.Relay, d.cfg.Relay) {
 		changes = append(changes, "api or relay has changed: restart to apply it")
 	}
@@ -235,6 +266,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 		d.end = d.Running.Stop(ctx)
 		d.closeRelays()
 		<-d.apiEnd
+		d.store.end()
 	})
 	return d.end
 }

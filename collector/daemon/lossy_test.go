@@ -112,6 +112,7 @@ func TestLossyWay(t *testing.T) {
 
 func lossy(t *testing.T, protocol string, workers int) {
 	c := Default()
+	c.Store.Off = true
 	c.Data, c.API.Listen = t.TempDir(), ""
 	c.Pipeline.Flush, c.Pipeline.Overflow = 5*time.Millisecond, pipeline.Block
 	load := configured(t, c.Data+"/weir.yaml", fmt.Sprintf("listen: ['127.0.0.1:0?workers=%d']", workers))

@@ -57,9 +57,7 @@ func (s *scan) each(use func(block int) error) error {
 			continue
 		}
 		if s.points != nil {
-			if s.points.cut(c, n); len(c.rows) == 0 {
-				continue
-			}
+			s.points.cut(c, n)
 		}
 		c.add(s.answer)
 		for m, metric := range s.r.Metrics {

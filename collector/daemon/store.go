@@ -1,0 +1,135 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/weirflow/weir/collector/api"
+	"github.com/weirflow/weir/collector/pipeline"
+	"github.com/weirflow/weir/collector/store"
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
+)
+
+// storeOutput is the name of the embedded store among the outputs.
+const storeOutput = "store"
+
+// A keeper is the embedded store, with the loss ledger that tells how complete its
+// answers are.
+type keeper struct {
+	*store.Store
+	answers *store.Answers
+	dir     string
+	days    time.Duration // that flows are kept; 0: for ever
+	log     *slog.Logger
+	ledger  *store.Ledger
+	cancel  context.CancelFunc
+	done    chan struct{}
+}
+
+// openStore opens the store that c names, if it names one.
+func openStore(c Config, o Options) (*keeper, error) {
+	dir, ok := c.keeps()
+	if !ok {
+		return nil, nil
+	}
+	if !store.Built {
+		o.Log.Warn("this weir was built without its store: flows are passed on and counted, but not kept")
+		return nil, nil
+	}
+	cfg := c.Store
+	cfg.Dir = dir
+	s, err := store.Open(cfg, store.Deps{Log: o.Log, Version: o.Version})
+	if err != nil {
+		return nil, fmt.Errorf("%w; without a store, weir runs with store: {off: true}", err)
+	}
+	a, err := store.NewAnswers(s)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return &keeper{Store: s, answers: a, dir: dir, days: cfg.Keep.Flows, log: o.Log}, nil
+}
+
+// output is the store as the pipeline sees it.
+func (k *keeper) output(c Config) pipeline.Output {
+	return pipeline.Output{Name: storeOutput, Sink: k.Store, Queue: pipeline.Queue{Size: c.Pipeline.Queue, Overflow: pipeline.DropOldest}}
+}
+
+// account begins to write down what the pipeline's ledger counts.
+func (k *keeper) account(p *pipeline.Pipeline) (err error) {
+	if k == nil {
+		return nil
+	}
+	if k.ledger, err = store.OpenLedger(filepath.Join(k.dir, "coverage"), storeOutput, p.Ledgers, time.Now()); err != nil {
+		return fmt.Errorf("read what the ledger counted: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	k.cancel, k.done = cancel, make(chan struct{})
+	go k.note(ctx)
+	return nil
+}
+
+// note writes each minute down until ctx ends, and then the last one.
+func (k *keeper) note(ctx context.Context) {
+	defer close(k.done)
+	for minute := time.NewTicker(time.Minute); ; {
+		select {
+		case <-minute.C:
+		case <-ctx.Done():
+			minute.Stop()
+		}
+		if err := k.ledger.Note(time.Now()); err != nil {
+			k.log.Error("write what the ledger counted", "error", err)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if k.days > 0 {
+			if err := k.ledger.Forget(time.Now().Add(-k.days)); err != nil {
+				k.log.Error("drop what the ledger counted", "error", err)
+			}
+		}
+	}
+}
+
+// end waits until the last minute is written, when nobody asks any more.
+func (k *keeper) end() {
+	if k == nil {
+		return
+	}
+	if k.cancel != nil {
+		k.cancel()
+		<-k.done
+	}
+	k.answers.Close()
+}
+
+// Query implements api.Store. The answer tells how complete it is.
+func (k *keeper) Query(ctx context.Context, r *query.Request) (*query.Answer, error) {
+	a, err := k.answers.Query(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var notes []string
+	a.Coverage, notes = k.ledger.Coverage(r.From, r.To, time.Now())
+	a.Notes = append(a.Notes, notes...)
+	return a, nil
+}
+
+// Values implements api.Store.
+func (k *keeper) Values(ctx context.Context, x flow.Field, prefix string, from, to int64, limit int) ([]string, error) {
+	return query.Values(ctx, k.answers.Query, x, prefix, from, to, limit)
+}
+
+// stats is what /metrics tells.
+func (k *keeper) stats() api.StoreStats {
+	s := k.Stats()
+	return api.StoreStats{
+		Segments: s.Segments, Flows: s.Rows, Octets: s.Octets, Rollups: s.Rollups, Sums: s.Sums, Tail: s.Tail, Journal: s.Journal,
+		Unwritten: s.Unwritten, UnwrittenFor: s.UnwrittenFor.Seconds(), Refused: s.Refused, Recovered: s.Recovered, Bad: s.Bad,
+	}
+}
