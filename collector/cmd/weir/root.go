@@ -103,6 +103,7 @@ func groups() []group {
 			tailCommand(),
 			topCommand(),
 			queryCommand(),
+			reportCommand(),
 		}},
 		{"Read captures", []*cobra.Command{
 			decodeCommand(),
