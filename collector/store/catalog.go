@@ -27,6 +27,10 @@ type Segment struct {
 	MaxBytes   uint64 `json:"max_bytes"`
 	MaxPackets uint64 `json:"max_packets"`
 	MaxRate    uint32 `json:"max_rate"`
+
+	// Not less than the sums of all its rows, scaled; 0: not known.
+	SumBytes   float64 `json:"sum_bytes"`
+	SumPackets float64 `json:"sum_packets"`
 }
 
 // A Range is from the first to the last, both within.

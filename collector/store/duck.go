@@ -34,6 +34,7 @@ type duckDB struct {
 	dir    string
 	turns  turns
 	limits Limits
+	eager  bool // a rollup is used even where flows are fewer rows: for tests
 
 	mu     sync.Mutex
 	free   []duckdb.Connection

@@ -18,10 +18,6 @@ const exactDouble = 1 << 53
 
 // ask answers r, which is valid.
 func (d *duckDB) ask(ctx context.Context, s *Snapshot, r *query.Request) (*query.Answer, error) {
-	from, to := r.From, r.To
-	if r.Dedup { // the minutes at both ends count whole for who is authoritative
-		from, to = from-query.DedupBin, to+query.DedupBin
-	}
 	need := needs(r)
 	segments := s.Segments
 	if len(s.Tail) > 0 {
@@ -32,7 +28,16 @@ func (d *duckDB) ask(ctx context.Context, s *Snapshot, r *query.Request) (*query
 		defer done()
 		segments = append(segments[:len(segments):len(segments)], &tail)
 	}
-	sources := d.sources(segments, need, from, to)
+	if a, ok, err := d.pairs(ctx, s, segments, r); ok || err != nil {
+		return a, err
+	}
+	return d.askOf(ctx, s, segments, r)
+}
+
+// askOf answers r from segments and the rollups of s.
+func (d *duckDB) askOf(ctx context.Context, s *Snapshot, segments []*Segment, r *query.Request) (*query.Answer, error) {
+	p := d.plan(segments, s.Rollups, r)
+	sources := p.sources
 	a := &query.Answer{Total: make([]uint64, len(r.Metrics))}
 	for _, x := range sources {
 		a.Scanned += x.Rows
@@ -52,6 +57,7 @@ func (d *duckDB) ask(ctx context.Context, s *Snapshot, r *query.Request) (*query
 	if err != nil {
 		return nil, err
 	}
+	a.Notes = p.notes()
 	return a, nil
 }
 
@@ -60,10 +66,9 @@ func (d *duckDB) ask(ctx context.Context, s *Snapshot, r *query.Request) (*query
 func fitsDouble(sources []duck.Source) bool {
 	sum := 0.0
 	for _, x := range sources {
-		most := float64(max(x.Bytes, x.Packets)) * float64(max(x.Rate, 1))
-		sum += float64(x.Rows) * max(most, 1)
+		sum += x.Sum
 	}
-	return sum*1.001 < exactDouble
+	return sum*(1+1e-9) < exactDouble
 }
 
 // groups fills in an answer of shape Groups.

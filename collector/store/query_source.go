@@ -102,10 +102,19 @@ func (d *duckDB) sources(segments []*Segment, need flow.Set, from, to int64) (al
 		x.Span = max(x.Span, uint64(s.End[1])-uint64(s.Start[0]))
 		x.Bytes, x.Packets, x.Rate = max(x.Bytes, s.MaxBytes), max(x.Packets, s.MaxPackets), max(x.Rate, s.MaxRate)
 		x.Rows += uint64(s.Rows)
+		x.Sum += sumOfSegment(s)
 	}
 	// What has most rows gives the names.
 	slices.SortStableFunc(all, func(a, b duck.Source) int { return cmp.Compare(b.Rows, a.Rows) })
 	return all
+}
+
+// sumOfSegment is more than the sum of any counter of s.
+func sumOfSegment(s *Segment) float64 {
+	if s.SumBytes+s.SumPackets > 0 {
+		return max(s.SumBytes, s.SumPackets, float64(s.Rows))
+	}
+	return float64(max(s.MaxBytes, s.MaxPackets, 1)) * float64(max(s.MaxRate, 1)) * float64(s.Rows) * (1 + 1e-9)
 }
 
 // pathOf is a file of the store as DuckDB finds it: its name is no pattern.

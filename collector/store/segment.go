@@ -69,11 +69,26 @@ func describe(blocks []*engine.Block) Segment {
 		for _, v := range b.Column(flow.FieldSamplingRate).U32 {
 			s.MaxRate = max(s.MaxRate, v)
 		}
+		s.SumBytes += scaledSum(b, flow.FieldBytes)
+		s.SumPackets += scaledSum(b, flow.FieldPackets)
 	}
 	for _, r := range []*Range{&s.Start, &s.End, &s.Received} {
 		r[0], r[1] = milliseconds(r[0]), milliseconds(r[1])
 	}
 	return s
+}
+
+// scaledSum is not less than the sum of a counter times the sampling rate.
+func scaledSum(b *engine.Block, x flow.Field) (sum float64) {
+	rates := b.Column(flow.FieldSamplingRate).U32
+	for i, v := range b.Column(x).U64 {
+		if rates != nil && rates[i] > 1 {
+			sum += float64(v) * float64(rates[i])
+		} else {
+			sum += float64(v)
+		}
+	}
+	return sum * (1 + 1e-9) // what was rounded on the way
 }
 
 // add widens r to hold what is from first to last.

@@ -46,9 +46,9 @@ func quoted(x flow.Field, part string) string { return `"` + flow.Fields[x].Flat
 
 // A Statement is SQL being written.
 type Statement struct {
-	text     []byte
-	args     []any
-	from, to string // parameters, once they are used
+	text    []byte
+	args    []any
+	moments map[int64]string // parameters that are times
 }
 
 // SQL returns the text and its parameters: int64, uint64, string and []string.
@@ -69,16 +69,15 @@ func (s *Statement) arg(v any) string {
 	return "$" + strconv.Itoa(len(s.args))
 }
 
-// start and stop are the ends of the interval.
-func (s *Statement) start(f *frame) string { return s.once(&s.from, f.from) }
-func (s *Statement) stop(f *frame) string  { return s.once(&s.to, f.to) }
-
-// once makes v a parameter, the first time.
-func (s *Statement) once(name *string, v int64) string {
-	if *name == "" {
-		*name = s.arg(v)
+// moment returns the parameter that is t.
+func (s *Statement) moment(t int64) string {
+	if _, ok := s.moments[t]; !ok {
+		if s.moments == nil {
+			s.moments = map[int64]string{}
+		}
+		s.moments[t] = s.arg(t)
 	}
-	return *name
+	return s.moments[t]
 }
 
 // columns are those that the rows of a source have.

@@ -57,9 +57,6 @@ func (g *groups) authorities(sources []Source) error {
 	all.By, all.Metrics, all.Dedup, all.Sides = nil, []query.Metric{{Of: query.Bytes}}, false, false
 	all.Raw = false
 	m := groups{Statement: g.Statement, r: &all, frame: wide, number: "HUGEINT", sides: 1, bytes: true, pass: g.pass, names: g.names}
-	// The interval's ends are parameters of the statement: here they are others.
-	from, to := g.from, g.to
-	g.from, g.to = "", ""
 	g.add("w AS MATERIALIZED (\nSELECT * FROM (SELECT *, row_number() OVER (PARTITION BY bin")
 	for _, x := range tupleNames {
 		g.add(", ", x)
@@ -81,7 +78,6 @@ func (g *groups) authorities(sources []Source) error {
 		g.add(", ", x)
 	}
 	g.add(")) WHERE place = 1),\n")
-	g.from, g.to = from, to
 	return nil
 }
 
@@ -90,8 +86,8 @@ func (g *groups) authorities(sources []Source) error {
 // 5-tuple is one piece.
 func (g *groups) pieces(inner func() error) error {
 	wide := g.frame.minutes()
-	from, to := g.start(&g.frame), g.stop(&g.frame)
-	first, minute := g.arg(wide.from), strconv.FormatInt(wide.bin, 10)
+	from, to := g.moment(g.frame.from), g.moment(g.frame.to)
+	first, minute := g.moment(wide.from), strconv.FormatInt(wide.bin, 10)
 	g.add("SELECT * FROM (")
 	if g.frame.bin > 0 {
 		width := strconv.FormatInt(g.frame.bin, 10)

@@ -87,6 +87,7 @@ type groups struct {
 	keys           []string
 	bytes, packets bool
 	distinct       bool
+	raw            bool                 // the counters as they came as well
 	pass           func(*scan) []string // other columns that r has, as expressions of the files' columns
 	names          []string             // of these columns
 }
@@ -365,12 +366,22 @@ func (g *groups) rows(sources []Source, one func(s *scan, files string, side int
 	for i := range sources {
 		s := newScan(g.frame, &sources[i])
 		files := g.arg(s.src.Files)
-		for side := range g.sides {
+		sides := g.sides
+		if s.src.Rollup != nil && s.src.Rollup.Sided() {
+			sides = 1
+		}
+		for side := range sides {
 			for _, only := range branches(g.r.Filter) {
 				for _, rest := range g.bins(s) {
 					g.add(between)
 					between = "\nUNION ALL "
-					if err := one(s, files, side, only, rest); err != nil {
+					var err error
+					if s.src.Rollup != nil {
+						err = g.rollup(s, files, side, only)
+					} else {
+						err = one(s, files, side, only, rest)
+					}
+					if err != nil {
 						return err
 					}
 				}
@@ -383,7 +394,7 @@ func (g *groups) rows(sources []Source, one func(s *scan, files string, side int
 // bins tells which selects a scan takes: for the first bin that a flow touches,
 // false, and for the rest of them, true.
 func (g *groups) bins(s *scan) []bool {
-	if g.frame.bin == 0 || g.r.Dedup || s.single() {
+	if g.frame.bin == 0 || g.r.Dedup || s.src.Rollup != nil || s.single() {
 		return []bool{false}
 	}
 	return []bool{false, true}
@@ -399,7 +410,7 @@ func (g *groups) one(s *scan, files string, side int, only branch, rest bool) er
 	timed := bounded || g.r.Shape == query.Conversations
 	from, to := "", ""
 	if bounded {
-		from, to = g.start(&s.frame), g.stop(&s.frame)
+		from, to = g.moment(s.from), g.moment(s.to)
 	}
 
 	// What the outer select makes of it.
@@ -420,7 +431,8 @@ func (g *groups) one(s *scan, files string, side int, only branch, rest bool) er
 		case s.single():
 			bin = strconv.FormatInt(s.binOf(), 10)
 		case rest:
-			bin, a, b = "j", fmt.Sprintf("(%s + j * %s)", from, width), fmt.Sprintf("least(%s + (j + 1) * %s, %s)", from, width, to)
+			base := g.moment(s.base)
+			bin, a, b = "j", fmt.Sprintf("(%s + j * %s)", base, width), fmt.Sprintf("least(%s + (j + 1) * %s, %s)", base, width, to)
 		default:
 			bin, b = "k", "cut"
 		}
@@ -434,6 +446,9 @@ func (g *groups) one(s *scan, files string, side int, only branch, rest bool) er
 	}
 	if g.packets {
 		g.add(s.part("p", mostPackets, a, b), "::", g.number, " AS p, ")
+	}
+	if g.raw {
+		g.add(s.part("rb", s.src.Bytes, a, b), "::", g.number, " AS rb, ", s.part("rp", s.src.Packets, a, b), "::", g.number, " AS rp, ")
 	}
 	n := "1"
 	if b != "" {
@@ -472,11 +487,11 @@ func (g *groups) one(s *scan, files string, side int, only branch, rest bool) er
 			return err
 		}
 	} else if bin == "k" || bin == "j" {
-		width := strconv.FormatInt(s.bin, 10)
+		width, base := strconv.FormatInt(s.bin, 10), g.moment(s.base)
 		if rest {
-			g.add("SELECT *, unnest(range(k + 1, ((least(e, ", to, ") - ", from, " - 1) // ", width, ")::BIGINT + 1)) AS j FROM (")
+			g.add("SELECT *, unnest(range(k + 1, ((least(e, ", to, ") - ", base, " - 1) // ", width, ")::BIGINT + 1)) AS j FROM (")
 		}
-		g.add("SELECT *, least(", from, " + (k + 1) * ", width, ", ", to, ") AS cut FROM (SELECT *, (greatest(s - ", from, ", 0) // ", width, ")::BIGINT AS k FROM (")
+		g.add("SELECT *, least(", base, " + (k + 1) * ", width, ", ", to, ") AS cut FROM (SELECT *, ((greatest(s, ", from, ") - ", base, ") // ", width, ")::BIGINT AS k FROM (")
 		if err := inner(); err != nil {
 			return err
 		}
@@ -509,6 +524,9 @@ func (g *groups) inner(s *scan, files string, side int, only branch, bytes, pack
 	if rated {
 		g.add(s.of(flow.FieldPackets), " AS q, ")
 	}
+	if g.raw {
+		g.add(s.of(flow.FieldBytes), " AS rb, ", s.of(flow.FieldPackets), " AS rp, ")
+	}
 	if g.either || g.r.Sides {
 		g.add(s.flags(g.r, side), ", ")
 	}
@@ -533,9 +551,9 @@ func (g *groups) inner(s *scan, files string, side int, only branch, bytes, pack
 }
 
 // single tells whether all flows of the source lie in one bin.
-func (s *scan) single() bool { return s.inside && (s.first-s.from)/s.bin == (s.last-s.from)/s.bin }
+func (s *scan) single() bool { return s.inside && (s.first-s.base)/s.bin == (s.last-s.base)/s.bin }
 
-func (s *scan) binOf() int64 { return (s.first - s.from) / s.bin }
+func (s *scan) binOf() int64 { return (s.first - s.base) / s.bin }
 
 // single128 is a column as one value, whose octets are all of it.
 func (s *scan) single128(x flow.Field) string {

@@ -12,19 +12,24 @@ import (
 // A Source is files of flows that have the same columns, and what is known of
 // their rows.
 type Source struct {
-	Files    []string
-	Has      flow.Set // columns that its files have
-	Whole    flow.Set // columns that all of its rows have
-	Marks    bool     // there is a column of marks
-	Extra    bool     // and one of elements without a column
+	Files []string
+	Has   flow.Set // columns that its files have
+	Whole flow.Set // columns that all of its rows have
+	Marks bool     // there is a column of marks
+	Extra bool     // and one of elements without a column
+
 	Start    [2]int64 // the earliest and the latest, Unix milliseconds
 	End      [2]int64 // the same; never before a flow's start
-	Received [2]int64 // the same of their arrival
+	Received [2]int64 // the same
 	Span     uint64   // no flow is longer, milliseconds
 	Bytes    uint64   // the most that a row has
-	Packets  uint64   // the same
-	Rate     uint32   // the same
+	Packets  uint64   //
+	Rate     uint32   //
+	Sum      float64  // no counter's sum is more, scaled
 	Rows     uint64
+
+	From, To int64   // nanoseconds: what of its flows counts, beside the request's interval; both 0: all of it
+	Rollup   *Rollup // the files have its sums instead of flows
 }
 
 // A frame is the interval of a request in the unit in which it is exact.
@@ -44,7 +49,8 @@ func frameOf(r *query.Request) frame {
 
 // scan is one source as a request reads it.
 type scan struct {
-	frame
+	frame       // its ends are those of what counts
+	base  int64 // where bins begin
 	columns
 	src    *Source
 	start  string // of a flow, in units
@@ -58,7 +64,11 @@ type scan struct {
 }
 
 func newScan(f frame, src *Source) *scan {
-	s := &scan{frame: f, columns: columns{has: src.Has, whole: src.Whole}, src: src}
+	s := &scan{frame: f, base: f.from, columns: columns{has: src.Has, whole: src.Whole}, src: src}
+	if src.From != 0 || src.To != 0 {
+		f.from, f.to = max(f.from, src.From/f.unit), min(f.to, src.To/f.unit)
+		s.frame = f
+	}
 	times := Millisecond / f.unit
 	scale := func(ms int64) int64 { // at the ends of what 64 bits hold it stays there
 		hi, lo := bits.Mul64(uint64(max(ms, -ms)), uint64(times))
@@ -150,6 +160,6 @@ func (s *scan) overlap(w *Statement) string {
 	if s.inside {
 		return ""
 	}
-	from, to := w.start(&s.frame), w.stop(&s.frame)
+	from, to := w.moment(s.from), w.moment(s.to)
 	return fmt.Sprintf("%s < %s AND (%s > %s OR %s >= %s)", s.start, to, s.end, from, s.start, from)
 }

@@ -1,0 +1,162 @@
+//go:build cgo
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query/duck"
+)
+
+const (
+	// longest is how long the flows of a segment that is summed may last: each
+	// counts in every bin that it touches.
+	longest = uint64(25 * time.Hour / time.Millisecond)
+
+	hour = int64(time.Hour / time.Millisecond)
+)
+
+// summable tells whether s can be in rollups.
+func summable(s *Segment) bool { return uint64(s.End[1])-uint64(s.Start[0]) <= longest }
+
+// kindOf is the folder of a rollup's files.
+func kindOf(u *duck.Rollup) string { return "rollups/" + u.Name }
+
+// missing returns the segments whose flows the files of a rollup don't have, for
+// each hour of arrival that ended before a time, Unix milliseconds.
+func missing(s *Snapshot, u *duck.Rollup, before int64) (hours [][]*Segment) {
+	has := map[string]bool{}
+	for _, f := range s.Rollups {
+		if f.Name == u.Name {
+			for _, file := range f.Segments {
+				has[file] = true
+			}
+		}
+	}
+	by := map[int64][]*Segment{}
+	for _, x := range s.Segments {
+		if h := x.Received[0] / hour; !has[x.File] && summable(x) && (h+1)*hour <= before {
+			by[h] = append(by[h], x)
+		}
+	}
+	for _, x := range by {
+		hours = append(hours, x)
+	}
+	slices.SortFunc(hours, func(a, b []*Segment) int { return int(a[0].Received[0]/hour - b[0].Received[0]/hour) })
+	return hours
+}
+
+// sum makes the file of a rollup of segments, and tells what is in it.
+func (d *duckDB) sum(ctx context.Context, u *duck.Rollup, file string, segments []*Segment) (f RollupFile, err error) {
+	f = RollupFile{Name: u.Name, File: file}
+	bin := u.Bin.Milliseconds()
+	first, last, flows := segments[0].Start[0], segments[0].End[1], 0
+	for _, s := range segments {
+		first, last, flows = min(first, s.Start[0]), max(last, s.End[1]), flows+s.Rows
+		f.Segments = append(f.Segments, s.File)
+	}
+	first, last = floorTo(first, bin), floorTo(last, bin)+bin
+	need := u.Set().Union(flow.SetOf(flow.FieldBytes, flow.FieldPackets, flow.FieldSamplingRate))
+	sources := d.sources(segments, need, first*duck.Millisecond, last*duck.Millisecond)
+	name := filepath.Join(d.dir, file)
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return f, err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(name)
+		}
+	}()
+	var w duck.Statement
+	w.Add("COPY (")
+	if err := u.Build(&w, sources, first*duck.Millisecond, last*duck.Millisecond, fitsDouble(sources)); err != nil {
+		return f, err
+	}
+	w.Add(") TO " + literal(name) + " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+	text, args := w.SQL()
+	if err := d.query(ctx, text, args, nil); err != nil {
+		return f, err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return f, err
+	}
+	f.Octets = info.Size()
+	return f, d.check(ctx, u, &f, flows)
+}
+
+func floorTo(a, b int64) int64 {
+	if m := a % b; m < 0 {
+		return a - m - b
+	} else {
+		return a - m
+	}
+}
+
+// check reads what is in a rollup's file, and whether it has all records.
+func (d *duckDB) check(ctx context.Context, u *duck.Rollup, f *RollupFile, flows int) error {
+	once := ""
+	if u.Sided() {
+		once = ` FILTER ("once")`
+	}
+	records, bins := uint64(0), 0
+	text := "SELECT count(*), min(bin), max(bin), coalesce(sum(records)" + once + ", 0), sum(greatest(scaled_bytes, scaled_packets)::DOUBLE), min(scaled_bytes), bin FROM read_parquet($1, hive_partitioning = false) GROUP BY bin"
+	err := d.query(ctx, text, []any{[]string{d.pathOf(f.File)}}, func(r *rows) error {
+		var c [6]column
+		for i := range c {
+			c[i] = r.column(i)
+		}
+		for i := range r.n {
+			n, low, high := int(c[0].uint(i)), int64(c[1].uint(i)), int64(c[2].uint(i))
+			if bins++; bins == 1 {
+				f.Bins = Range{low, high}
+			}
+			f.Bins.add(low, high)
+			f.Rows += n
+			records += c[3].uint(i)
+			f.MaxSum += float64(c[4].uint(i)) * (1 + 1e-9)
+			if u.Most > 0 && n > u.Most {
+				f.Floor = max(f.Floor, c[5].uint(i))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if f.MaxSum < float64(flows) {
+		f.MaxSum = float64(flows)
+	}
+	if u.Most == 0 && records != uint64(flows) {
+		return fmt.Errorf("the sums by %s have %d records of %d", u.Name, records, flows)
+	}
+	return nil
+}
+
+// sumHours makes the rollups that are due: of all hours of arrival that ended
+// before a time, Unix milliseconds.
+func (d *duckDB) sumHours(ctx context.Context, s *Store, before int64) error {
+	for i := range duck.Rollups {
+		u := &duck.Rollups[i]
+		x := s.Snapshot()
+		for _, segments := range missing(x, u, before) {
+			f, err := d.sum(ctx, u, s.NewFile(kindOf(u), segments[0].Received[0]), segments)
+			if err == nil {
+				err = s.AddRollups([]RollupFile{f}, nil)
+			}
+			if err != nil && !errors.Is(err, errStale) {
+				x.Release()
+				return fmt.Errorf("sum flows by %s: %w", u.Name, err)
+			}
+		}
+		x.Release()
+	}
+	return nil
+}

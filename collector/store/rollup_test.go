@@ -1,0 +1,164 @@
+//go:build cgo
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
+	"github.com/weirflow/weir/shared/query/duck"
+	"github.com/weirflow/weir/shared/query/querytest"
+)
+
+// sane drops the flows that lasted days or were seen in another year.
+func sane(b *flow.Batch) {
+	keep := b.Flows[:0]
+	for _, f := range b.Flows {
+		near := func(x flow.Field) bool {
+			d := int64(f.Uint(x)) - querytest.Epoch
+			return !f.Set.Has(x) || d > -int64(6*time.Hour) && d < int64(6*time.Hour)
+		}
+		if near(flow.FieldStart) && near(flow.FieldEnd) && near(flow.FieldReceived) && f.Set.Has(flow.FieldReceived) {
+			keep = append(keep, f)
+		}
+	}
+	b.Flows = keep
+}
+
+// rolled makes all rollups of segments, each of some of them.
+func rolled(t *testing.T, d *duckDB, segments []*Segment) (all []*RollupFile) {
+	t.Helper()
+	for i := range duck.Rollups {
+		u := &duck.Rollups[i]
+		for n, s := range segments {
+			f, err := d.sum(context.Background(), u, fmt.Sprintf("%s/%d.parquet", kindOf(u), n), []*Segment{s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, &f)
+		}
+	}
+	return all
+}
+
+// rollupRequest makes a question that u answers.
+func rollupRequest(rng *rand.Rand, u *duck.Rollup) *query.Request {
+	pick := func(n int) int { return rng.IntN(n) }
+	for {
+		r := querytest.Request(rng)
+		if r.Shape != query.Groups {
+			continue
+		}
+		r.Dedup, r.Filter, r.By, r.Sides = false, nil, nil, false
+		of := func(name string) *query.Quantity {
+			f, err := query.Parse(name + " exists")
+			if err != nil {
+				panic(err)
+			}
+			return f.Expr().Of
+		}
+		keys := u.Keys
+		if u.Sided() {
+			keys = keys[:len(keys)-1]
+			r.By = append(r.By, query.Dim{Of: of("if")})
+			r.Sides = pick(2) == 0
+		}
+		if !u.Sided() && len(keys) == 2 && pick(2) == 0 && keys[0] == flow.FieldSrcAS {
+			r.By = append(r.By, query.Dim{Of: of("as")})
+			r.Sides = pick(2) == 0
+		}
+		if u.Name == "interfaces" && pick(3) == 0 {
+			r.By = append(r.By, query.Dim{Of: of("if")})
+			r.Sides = pick(2) == 0
+		}
+		for _, x := range keys {
+			if pick(2) == 0 {
+				dim := query.Dim{Of: of(flow.Fields[x].Flat)}
+				if dim.Of.Kind == query.Address && pick(2) == 0 {
+					dim.Bits, dim.Bit6 = 31, 64
+				}
+				r.By = append(r.By, dim)
+			}
+		}
+		for i, m := range r.Metrics {
+			if m.Of == query.Distinct {
+				r.Metrics[i].Column = keys[pick(len(keys))]
+			}
+		}
+		switch x := keys[pick(len(keys))]; pick(3) {
+		case 0:
+			text := flow.Fields[x].Flat + []string{" exists", " = 3", " > 2"}[pick(3)]
+			switch flow.Fields[x].Kind {
+			case flow.KindAddr:
+				text = flow.Fields[x].Flat + []string{" exists", " = 192.0.2.1", " in [10.0.0.0/30 ::/1]"}[pick(3)]
+			case flow.KindStr:
+				text = flow.Fields[x].Flat + []string{" exists", " = dns", ` ~ "^d"`}[pick(3)]
+			}
+			f, err := query.Parse(text)
+			if err != nil {
+				panic(err)
+			}
+			r.Filter = f
+		}
+		if r.To-r.From > int64(12*time.Hour) {
+			r.From, r.To = querytest.Epoch-int64(2*time.Hour), querytest.Epoch+int64(2*time.Hour)
+		}
+		if u.Bin == time.Hour || pick(2) == 0 {
+			r.From -= int64(u.Bin) * int64(pick(3))
+			r.To += int64(u.Bin) * int64(pick(4))
+		}
+		if r.Bin > 0 {
+			r.Bin = int64(u.Bin) * int64(1+pick(3))
+			r.From -= r.From % int64(u.Bin)
+		}
+		if pick(2) == 0 {
+			r.Align()
+		}
+		if r.Validate() == nil && u.Answers(r) {
+			return r
+		}
+	}
+}
+
+// Answers from rollups are those of the oracle.
+func TestRandomRollups(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 3))
+	d := openTest(t)
+	d.eager = true
+	b := querytest.Flows(rng, 400)
+	sane(b)
+	stored := querytest.Stored(b)
+	n := len(b.Flows) / 3
+	segments := put(t, d, b, n)
+	rollups := rolled(t, d, segments[:2])
+	used := map[string]int{}
+	for i := range *rounds {
+		u := &duck.Rollups[i%(len(duck.Rollups)-1)]
+		r := rollupRequest(rng, u)
+		s := &Snapshot{Segments: segments, Rollups: rollups}
+		p := d.plan(s.Segments, s.Rollups, r)
+		if p.rollup == nil {
+			used["none"]++
+		} else {
+			used[p.rollup.Name]++
+		}
+		got, err := d.ask(context.Background(), s, r)
+		if err != nil {
+			t.Fatalf("%d: %v\n%s", i, err, describeRequest(r))
+		}
+		if diff := querytest.Diff(r, got, querytest.Oracle(stored, r)); diff != "" {
+			t.Fatalf("%d: %s\n%v\n%s", i, describeRequest(r), got.Notes, diff)
+		}
+	}
+	for i := range duck.Rollups[:len(duck.Rollups)-1] {
+		if name := duck.Rollups[i].Name; used[name] == 0 {
+			t.Errorf("no answer came from %s: %v", name, used)
+		}
+	}
+	t.Log(used)
+}
