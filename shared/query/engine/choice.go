@@ -36,7 +36,7 @@ func newChoice(r *query.Request) *choice {
 // of chooses the rows of b that were seen in [from, to), and tells whether there
 // are any.
 func (c *choice) of(b *Block, from, to int64) bool {
-	c.block, c.rows, c.start, c.end, c.from, c.to = b, c.rows[:0], c.start[:0], c.end[:0], c.from[:0], c.to[:0]
+	c.block, c.rows, c.from, c.to = b, c.rows[:0], c.from[:0], c.to[:0]
 	if b.start >= to || b.end < from {
 		return false
 	}
@@ -50,16 +50,40 @@ func (c *choice) of(b *Block, from, to int64) bool {
 	if c.filter != nil {
 		c.filter.Select(b, c.set)
 	}
+	c.rows = slices.Grow(c.rows[:0], b.rows)[:b.rows]
+	n := 0
 	for w, left := range c.set {
 		for ; left != 0; left &= left - 1 {
-			c.rows = append(c.rows, uint16(w*64+bits.TrailingZeros64(left)))
+			c.rows[n] = uint16(w*64 + bits.TrailingZeros64(left))
+			n++
 		}
 	}
-	for _, i := range c.rows {
-		start, end := b.Span(int(i))
-		c.start, c.end = append(c.start, start), append(c.end, end)
+	c.rows = c.rows[:n]
+	c.spans()
+	return n > 0
+}
+
+// spans sets when the flows of rows were seen.
+func (c *choice) spans() {
+	b, n := c.block, len(c.rows)
+	c.start, c.end = slices.Grow(c.start[:0], n)[:n], slices.Grow(c.end[:0], n)[:n]
+	if !b.allHaveEnds {
+		for k, i := range c.rows {
+			c.start[k], c.end[k] = b.Span(int(i))
+		}
+		return
 	}
-	return len(c.rows) > 0
+	starts, ends := b.cols[flow.FieldStart].u64, b.cols[flow.FieldEnd].u64
+	for k, i := range c.rows {
+		start := int64(starts[i])
+		c.start[k], c.end[k] = start, max(start, int64(ends[i]))
+	}
+}
+
+// again chooses what was chosen before.
+func (c *choice) again(x *kept) {
+	c.block, c.rows, c.from, c.to, c.cut = x.block, append(c.rows[:0], x.rows...), append(c.from[:0], x.from...), append(c.to[:0], x.to...), x.cut
+	c.spans()
 }
 
 func (c *choice) all() {
@@ -143,34 +167,45 @@ func (c *choice) interval(k int) (from, to int64) {
 // add counts what is chosen in a.
 func (c *choice) add(a *query.Answer) {
 	rates := c.block.cols[flow.FieldSamplingRate]
-	for k, n := range c.parts(c.volumes(query.Records, true)) {
-		a.Flows += n
-		switch {
-		case rates == nil || rates.u32[c.rows[k]] == 0:
-			a.Unknown += n
-		case rates.u32[c.rows[k]] > 1:
-			a.Sampled += n
+	ended := c.parts(c.volumes(query.Records, true))
+	flows, unknown, sampled := uint64(0), uint64(0), uint64(0)
+	for _, n := range ended {
+		flows += n
+	}
+	if rates == nil {
+		unknown = flows
+	} else {
+		for k, i := range c.rows {
+			switch rate := rates.u32[i]; {
+			case rate == 0:
+				unknown += ended[k]
+			case rate > 1:
+				sampled += ended[k]
+			}
 		}
 	}
+	a.Flows, a.Unknown, a.Sampled = a.Flows+flows, a.Unknown+unknown, a.Sampled+sampled
 }
 
 // sampled returns of each row the packets that count and were sampled, nil if there
 // are none. It is valid until the next call.
 func (c *choice) sampled() []uint64 {
-	rates := c.block.cols[flow.FieldSamplingRate]
-	if rates == nil {
+	rates, packets := c.block.cols[flow.FieldSamplingRate], c.block.cols[flow.FieldPackets]
+	if rates == nil || packets == nil {
 		return nil
 	}
-	volumes, some := c.volumes(query.Packets, true), false
+	c.volume = slices.Grow(c.volume[:0], len(c.rows))[:len(c.rows)]
+	all := uint64(0)
 	for k, i := range c.rows {
+		n := uint64(0)
 		if rates.u32[i] > 1 {
-			some = true
-		} else {
-			volumes[k] = 0
+			n = packets.u64[i]
 		}
+		c.volume[k] = n
+		all |= n
 	}
-	if !some {
+	if all == 0 {
 		return nil
 	}
-	return c.parts(volumes)
+	return c.parts(c.volume)
 }

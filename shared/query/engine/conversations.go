@@ -34,6 +34,7 @@ func (s *scan) conversations() error {
 	tuple := newKeys(columnsAs(flow.FieldSrcAddr, flow.FieldDstAddr, flow.FieldProto, flow.FieldSrcPort, flow.FieldDstPort))
 	err := s.each(func(block int) error {
 		c := s.choice
+		s.total()
 		words := tuple.load(c.block, c.rows, 0)
 		for k, i := range c.rows {
 			w := words[k*tuple.width : (k+1)*tuple.width]

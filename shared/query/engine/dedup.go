@@ -18,6 +18,9 @@ type points struct {
 
 	minutes *table   // what several points have seen of a tuple in a minute; its words are the tuple and the minute
 	best    []uint32 // of each: the point that counts
+
+	rows       []uint16 // scratch: what was chosen
+	start, end []int64
 }
 
 // A seen is what was seen of a row: its tuple and from which point.
@@ -144,20 +147,23 @@ func (p *points) choose(ids *table, sums []uint64) {
 // cut leaves of what is chosen of a block what counts: minutes that follow each
 // other are one row.
 func (p *points) cut(c *choice, block int) {
-	rows, start, end := c.rows, c.start, c.end
-	c.rows, c.start, c.end = nil, nil, nil
-	add := func(k int, from, to int64) {
-		from, to = max(from, c.r.From), min(to, c.r.To)
-		if from < to && overlaps(start[k], end[k], from, to) {
-			c.rows, c.start, c.end = append(c.rows, rows[k]), append(c.start, start[k]), append(c.end, end[k])
-			c.from, c.to = append(c.from, from), append(c.to, to)
-		}
+	duplicates := false
+	for _, i := range c.rows {
+		at := p.of[block][i]
+		duplicates = duplicates || at.tuple != none && p.only[at.tuple] == several
 	}
+	if !duplicates {
+		return
+	}
+	p.rows, c.rows = c.rows, p.rows[:0]
+	p.start, c.start = c.start, p.start[:0]
+	p.end, c.end = c.end, p.end[:0]
+	rows, start, end := p.rows, p.start, p.end
 	c.cut = true
 	for k, i := range rows {
 		at := p.of[block][i]
 		if at.tuple == none || p.only[at.tuple] != several {
-			add(k, c.r.From, c.r.To)
+			p.piece(c, k, c.r.From, c.r.To)
 			continue
 		}
 		since, counts := int64(0), false
@@ -169,12 +175,21 @@ func (p *points) cut(c *choice, block int) {
 			case mine && !counts:
 				since, counts = m, true
 			case !mine && counts:
-				add(k, since, m)
+				p.piece(c, k, since, m)
 				counts = false
 			}
 		}
 		if counts {
-			add(k, since, m)
+			p.piece(c, k, since, m)
 		}
+	}
+}
+
+// piece lets what row k of p has in [from, to) count.
+func (p *points) piece(c *choice, k int, from, to int64) {
+	from, to = max(from, c.r.From), min(to, c.r.To)
+	if from < to && overlaps(p.start[k], p.end[k], from, to) {
+		c.rows, c.start, c.end = append(c.rows, p.rows[k]), append(c.start, p.start[k]), append(c.end, p.end[k])
+		c.from, c.to = append(c.from, from), append(c.to, to)
 	}
 }

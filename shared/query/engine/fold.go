@@ -27,32 +27,26 @@ func (g *grouping) series(place []uint32) error {
 	if a.Others > 0 {
 		add(&a.Other)
 	}
+	c := g.choice
 	for i := range g.kept {
 		if err := g.ctx.Err(); err != nil {
 			return err
 		}
 		x := &g.kept[i]
+		c.again(x)
 		for m, metric := range g.r.Metrics {
 			if metric.Of == query.Distinct {
 				continue
 			}
+			volumes := c.volumes(metric.Of, g.r.Raw)
 			for e, id := range x.ids {
-				row := x.rows[x.entries.rows[e]]
-				start, end := x.block.Span(int(row))
-				from, before := x.interval(e, g.r)
-				g.bins.spread(to[place[id]][m], x.block.volume(int(row), metric.Of, g.r.Raw), start, end, from, before)
+				k := x.row(e)
+				from, before := c.interval(k)
+				g.bins.spread(to[place[id]][m], volumes[k], c.start[k], c.end[k], from, before)
 			}
 		}
 	}
 	return nil
-}
-
-// interval returns what counts of entry e's flow.
-func (x *kept) interval(e int, r *query.Request) (from, to int64) {
-	if len(x.from) > 0 {
-		return x.from[x.entries.rows[e]], x.to[x.entries.rows[e]]
-	}
-	return r.From, r.To
 }
 
 // volume returns the whole volume of row i, scaled unless raw.
@@ -75,117 +69,123 @@ func (b *Block) volume(i int, of query.Volume, raw bool) uint64 {
 	return times(v.u64[i], uint64(max(rates.u32[i], 1)))
 }
 
-// fold makes the numbers of metrics that fold bins, group by group, so that there
-// are bins of one group at a time.
+// maxBins is how many bins of how many groups are there at a time when they are
+// folded.
+const maxBins = 1 << 21
+
+// fold makes the numbers of metrics that fold bins, for some groups at a time.
 func (g *grouping) fold() error {
-	f := folder{grouping: g, sum: make([][]uint64, len(g.values)), seen: make([]uint8, g.bins.n)}
-	for slot := range g.values {
-		if g.r.Metrics[slot/g.sides].Fold != query.Total {
-			f.sum[slot] = make([]uint64, g.bins.n)
+	slots := 0
+	for _, m := range g.r.Metrics {
+		if m.Fold != query.Total {
+			slots += g.sides
 		}
 	}
-	from := f.order()
-	for id := range g.table.n {
-		if id%1024 == 0 {
+	n := min(g.table.n, max(1, maxBins/(g.bins.n*slots)))
+	f := folder{grouping: g, n: n, sum: make([][]uint64, len(g.values)), seen: make([]uint8, n*g.bins.n)}
+	for slot := range f.sum {
+		if g.r.Metrics[slot/g.sides].Fold != query.Total {
+			f.sum[slot] = make([]uint64, n*g.bins.n)
+		}
+	}
+	for ; f.first < g.table.n; f.first += n {
+		for i := range g.kept {
 			if err := g.ctx.Err(); err != nil {
 				return err
 			}
+			f.add(&g.kept[i])
 		}
-		for _, at := range f.places[from[id]:from[id+1]] {
-			f.add(&g.kept[at.block], int(at.entry))
+		for id := f.first; id < min(f.first+n, g.table.n); id++ {
+			f.finish(id)
 		}
-		f.finish(id)
 	}
 	return nil
 }
 
-// A folder folds one group after the other.
+// A folder folds the bins of n groups, from first on.
 type folder struct {
 	*grouping
-	places  []place
-	sum     [][]uint64 // of each slot that is folded, of each bin
-	seen    []uint8    // of each bin: whether a flow was seen, bit by bit as the slots of a metric are
-	touched []int      // the bins that were seen
-	values  []uint64   // scratch
+	first, n int
+	sum      [][]uint64 // of each slot that is folded, of each group, of each bin
+	seen     []uint8    // of each group, of each bin: whether a flow was seen, bit by bit as the slots of a metric are
+	values   []uint64   // scratch
 }
 
-// A place is where an entry is.
-type place struct{ block, entry uint32 }
-
-// order sorts all entries by group, and returns where each group's begin.
-func (f *folder) order() (from []int) {
-	from = make([]int, f.table.n+1)
-	for i := range f.kept {
-		for _, id := range f.kept[i].ids {
-			from[id+1]++
+// add spreads what was chosen of a block.
+func (f *folder) add(x *kept) {
+	c := f.choice
+	c.again(x)
+	if f.r.Present {
+		for e := range x.ids {
+			if at, ok := f.at(x, e); ok {
+				k := x.row(e)
+				from, before := c.interval(k)
+				first, last := f.bins.touched(c.start[k], c.end[k], from, before)
+				for n := first; n <= last; n++ {
+					f.seen[at+n] |= x.slots(e)
+				}
+			}
 		}
 	}
-	for id := range f.table.n {
-		from[id+1] += from[id]
-	}
-	next := slices.Clone(from)
-	f.places = make([]place, from[f.table.n])
-	for i := range f.kept {
-		for e, id := range f.kept[i].ids {
-			f.places[next[id]] = place{uint32(i), uint32(e)}
-			next[id]++
-		}
-	}
-	return from
-}
-
-// add spreads an entry over the bins.
-func (f *folder) add(x *kept, e int) {
-	row := int(x.rows[x.entries.rows[e]])
-	start, end := x.block.Span(row)
-	from, before := x.interval(e, f.r)
-	slots := uint8(1)
-	if len(x.side) > 0 {
-		if x.side[e]&isIn != 0 {
-			slots |= 2
-		}
-		if x.side[e]&isOut != 0 {
-			slots |= 4
-		}
-	}
-	first, last := f.bins.touched(start, end, from, before)
-	for k := first; k <= last; k++ {
-		if f.seen[k] == 0 {
-			f.touched = append(f.touched, k)
-		}
-		f.seen[k] |= slots
-	}
-	for slot, to := range f.sum {
-		if to != nil && slots>>(slot%f.sides)&1 != 0 {
-			volume := x.block.volume(row, f.r.Metrics[slot/f.sides].Of, f.r.Raw)
-			f.bins.spread(to, volume, start, end, from, before)
-		}
-	}
-}
-
-// finish sets the numbers of a group, and clears the bins.
-func (f *folder) finish(id int) {
-	for slot, from := range f.sum {
-		if from == nil {
+	for m, metric := range f.r.Metrics {
+		if metric.Fold == query.Total {
 			continue
 		}
-		f.values = f.values[:0]
-		for _, k := range f.touched {
-			if !f.r.Present || f.seen[k]>>(slot%f.sides)&1 != 0 {
-				f.values = append(f.values, from[k])
+		volumes := c.volumes(metric.Of, f.r.Raw)
+		for e := range x.ids {
+			at, ok := f.at(x, e)
+			if !ok {
+				continue
 			}
-			from[k] = 0
+			k, slots := x.row(e), x.slots(e)
+			from, before := c.interval(k)
+			for side := range f.sides {
+				if slots>>side&1 != 0 {
+					f.bins.spread(f.sum[m*f.sides+side][at:at+f.bins.n], volumes[k], c.start[k], c.end[k], from, before)
+				}
+			}
 		}
-		zeros := f.bins.n - len(f.values) // of bins that are not among them
+	}
+}
+
+// at returns where the bins of entry e's group are, if they are there.
+func (f *folder) at(x *kept, e int) (at int, ok bool) {
+	n := int(x.ids[e]) - f.first
+	return n * f.bins.n, n >= 0 && n < f.n
+}
+
+// slots are those that entry e counts for, a bit for each of a metric.
+func (x *entries) slots(e int) uint8 {
+	if len(x.side) == 0 {
+		return 1
+	}
+	in, out := x.side[e]/isIn&1, x.side[e]/isOut&1
+	return 1 | in<<1 | out<<2
+}
+
+// finish sets the numbers of a group, and clears its bins.
+func (f *folder) finish(id int) {
+	at := (id - f.first) * f.bins.n
+	seen := f.seen[at : at+f.bins.n]
+	for slot, all := range f.sum {
+		if all == nil {
+			continue
+		}
+		bins := all[at : at+f.bins.n]
+		f.values = f.values[:0]
+		for k, v := range bins {
+			if v != 0 || f.r.Present && seen[k]>>(slot%f.sides)&1 != 0 {
+				f.values = append(f.values, v)
+			}
+		}
+		zeros := len(bins) - len(f.values)
 		if f.r.Present {
 			zeros = 0
 		}
 		f.grouping.values[slot][id] = fold(f.r.Metrics[slot/f.sides], f.values, zeros)
+		clear(bins)
 	}
-	for _, k := range f.touched {
-		f.seen[k] = 0
-	}
-	f.touched = f.touched[:0]
+	clear(seen)
 }
 
 // fold makes a number of bins and as many more that are zero. It sorts them.

@@ -36,6 +36,7 @@ type kept struct {
 	block    *Block
 	rows     []uint16
 	from, to []int64
+	cut      bool
 	entries
 }
 
@@ -92,11 +93,14 @@ func (g *grouping) block(int) error {
 			}
 		}
 	}
+	if g.keys.either != 0 { // a flow may be in two groups
+		g.total()
+	}
 	if parts := c.sampled(); parts != nil {
 		g.sum(g.samples, parts, 0)
 	}
 	if g.r.Series || g.r.Folds() {
-		g.kept = append(g.kept, kept{c.block, slices.Clone(c.rows), slices.Clone(c.from), slices.Clone(c.to),
+		g.kept = append(g.kept, kept{c.block, slices.Clone(c.rows), slices.Clone(c.from), slices.Clone(c.to), c.cut,
 			entries{slices.Clone(g.rows), slices.Clone(g.ids), slices.Clone(g.side)}})
 	}
 	return nil
@@ -111,11 +115,32 @@ func grow(of []uint64, n int) []uint64 {
 
 // sum adds to each group what its entries have, those of one side if it is given.
 func (g *grouping) sum(to []uint64, parts []uint64, side uint8) {
-	for e, id := range g.ids {
-		if side == 0 || g.side[e]&side != 0 {
+	switch {
+	case len(g.keys.parts) == 0:
+		to[0] = plus(to[0], sumOf(parts))
+	case side != 0:
+		for e, id := range g.ids {
+			if g.side[e]&side != 0 {
+				to[id] = plus(to[id], parts[g.row(e)])
+			}
+		}
+	case len(g.rows) == 0:
+		for e, id := range g.ids {
+			to[id] = plus(to[id], parts[e])
+		}
+	default:
+		for e, id := range g.ids {
 			to[id] = plus(to[id], parts[g.rows[e]])
 		}
 	}
+}
+
+// row returns where entry e is in the choice.
+func (x *entries) row(e int) int {
+	if len(x.rows) == 0 {
+		return e
+	}
+	return int(x.rows[e])
 }
 
 // find makes the entries of what is chosen.
@@ -124,8 +149,14 @@ func (g *grouping) find() {
 	g.rows, g.ids, g.side = g.rows[:0], g.ids[:0], g.side[:0]
 	first := g.keys.load(c.block, c.rows, 0)
 	if g.keys.either == 0 {
-		for k := range c.rows {
-			g.entry(k, first[k*w:(k+1)*w], 0)
+		g.ids = slices.Grow(g.ids, len(c.rows))[:len(c.rows)]
+		if len(g.keys.parts) == 0 {
+			g.table.id(first[:1])
+			clear(g.ids)
+			return
+		}
+		for k := range g.ids {
+			g.ids[k], _ = g.table.id(first[k*w : (k+1)*w])
 		}
 		if g.r.Sides {
 			g.side = append(g.side, g.keys.side...)
@@ -153,7 +184,7 @@ func (g *grouping) find() {
 func (g *grouping) entry(row int, key []uint64, side uint8) {
 	id, _ := g.table.id(key)
 	g.rows, g.ids = append(g.rows, uint32(row)), append(g.ids, id)
-	if side != 0 && g.r.Sides {
+	if g.r.Sides {
 		g.side = append(g.side, side)
 	}
 }
@@ -163,7 +194,8 @@ func (g *grouping) distinct(m int) {
 	c, s := g.choice, g.sets[m]
 	words, w := s.keys.load(c.block, c.rows, 0), s.keys.width
 	for e, id := range g.ids {
-		word := words[int(g.rows[e])*w : (int(g.rows[e])+1)*w]
+		row := g.row(e)
+		word := words[row*w : (row+1)*w]
 		if word[0] == 0 { // it lacks the column
 			continue
 		}
@@ -183,6 +215,11 @@ func (g *grouping) distinct(m int) {
 // rank sets the groups of the answer.
 func (g *grouping) rank() error {
 	a, n := g.answer, g.table.n
+	for m, metric := range g.r.Metrics {
+		if metric.Fold == query.Total && metric.Of != query.Distinct && g.keys.either == 0 {
+			a.Total[m] = sumOf(g.values[m*g.sides])
+		}
+	}
 	best := newTop(g.r.Limit, func(a, b uint32) int {
 		return cmp.Or(cmp.Compare(g.values[0][b], g.values[0][a]), g.keys.compare(g.table.key(a), g.table.key(b)))
 	})

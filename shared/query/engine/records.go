@@ -37,6 +37,7 @@ func (s *scan) flows() error {
 	best := newTop(s.r.Limit, compareRecords)
 	err := s.each(func(block int) error {
 		n += len(c.rows)
+		s.total()
 		var sizes []uint64
 		if len(s.r.Metrics) > 0 {
 			sizes = c.volumes(s.r.Metrics[0].Of, s.r.Raw)

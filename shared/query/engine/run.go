@@ -60,16 +60,25 @@ func (s *scan) each(use func(block int) error) error {
 			s.points.cut(c, n)
 		}
 		c.add(s.answer)
-		for m, metric := range s.r.Metrics {
-			if metric.Fold == query.Total && metric.Of != query.Distinct {
-				for _, n := range c.parts(c.volumes(metric.Of, s.r.Raw)) {
-					s.answer.Total[m] = plus(s.answer.Total[m], n)
-				}
-			}
-		}
 		if err := use(n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// total adds what is chosen to the totals.
+func (s *scan) total() {
+	for m, metric := range s.r.Metrics {
+		if metric.Fold == query.Total && metric.Of != query.Distinct {
+			s.answer.Total[m] = plus(s.answer.Total[m], sumOf(s.choice.parts(s.choice.volumes(metric.Of, s.r.Raw))))
+		}
+	}
+}
+
+func sumOf(all []uint64) (sum uint64) {
+	for _, n := range all {
+		sum = plus(sum, n)
+	}
+	return sum
 }

@@ -128,3 +128,45 @@ func TestRunEnds(t *testing.T) {
 		t.Error("a request that is not valid has an answer")
 	}
 }
+
+// What Run allocates is for the answer and for scratch: no row costs any, nor does
+// a block, unless there are bins.
+func TestRowsAllocateNothing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 3))
+	few := View{Blocks: blocks(Options{}, typicalBatch(rng, 2*blockRows, epoch))}
+	many := View{}
+	for range 8 {
+		many.Blocks = append(many.Blocks, few.Blocks...)
+	}
+	f := func(r query.Request, text string, perBlock int) {
+		t.Helper()
+		r.From, r.To = epoch-50e9, epoch+60e9
+		if r.Filter = nil; text != "" {
+			x, err := query.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Filter = x
+		}
+		r.Align()
+		run := func(v View) float64 {
+			return testing.AllocsPerRun(5, func() {
+				if a, err := Run(ctx, v, &r); err != nil || a.Flows == 0 {
+					t.Fatal(a, err)
+				}
+			})
+		}
+		most := perBlock * (len(many.Blocks) - len(few.Blocks))
+		if perBlock > 0 {
+			most += 4 // a slice that holds something of each block doubles
+		}
+		if a, b := run(few), run(many); b-a > float64(most) {
+			t.Errorf("%+v: %v allocations for %d blocks, %v for %d", r, a, len(few.Blocks), b, len(many.Blocks))
+		}
+	}
+	f(query.Request{Metrics: octets}, "", 0)
+	f(query.Request{Metrics: octets, By: columnsAs(flow.FieldProto, flow.FieldSrcAddr)}, "", 0)
+	f(query.Request{Metrics: octets, By: columnsAs(flow.FieldProto)}, "src net 10.0.0.0/8 and dst port in [53 443] and bpp > 2 or not flags S", 0)
+	f(query.Request{Metrics: []query.Metric{{Of: query.Distinct, Column: flow.FieldDstAddr}}}, "", 0)
+	f(query.Request{Metrics: octets, By: columnsAs(flow.FieldProto), Series: true, Bin: 10e9}, "", 2) // the rows and groups that are kept
+}

@@ -61,22 +61,22 @@ func (b *bins) touched(start, end, from, to int64) (first, last int) {
 	return first, int((min(end, to) - 1 - b.from) / b.width)
 }
 
-// spread adds to each bin of to what a flow's volume has in it and in [from, until).
+// spread adds to each bin of to what a flow's volume has in it and in [from, before).
 func (b *bins) spread(to []uint64, volume uint64, start, end, from, before int64) {
-	first, last := b.touched(start, end, from, before)
-	if first == last && inside(start, end, from, before) || start >= end {
-		to[first] = plus(to[first], volume)
+	k := int((max(start, from) - b.from) / b.width)
+	t, limit := b.from+int64(k)*b.width, min(end, before) // limit-t is at most the interval's length
+	if start >= end || limit-t <= b.width && inside(start, end, from, before) {
+		to[k] = plus(to[k], volume)
 		return
 	}
 	had := until(volume, start, end, from)
-	next := b.from + int64(first)*b.width
-	for k := first; k < last; k++ {
-		next += b.width
-		has := until(volume, start, end, next)
+	for ; limit-t > b.width; k++ {
+		t += b.width
+		has := until(volume, start, end, t)
 		to[k] = plus(to[k], has-had)
 		had = has
 	}
-	to[last] = plus(to[last], until(volume, start, end, before)-had)
+	to[k] = plus(to[k], until(volume, start, end, before)-had)
 }
 
 // times multiplies, and stays at the largest number there is.
