@@ -91,13 +91,17 @@ func (s *Stitcher) end(a *flow.Addr, port uint16) uint64 {
 func (s *Stitcher) answers(f, g *flow.Flow) bool {
 	if (f.Set[0]^g.Set[0])&alike[0] != 0 || (f.Set[1]^g.Set[1])&alike[1] != 0 || !f.Set.Has(flow.FieldSrcAddr) || !f.Set.Has(flow.FieldDstAddr) ||
 		f.SrcAddr != g.DstAddr || f.DstAddr != g.SrcAddr || f.Proto != g.Proto || f.Exporter != g.Exporter || f.Domain != g.Domain ||
-		f.Version != g.Version || f.SamplingRate != g.SamplingRate || f.FwEvent != g.FwEvent {
+		f.Version != g.Version || f.SamplingRate != g.SamplingRate || f.FwEvent != g.FwEvent || dropped(f) != dropped(g) {
 		return false
 	}
 	fs, fd, _ := ports(f)
 	gs, gd, _ := ports(g)
 	return fs == gd && fd == gs && apart(f, g) <= s.cfg.Timeout
 }
+
+// dropped tells whether the exporter didn't forward f (RFC 7270, 4.12): that is an
+// event of its own, since what came of it isn't what came of its answer.
+func dropped(f *flow.Flow) bool { return f.FwdStatus>>6 == 2 }
 
 // apart is how far the intervals of f and g are from one another, negative if they
 // overlap.
@@ -159,4 +163,43 @@ func join(f, g *flow.Flow) {
 		f.Set.Add(flow.FieldOutIf)
 	}
 	f.Marks |= g.Marks &^ flow.Reverse
+}
+
+// lent are the columns that tell of an end of a conversation, in both directions,
+// or of all of it: if one flow lacks such a column, the other may have it.
+var lent = [...][2]flow.Field{
+	{flow.FieldSrcAS, flow.FieldDstAS}, {flow.FieldSrcMask, flow.FieldDstMask}, {flow.FieldSrcVLAN, flow.FieldDstVLAN}, {flow.FieldInVRF, flow.FieldOutVRF},
+	{flow.FieldInIfSpeed, flow.FieldOutIfSpeed}, {flow.FieldInIfName, flow.FieldOutIfName}, {flow.FieldInIfDesc, flow.FieldOutIfDesc},
+	{flow.FieldInIfRole, flow.FieldOutIfRole}, {flow.FieldInVRFName, flow.FieldOutVRFName}, {flow.FieldSrcNet, flow.FieldDstNet},
+	{flow.FieldSrcSite, flow.FieldDstSite}, {flow.FieldSrcRole, flow.FieldDstRole}, {flow.FieldSrcCountry, flow.FieldDstCountry},
+	{flow.FieldAppID, flow.FieldAppID}, {flow.FieldAppName, flow.FieldAppName}, {flow.FieldUser, flow.FieldUser},
+}
+
+// lend gives o, a flow of out with the columns of f, what it lacks of lent and its
+// answer y has.
+func (s *Stitcher) lend(o, f *flow.Flow, y *party) {
+	if s.lenders == [2]flow.Set{f.Set, y.f.Set} {
+		return // mostly two templates, or one, by turns
+	}
+	some := false
+	for _, l := range lent {
+		for i := range l {
+			to, from := l[i], l[1-i]
+			if o.Set.Has(to) || !y.f.Set.Has(from) {
+				continue
+			}
+			some = true
+			v := y.f.Uint(from)
+			if texts.Has(to) {
+				text := y.b.Strings.Get(flow.Str(v))
+				v = uint64(s.out.Strings.Intern(text))
+				s.octets += len(text)
+			}
+			o.SetUint(to, v)
+			o.Set.Add(to)
+		}
+	}
+	if !some {
+		s.lenders = [2]flow.Set{f.Set, y.f.Set}
+	}
 }

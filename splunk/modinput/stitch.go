@@ -76,7 +76,8 @@ func (c StitchConfig) Validate() error {
 //
 // The flow of the conversation's initiator gives the event its columns, and the
 // answer its volume; start and end are those of both together, TCP flags are or-ed,
-// and an interface that one flow lacks comes from the other. What was put together
+// and what one flow lacks of the ends, the application or the user comes from the
+// other. What was put together
 // goes on in batches; only an [Encoder] of this package knows the answer in it.
 //
 // Receipts of batches that came through Keep are settled once all of their flows
@@ -88,19 +89,20 @@ type Stitcher struct {
 	next pipeline.Sink
 	now  func() time.Duration // since whenever
 
-	mu     sync.Mutex
-	err    error      // of next, the first since the last Write
-	out    flow.Batch // on its way to next
-	claim  *claim     // of out
-	claims claims
-	octets int    // of texts and extras there
-	made   uint32 // how often it was emptied
-	direct remap  // of a batch that comes, into out
-	kept   remap  // and into a page
-	waits  waits
-	seed   [3]uint64
-	stats  StitchStats
-	told   struct{ pairs, alone, pushed, waiting atomic.Uint64 } // stats, for others
+	mu      sync.Mutex
+	err     error      // of next, the first since the last Write
+	out     flow.Batch // on its way to next
+	claim   *claim     // of out
+	claims  claims
+	octets  int    // of texts and extras there
+	made    uint32 // how often it was emptied
+	direct  remap  // of a batch that comes, into out
+	kept    remap  // and into a page
+	waits   waits
+	seed    [3]uint64
+	lenders [2]flow.Set // of two flows, the second of which had nothing to lend
+	stats   StitchStats
+	told    struct{ pairs, alone, pushed, waiting atomic.Uint64 } // stats, for others
 
 	writing context.Context // of the Write that goes on, else none
 
@@ -386,6 +388,7 @@ func (s *Stitcher) put(x party, y *party) {
 	s.owe(x.owed, at)
 	if y != nil {
 		join(o, y.f)
+		s.lend(o, x.f, y)
 		addAnswer(&s.out, o, y.f)
 		s.owe(y.owed, at)
 	}

@@ -26,6 +26,7 @@ type made struct {
 	flow.Flow
 	back  *back
 	app   string
+	net   string // the destination's
 	extra string
 }
 
@@ -43,7 +44,7 @@ func (m *makings) Write(_ context.Context, b *flow.Batch) error {
 	for i := range b.Flows {
 		f := &b.Flows[i]
 		var a answer
-		e := made{Flow: *f, app: string(b.Strings.Get(f.AppName))}
+		e := made{Flow: *f, app: string(b.Strings.Get(f.AppName)), net: string(b.Strings.Get(flow.Str(f.DstNet)))}
 		if has := a.read(b, f); has&(hasBytesIn|hasPacketsIn) != 0 {
 			e.back = &back{a.volume[0], a.volume[1]}
 		}
@@ -180,6 +181,9 @@ func TestConversation(t *testing.T) {
 	apart("other exporter", f, with(g, func(g *flow.Flow) { g.Exporter[15]++ }))
 	apart("other rate", f, with(g, func(g *flow.Flow) { g.SamplingRate = 10; g.Set.Add(flow.FieldSamplingRate) }))
 	apart("same direction", f, f)
+	apart("answer dropped", f, with(g, func(g *flow.Flow) { g.FwdStatus = 130; g.Set.Add(flow.FieldFwdStatus) }))
+	forwarded := func(f *flow.Flow) { f.FwdStatus = 64; f.Set.Add(flow.FieldFwdStatus) }
+	both("answer forwarded", 2, f, with(g, forwarded))
 	apart("multicast", with(f, func(f *flow.Flow) { f.DstAddr[12] = 224 }), with(g, func(g *flow.Flow) { g.SrcAddr[12] = 224 }))
 	apart("without protocol", with(f, func(f *flow.Flow) { f.Set.Del(flow.FieldProto) }), with(g, func(g *flow.Flow) { g.Set.Del(flow.FieldProto) }))
 
@@ -190,6 +194,45 @@ func TestConversation(t *testing.T) {
 	both("ping", 2, ping(f, 0), ping(g, 8))
 	apart("two pings", ping(f, 8), ping(g, 8))
 	apart("unreachable", ping(f, 3), ping(g, 3))
+}
+
+// What the flow of the initiator lacks, its answer may have: of the ends, with the
+// sides exchanged; texts too.
+func TestAnswerLends(t *testing.T) {
+	var m makings
+	s, _ := stitcher(t, DefaultStitch(), &m)
+	b := new(flow.Batch)
+	set := func(f *flow.Flow, x flow.Field, v uint64) {
+		f.SetUint(x, v)
+		f.Set.Add(x)
+	}
+	f, g := one(1, 2, 50000, 443, 100, 110), one(2, 1, 443, 50000, 101, 112)
+	set(&f, flow.FieldSrcAS, 64512)
+	set(&f, flow.FieldTOS, 8)
+	set(&g, flow.FieldSrcAS, 64513)
+	set(&g, flow.FieldDstAS, 64999) // f has that
+	set(&g, flow.FieldTTL, 60)      // the answer's own
+	set(&g, flow.FieldAppName, uint64(b.Strings.Intern([]byte("teams"))))
+	set(&g, flow.FieldSrcNet, uint64(b.Strings.Intern([]byte("cloud"))))
+	plain, back := one(1, 2, 50001, 443, 100, 110), one(2, 1, 443, 50001, 101, 112)
+	b.Flows = append(b.Flows, plain, back, f, g)
+	if err := errors.Join(s.Write(t.Context(), b), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.events) != 2 {
+		t.Fatalf("%+v", m.events)
+	}
+	e := m.events[1]
+	want := f.Set
+	for _, x := range []flow.Field{flow.FieldDstAS, flow.FieldAppName, flow.FieldDstNet, flow.FieldOutIf} {
+		want.Add(x)
+	}
+	if e.Set != want || e.SrcAS != 64512 || e.DstAS != 64513 || e.TOS != 8 || e.app != "teams" || e.net != "cloud" {
+		t.Errorf("%+v, want the columns %v", e, want)
+	}
+	if p := m.events[0]; p.Set.Has(flow.FieldDstAS) || p.app != "" {
+		t.Errorf("%+v", p)
+	}
 }
 
 // Of several that could be the answer, it is the one that has waited longest, but
@@ -273,7 +316,11 @@ func TestStitchingLosesNothing(t *testing.T) {
 		for _, e := range m.events {
 			seen[e.Bytes]++
 			f := all[e.Bytes-1]
-			if e.app != f.app || e.extra != f.extra || e.Packets != f.Packets || e.SrcAddr != f.SrcAddr || e.DstPort != f.DstPort {
+			app := f.app
+			if app == "" && e.back != nil { // the answer's
+				app = all[e.back.Bytes-1].app
+			}
+			if e.app != app || e.extra != f.extra || e.Packets != f.Packets || e.SrcAddr != f.SrcAddr || e.DstPort != f.DstPort {
 				t.Fatalf("seed %d: %+v, want %+v", seed, e, f)
 			}
 			if e.back == nil {
