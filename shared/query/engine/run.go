@@ -57,7 +57,9 @@ func (s *scan) each(use func(block int) error) error {
 			continue
 		}
 		if s.points != nil {
-			s.points.cut(c, n)
+			if s.points.cut(c, n); len(c.rows) == 0 {
+				continue
+			}
 		}
 		c.add(s.answer)
 		if err := use(n); err != nil {

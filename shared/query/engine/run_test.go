@@ -56,13 +56,13 @@ func about(r *query.Request) string {
 
 // Random questions about random flows have the obvious answers.
 func TestRandom(t *testing.T) {
-	rounds := 150
+	rounds := 250
 	if testing.Short() {
-		rounds = 15
+		rounds = 25
 	}
 	rng := rand.New(rand.NewPCG(11, 1))
 	for range rounds {
-		b := querytest.Flows(rng, 1+rng.IntN(300))
+		b := querytest.Flows(rng, 1+rng.IntN(1<<rng.IntN(9)))
 		all := *b
 		v := viewOf(rng, &all)
 		for range 20 {

@@ -173,7 +173,9 @@ func TestLimitOfExtras(t *testing.T) {
 
 // Views taken while the window fills are consistent, and stay as they are.
 func TestConcurrent(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
 	w := NewWindow(8<<20, time.Unix(0, epoch))
+	w.Write(ctx, randomBatch(r, 300))
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 2 {
@@ -207,8 +209,6 @@ func TestConcurrent(t *testing.T) {
 			}
 		})
 	}
-	r := rand.New(rand.NewPCG(4, 4))
-	w.Write(ctx, randomBatch(r, 300))
 	for range 150 {
 		w.Write(ctx, randomBatch(r, 300))
 	}

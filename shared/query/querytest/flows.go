@@ -159,9 +159,12 @@ func relative(rng *rand.Rand, f flow.Flow) flow.Flow {
 			move(&f, x[1], &g, x[0])
 		}
 	}
-	switch rng.IntN(5) {
+	switch rng.IntN(6) {
 	case 0:
 		return f
+	case 4:
+		set(&f, flow.FieldTCPFlags, pick[uint64](rng, 2, 0x12))
+		set(&f, flow.FieldProto, 6)
 	case 1:
 		if f.Set.Has(flow.FieldExporter) {
 			f.Exporter = flow.AddrFrom4([4]byte{192, 0, 2, byte(rng.IntN(3))})

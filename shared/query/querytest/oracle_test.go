@@ -11,7 +11,7 @@ import (
 func TestOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
 	answers := 0
-	for range 100 {
+	for range 200 {
 		b, r := Flows(rng, 100), Request(rng)
 		first := Oracle(b, r)
 		rng.Shuffle(len(b.Flows), func(i, j int) { b.Flows[i], b.Flows[j] = b.Flows[j], b.Flows[i] })
