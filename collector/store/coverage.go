@@ -163,11 +163,19 @@ func (l *Ledger) Coverage(from, to int64, now time.Time) (c query.Coverage, note
 	current, _ := l.since(now)
 	lo, hi := from/1e6, min(to/1e6, now.UnixMilli())
 	missing, end, gaps := int64(0), lo, 0
+	first := current.From
+	if len(l.minutes) > 0 {
+		first = l.minutes[0].From
+	}
 	unknown := func(a, b int64) {
 		if b-a <= gap.Milliseconds() {
 			return
 		}
-		if gaps++; gaps <= 3 {
+		gaps++
+		switch {
+		case b == first:
+			notes = append(notes, "there are flows since "+stamp(first))
+		case gaps <= 3:
 			notes = append(notes, fmt.Sprintf("weir did not run from %s to %s", stamp(a), stamp(b)))
 		}
 	}

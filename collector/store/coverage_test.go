@@ -54,7 +54,7 @@ func TestCoverage(t *testing.T) {
 	check(0, 1, at(2.5), query.Coverage{Known: true, Records: 1900, Missing: 140, Lost: 25})
 	check(0, 9, at(2.5), query.Coverage{Known: true, Records: 1955, Missing: 130, Lost: 25})
 	check(1, 2, at(2.5), query.Coverage{Known: true, Records: 50})
-	check(-1, 1, at(2.5), query.Coverage{Records: 1900, Missing: 140, Lost: 25}, "weir did not run from 2026-11-26T23:57:00Z to 2026-11-26T23:58:00Z")
+	check(-1, 1, at(2.5), query.Coverage{Records: 1900, Missing: 140, Lost: 25}, "there are flows since 2026-11-26T23:58:00Z")
 
 	file, err := os.OpenFile(filepath.Join(dir, "2026-11-27.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {

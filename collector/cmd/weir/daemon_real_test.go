@@ -92,11 +92,12 @@ func realDaemon(t *testing.T, s *site, softflowdVersion, pmacctdVersion, fprobeV
 		}
 		t.Logf("%s: %s, %d %s, %d flows", a, d.Protocol, d.Transit.Sent, d.Transit.Unit, d.Traffic.Flows)
 	}
+	kept := s.kept(t)
 	s.ends(t)
 	stored := s.stored(t)
 	for a, want := range was {
-		if stored[a] != want {
-			t.Errorf("%s: stored are %+v, it was fed %+v", a, stored[a], want)
+		if stored[a] != want || kept[a] != want {
+			t.Errorf("%s: the file has %+v, the store %+v, it was fed %+v", a, stored[a], kept[a], want)
 		}
 	}
 }
@@ -326,7 +327,7 @@ func (s *site) exporters(t *testing.T) map[string][]api.Domain {
 // the record, and nothing is on its way any more.
 func balanced(d *api.Domain) bool {
 	x, in := &d.Transit, &d.Inside
-	ok := x.Sent == x.Received+x.Missing && x.Waiting == 0 && in.Held == 0 && in.Waiting == 0 && len(in.Outputs) == 1
+	ok := x.Sent == x.Received+x.Missing && x.Waiting == 0 && in.Held == 0 && in.Waiting == 0 && len(in.Outputs) == 2
 	for _, o := range in.Outputs {
 		ok = ok && in.Records == in.Held+in.Filtered+o.Skipped+o.Queued+o.Filtered+o.Written+o.Dropped+o.Failed && o.Queued == 0
 	}
@@ -355,6 +356,28 @@ func (s *site) settled(t *testing.T, exporters int) map[string][]api.Domain {
 	}, func() string {
 		return fmt.Sprintf("not balanced: %s", s.home.tool(t, inTop(t, "bin", "weir"), "exporters", "--format", "json"))
 	})
+	return all
+}
+
+// kept asks the store what it has of each exporter, as an operator does.
+func (s *site) kept(t *testing.T) map[string]totals {
+	t.Helper()
+	var x struct{ Rows [][]json.RawMessage }
+	answer := s.home.tool(t, inTop(t, "bin", "weir"), "query", "--format", "json", "top 10 exporter by flows, packets, bytes last 1h raw")
+	if err := json.Unmarshal([]byte(answer), &x); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]totals{}
+	for _, row := range x.Rows { // the key, flows and their rate and share, packets and bytes and their rates
+		var exporter string
+		var y totals
+		for i, to := range map[int]any{0: &exporter, 1: &y.Flows, 4: &y.Packets, 6: &y.Bytes} {
+			if err := json.Unmarshal(row[i], to); err != nil {
+				t.Fatalf("%s: %v", row, err)
+			}
+		}
+		all[exporter] = y
+	}
 	return all
 }
 

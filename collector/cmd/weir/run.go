@@ -41,8 +41,8 @@ and go without losing the others.
 
 It takes the ports that exporters are set to, 2055 (NetFlow), 4739 (IPFIX) and
 6343 (sFlow), unless told otherwise, and answers on http://127.0.0.1:8085: see
-weir exporters, weir tail, weir top and weir doctor. What exporters announced
-survives a restart in the data directory.`,
+weir exporters, weir tail, weir top and weir doctor. Flows are kept in the data
+directory, 30 days long (setting store): see weir query and weir report.`,
 		Example: `  weir run
   weir run --config /etc/weir/weir.yaml
   weir run --listen udp://:9995 --listen tls://:4740?cert=cert.pem&key=key.pem
@@ -186,7 +186,7 @@ func (f *runFlags) run(cmd *cobra.Command, c daemon.Config) error {
 func (f *runFlags) greet(w io.Writer, d *daemon.Daemon) {
 	fmt.Fprintf(w, "weir: listening on %s", list(d.Listeners()))
 	if url := d.URL(); url != "" {
-		fmt.Fprintf(w, "; look at %s/api/v1/exporters, or type: weir top", url)
+		fmt.Fprintf(w, "; look at %s/, or type: weir top; weir query 'top 10 src by bytes last 1h'", url)
 	}
 	fmt.Fprintln(w)
 }
