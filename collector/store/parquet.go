@@ -31,17 +31,19 @@ const (
 
 var compact thrift.CompactProtocol
 
-// A fileWriter writes a Parquet file of one row group, column by column: from
-// columns, for what a segment consists of, at a third of what parquet-go's row
-// writer takes. Errors wait for finish. It keeps scratch space.
+// A fileWriter writes a Parquet file, column by column: from columns, for what a
+// segment consists of, at less than what parquet-go's row writer takes. Errors wait
+// for finish. It keeps scratch space.
 type fileWriter struct {
 	out    io.Writer
 	at     int64
 	err    error
-	rows   int
+	rows   int // of the group
+	all    int64
 	schema []format.SchemaElement
-	chunks []format.ColumnChunk
-	blooms [][]byte // by chunk; nil: none
+	groups []format.RowGroup
+	chunks []format.ColumnChunk // of the group
+	blooms [][]byte             // by chunk; nil: none
 
 	zstd    *zstd.Encoder
 	dict    dictionary
@@ -58,12 +60,17 @@ func newFileWriter() *fileWriter {
 	return &fileWriter{zstd: z}
 }
 
-// begin starts a file of so many rows.
-func (w *fileWriter) begin(out io.Writer, rows int) {
-	w.out, w.at, w.err, w.rows = out, 0, nil, rows
-	w.schema = append(w.schema[:0], format.SchemaElement{Name: "flow"})
-	w.chunks, w.blooms = w.chunks[:0], w.blooms[:0]
+// begin starts a file.
+func (w *fileWriter) begin(out io.Writer) {
+	w.out, w.at, w.err, w.all = out, 0, nil, 0
+	w.schema, w.groups = append(w.schema[:0], format.SchemaElement{Name: "flow"}), w.groups[:0]
 	w.write([]byte(magic))
+}
+
+// group starts a row group of so many rows. All of a file have the same columns.
+func (w *fileWriter) group(rows int) {
+	w.rows, w.all = rows, w.all+int64(rows)
+	w.chunks, w.blooms = nil, w.blooms[:0]
 }
 
 func (w *fileWriter) write(d []byte) {
@@ -82,7 +89,9 @@ func (w *fileWriter) numbers(l *leaf, v []uint64, present []uint8) {
 		c.Type = format.Int64
 	}
 	encoding := format.RLEDictionary
-	if w.indexes = w.indexes[:0]; l.part == partNumber && l.bits <= 16 || l.part == partMarks {
+	if w.indexes = w.indexes[:0]; len(v) == 0 {
+		encoding = format.Plain
+	} else if l.part == partNumber && l.bits <= 16 || l.part == partMarks {
 		w.indexes = w.dict.numberSmall(w.indexes, v)
 	} else {
 		limit := len(v)/2 + 256
@@ -116,7 +125,7 @@ func (w *fileWriter) numbers(l *leaf, v []uint64, present []uint8) {
 			return dst
 		})
 	}
-	if l.bloomed() {
+	if l.bloomed() && len(v) > 0 {
 		distinct := v
 		if encoding == format.RLEDictionary {
 			distinct = w.dict.values
@@ -172,7 +181,7 @@ func (w *fileWriter) texts(l *leaf, texts [][]byte, v []uint32, present []uint8)
 			c.Statistics.MinValue, c.Statistics.MaxValue = nonNil(least), nonNil(most)
 		}
 	}
-	if len(texts) > len(v)/2+256 {
+	if len(v) == 0 || len(texts) > len(v)/2+256 {
 		w.pages(c, present, len(v), format.Plain, func(dst []byte, from, to int) []byte {
 			for _, x := range v[from:to] {
 				dst = appendText(dst, texts[x])
@@ -224,7 +233,9 @@ func (w *fileWriter) column(l *leaf, t format.Type) *format.ColumnMetaData {
 	default:
 		unsigned(8, deprecated.Uint8)
 	}
-	w.schema = append(w.schema, e)
+	if len(w.groups) == 0 {
+		w.schema = append(w.schema, e)
+	}
 	w.chunks = append(w.chunks, format.ColumnChunk{MetaData: format.ColumnMetaData{
 		Type: t, PathInSchema: []string{l.name}, Codec: format.Zstd, NumValues: int64(w.rows),
 	}})
@@ -318,11 +329,12 @@ func (w *fileWriter) thrift(v any) []byte {
 	return d
 }
 
-// finish writes what follows the columns.
-func (w *fileWriter) finish(metadata []format.KeyValue, createdBy string) error {
-	group := format.RowGroup{NumRows: int64(w.rows), FileOffset: int64(len(magic))}
+// endGroup writes what follows a group's columns.
+func (w *fileWriter) endGroup() {
+	group := format.RowGroup{NumRows: int64(w.rows), Ordinal: int16(len(w.groups)), Columns: w.chunks}
 	for i := range w.chunks {
-		if c := &w.chunks[i].MetaData; w.blooms[i] != nil {
+		c := &w.chunks[i].MetaData
+		if w.blooms[i] != nil {
 			h := format.BloomFilterHeader{NumBytes: int32(len(w.blooms[i]))}
 			h.Algorithm.Value, h.Hash.Value, h.Compression.Value = &format.SplitBlockAlgorithm{}, &format.XxHash{}, &format.BloomFilterUncompressed{}
 			head := w.thrift(&h)
@@ -330,13 +342,23 @@ func (w *fileWriter) finish(metadata []format.KeyValue, createdBy string) error 
 			w.write(head)
 			w.write(w.blooms[i])
 		}
-		group.TotalByteSize += w.chunks[i].MetaData.TotalUncompressedSize
-		group.TotalCompressedSize += w.chunks[i].MetaData.TotalCompressedSize
+		group.TotalByteSize += c.TotalUncompressedSize
+		group.TotalCompressedSize += c.TotalCompressedSize
+		if i == 0 {
+			group.FileOffset = c.DataPageOffset
+			if c.DictionaryPageOffset > 0 {
+				group.FileOffset = c.DictionaryPageOffset
+			}
+		}
 	}
-	group.Columns = w.chunks
-	w.schema[0].NumChildren.V, w.schema[0].NumChildren.Valid = int32(len(w.chunks)), true
-	meta := format.FileMetaData{Version: 2, Schema: w.schema, NumRows: int64(w.rows), RowGroups: []format.RowGroup{group}, KeyValueMetadata: metadata, CreatedBy: createdBy}
-	for range w.chunks {
+	w.groups = append(w.groups, group)
+}
+
+// finish writes what follows the groups.
+func (w *fileWriter) finish(metadata []format.KeyValue, createdBy string) error {
+	w.schema[0].NumChildren.V, w.schema[0].NumChildren.Valid = int32(len(w.schema)-1), true
+	meta := format.FileMetaData{Version: 2, Schema: w.schema, NumRows: w.all, RowGroups: w.groups, KeyValueMetadata: metadata, CreatedBy: createdBy}
+	for range len(w.schema) - 1 {
 		meta.ColumnOrders = append(meta.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
 	}
 	foot := w.thrift(&meta)

@@ -105,8 +105,14 @@ func milliseconds(ns int64) int64 {
 
 // encode writes the file.
 func (w *segmentWriter) encode(out io.Writer, blocks []*engine.Block, s *Segment) error {
-	w.file.begin(out, s.Rows)
-	ls := leaves(s.Columns, s.Whole, s.Marks, s.Extra)
+	w.file.begin(out)
+	w.group(blocks, leaves(s.Columns, s.Whole, s.Marks, s.Extra), s.Rows)
+	return w.finish()
+}
+
+// group writes a row group of blocks, which have so many rows.
+func (w *segmentWriter) group(blocks []*engine.Block, ls []leaf, rows int) {
+	w.file.group(rows)
 	for i := range ls {
 		switch l := &ls[i]; l.part {
 		case partText:
@@ -116,9 +122,14 @@ func (w *segmentWriter) encode(out io.Writer, blocks []*engine.Block, s *Segment
 			texts, present := w.extras(blocks)
 			w.file.texts(l, texts, w.numbers, present)
 		default:
-			w.file.numbers(l, w.values, w.column(blocks, l))
+			present := w.column(blocks, l)
+			w.file.numbers(l, w.values, present)
 		}
 	}
+	w.file.endGroup()
+}
+
+func (w *segmentWriter) finish() error {
 	return w.file.finish([]format.KeyValue{
 		{Key: metaSchema, Value: strconv.Itoa(SchemaVersion)},
 		{Key: metaVersion, Value: w.version},

@@ -23,6 +23,11 @@ var errNewer = errors.New("the file is of a newer weir, which knows more than th
 // batch is valid until yield returns. Columns that this weir doesn't know are
 // passed over.
 func readFile(name string, yield func(*flow.Batch) error) error {
+	return readColumns(name, func(*parquet.File, *leaf) bool { return true }, yield)
+}
+
+// readColumns does it for the columns that want chooses. Flows lack the others.
+func readColumns(name string, want func(*parquet.File, *leaf) bool, yield func(*flow.Batch) error) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -32,19 +37,19 @@ func readFile(name string, yield func(*flow.Batch) error) error {
 	if err != nil {
 		return err
 	}
-	if err := readFlows(f, st.Size(), yield); err != nil {
+	if err := readFlows(f, st.Size(), want, yield); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	return nil
 }
 
-func readFlows(r io.ReaderAt, size int64, yield func(*flow.Batch) error) (err error) {
+func readFlows(r io.ReaderAt, size int64, want func(*parquet.File, *leaf) bool, yield func(*flow.Batch) error) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			err = fmt.Errorf("not a Parquet file: %v", x) // the reader trusts what a file says of itself
 		}
 	}()
-	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true))
 	if err != nil {
 		return err
 	}
@@ -57,7 +62,7 @@ func readFlows(r io.ReaderAt, size int64, yield func(*flow.Batch) error) (err er
 	}
 	b := &flow.Batch{}
 	for _, g := range f.RowGroups() {
-		if err := readGroup(g, b, yield); err != nil {
+		if err := readGroup(g, b, func(l *leaf) bool { return want(f, l) }, yield); err != nil {
 			return err
 		}
 	}
@@ -72,7 +77,7 @@ type stream struct {
 	values parquet.ValueReader
 }
 
-func readGroup(g parquet.RowGroup, b *flow.Batch, yield func(*flow.Batch) error) error {
+func readGroup(g parquet.RowGroup, b *flow.Batch, want func(*leaf) bool, yield func(*flow.Batch) error) error {
 	var streams []*stream
 	defer func() {
 		for _, s := range streams {
@@ -83,13 +88,16 @@ func readGroup(g parquet.RowGroup, b *flow.Batch, yield func(*flow.Batch) error)
 	chunks := g.ColumnChunks()
 	for i, field := range g.Schema().Fields() {
 		l, ok := leafOf(field.Name())
-		if !ok || !field.Leaf() {
+		if !ok || !field.Leaf() || !want(&l) {
 			continue
 		}
 		if l.kind() != field.Type().Kind() {
 			return fmt.Errorf("column %s is of type %s", l.name, field.Type())
 		}
 		streams = append(streams, &stream{leaf: l, pages: chunks[i].Pages()})
+	}
+	if len(streams) == 0 {
+		return nil
 	}
 	values := make([]parquet.Value, readRows)
 	for left := g.NumRows(); left > 0; {

@@ -130,15 +130,8 @@ func (s *Store) NewFile(kind string, received int64) string {
 // one step; it fills in the sums of the files. A segment that one of add sums must
 // still be there.
 func (s *Store) AddRollups(add []RollupFile, remove []string) error {
-	for i := range add {
-		name := filepath.Join(s.dir, add[i].File)
-		if err := os.Chmod(name, 0o600); err != nil {
-			return err
-		}
-		var err error
-		if add[i].Sum, err = fileSum(name); err != nil {
-			return err
-		}
+	if err := s.sumRollups(add); err != nil {
+		return err
 	}
 	return s.update(func(c *catalog) (*change, error) {
 		there := map[string]bool{}
@@ -154,4 +147,19 @@ func (s *Store) AddRollups(add []RollupFile, remove []string) error {
 		}
 		return &change{AddRollups: add, RemoveRollups: remove}, nil
 	}, nil)
+}
+
+// sumRollups fills in the sums of files, which are nobody else's to read.
+func (s *Store) sumRollups(add []RollupFile) error {
+	for i := range add {
+		name := filepath.Join(s.dir, add[i].File)
+		if err := os.Chmod(name, 0o600); err != nil {
+			return err
+		}
+		var err error
+		if add[i].Sum, err = fileSum(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

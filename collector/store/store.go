@@ -53,6 +53,7 @@ type Store struct {
 	tail      *tail
 	catalog   *catalog
 	covered   uint64 // the newest generation that is in a segment
+	dropped   uint64 // generations up to this one are in the journal no more
 	next      uint64 // number of the next file
 	closed    bool
 	pins      map[uint64]int // snapshots by what edition they are of
@@ -160,7 +161,7 @@ func (s *Store) load() (*journal, error) {
 	if n := s.stats.Recovered; n > 0 {
 		s.log.Info("flows came back from the journal", "flows", n)
 	}
-	s.journal, s.kept = j.octets(), s.tail.total
+	s.journal, s.kept, s.dropped = j.octets(), s.tail.total, s.covered
 	return j, nil
 }
 
@@ -262,6 +263,9 @@ func (s *Store) writeJournal(j *journal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.journal = j.octets()
+	if gone == nil {
+		s.dropped = covered
+	}
 	if err != nil {
 		s.waits = waits
 	} else if n := len(view); n > 0 {

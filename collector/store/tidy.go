@@ -178,3 +178,18 @@ func fileSum(name string) (uint32, error) {
 	_, sum, err := sumOf(f)
 	return sum, err
 }
+
+// aside returns the files that are set aside.
+func (s *Store) aside() (files []string, err error) {
+	err = filepath.WalkDir(s.dir, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // gone meanwhile
+			return nil
+		} else if err != nil || d.IsDir() || !strings.HasSuffix(name, badSuffix) {
+			return err
+		}
+		file, err := filepath.Rel(s.dir, name)
+		files = append(files, filepath.ToSlash(file))
+		return err
+	})
+	return files, err
+}
