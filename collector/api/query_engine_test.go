@@ -96,7 +96,7 @@ func TestQueryEngine(t *testing.T) {
 	f("top ip by bytes both"+minute, "10.0.0.1 6660 6000 660 100.00 | 192.0.2.80 6600 600 6000 99.10 | 192.0.2.53 60 60 0 0.90 |  6660   100.00")
 	f("top if by bytes both"+minute, "1 6660 660 6000 100.00 | 2 6660 6000 660 100.00 |  6660   100.00")
 	f("top pair by bits"+minute, "10.0.0.1 192.0.2.80 52800 99.10 | 10.0.0.1 192.0.2.53 480 0.90 |   53280 100.00")
-	f("count dst by src"+minute, "10.0.0.1 2 | 192.0.2.80 1 |  ")
+	f("count dst by src"+minute, "10.0.0.1 2 | 192.0.2.80 1")
 	f("conversations 1"+minute, "2026-11-26T12:20:00Z 2026-11-26T12:21:00Z tcp 10.0.0.1 40000 192.0.2.80 443 600 6000 6 600 1 1")
 	f("matrix in_if x out_if by packets"+minute, "2 1 600 98.85 | 1 2 7 1.15 |   607 100.00")
 	f("top src/8 by bytes last 30s", "192.0.0.0/8 3000 100.00 |  3000 100.00")

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -80,6 +81,8 @@ func (g *grouped) columns() {
 	for i := range g.a.Groups {
 		g.sampled = g.sampled || g.a.Groups[i].Samples > 0
 	}
+	// Neither different values nor records are estimates, and nothing is that is raw.
+	g.sampled = g.sampled && !g.q.Raw && slices.ContainsFunc(g.q.Metrics, func(m Metric) bool { return m.Of == Bytes || m.Of == Packets })
 	for i, m := range g.q.Metrics {
 		c := TableColumn{Name: m.column(), Kind: UintCell, Unit: m.unit(), Role: ValueRole}
 		if m.Fold != Total {
@@ -130,7 +133,7 @@ func (g *grouped) rows() {
 	}
 	none := make([]Cell, g.keyCells())
 	if g.Others = g.a.Others; g.Others > 0 {
-		g.Other = g.row(&g.a.Other, nil, none)
+		g.Other = some(g.row(&g.a.Other, nil, none))
 		g.lines(-1, &g.a.Other)
 	}
 	if total := g.total(g.a); total != nil && len(g.q.By) > 0 {
@@ -144,11 +147,20 @@ func (g *grouped) rows() {
 				g.Total[i] = Cell{}
 			}
 		}
+		g.Total = some(g.Total)
 	}
 	if g.a.Bound > 0 {
 		m := g.q.Metrics[0]
 		g.Bound = m.value(g.a.Bound, g.q.Bin).Number()
 	}
+}
+
+// some returns a row, or nil if nothing is in it.
+func some(row []Cell) []Cell {
+	if slices.ContainsFunc(row, func(c Cell) bool { return !c.IsNone() }) {
+		return row
+	}
+	return nil
 }
 
 // total returns a's sums as a group's, of the other metrics nothing; nil if there

@@ -122,6 +122,22 @@ func TestTableOfBins(t *testing.T) {
 	}
 }
 
+// What is no estimate has no error, and no row is without a value.
+func TestTableOfNoEstimates(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		a := &Answer{Groups: []Group{{Key: []Key{{Uint: 7}}, Values: []uint64{6}, Samples: 100}}, Other: Group{Values: []uint64{0}}, Others: 2, Total: []uint64{0}}
+		got := ask(t, text+" from 10:00 to 10:01").Table(a, nil)
+		if s := shown(got); s != want || got.Others != 2 {
+			t.Errorf("%s is\n%s\nwant\n%s", text, s, want)
+		}
+	}
+	f("top as by distinct src", "as[]distinct_src_addr[]\n7|6")
+	f("top as by bytes p95 every 1min", "as[]bytes_p95[B/s]error[%]\n7|0.1|19.6")
+	f("top as by bytes p95 every 1min raw", "as[]bytes_p95[B/s]\n7|0.1")
+	f("top as by flows", "as[]flows[flow]flows_rate[flow/s]share[%]\n7|6|0.1|\n|0|0|\n|0|0|")
+}
+
 // In is what an interface let in, and what a host received.
 func TestTableOfSides(t *testing.T) {
 	group := Group{Key: []Key{{Uint: 7}}, Values: []uint64{30}, In: []uint64{10}, Out: []uint64{20}}

@@ -56,7 +56,8 @@ function cellText(value, column) {
     const sign = column.role === "error" ? "±" : column.role === "change" && value > 0 ? "+" : "";
     return sign + value.toFixed(1) + " %";
   }
-  return column.unit ? amount(value, plural(column.unit)) : String(value);
+  // The column says what it counts.
+  return column.unit ? amount(value, column.unit.replace(/^(packet|flow)/, "")) : String(value);
 }
 
 const clock = (date, span) => date.toISOString().slice(span > 86400e3 ? 5 : 11, span > 86400e3 ? 16 : span < 600e3 ? 19 : 16).replace("T", " ");

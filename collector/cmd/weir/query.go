@@ -65,9 +65,9 @@ func queryCommand() *cobra.Command {
 answer: as a table, with sparklines where the question is about time, and below it
 what there is to know of how far to trust it.
 
-With --as it asks nobody, and prints how another tool is asked the same: nfdump, SPL
-for Splunk with the add-on, or a query of the Grafana datasource. Where the other
-tool can't, it says so.
+With --as it asks nobody, and prints how another tool is asked the same: DuckDB, of
+a store's segments in DIR; nfdump; Splunk with the add-on, as SPL; or a panel of the
+Grafana datasource. Where the other tool can't, it says so.
 
 It exits with 2 if the question is wrong, and with 1 if there is no answer.
 
@@ -187,6 +187,7 @@ var others = []struct {
 	name string
 	text func(*query.Question) (string, error)
 }{
+	{"sql", questionSQL},
 	{"nfdump", (*query.Question).Nfdump},
 	{"spl", (*query.Question).SPL},
 	{"grafana", (*query.Question).Grafana},

@@ -97,7 +97,12 @@ func cellText(c query.Cell, of *query.TableColumn, zone *time.Location) string {
 	case of.Unit == "" && c.Kind == query.UintCell:
 		return c.String()
 	}
-	return amount(c.Number(), of.Unit)
+	// The column says what it counts.
+	unit := of.Unit
+	for _, s := range []string{"packet", "flow"} {
+		unit = strings.TrimPrefix(unit, s)
+	}
+	return strings.TrimSpace(amount(c.Number(), unit))
 }
 
 // amount writes a value with its unit: 3.6 Gbit, 42 packets/s.
