@@ -149,7 +149,11 @@ func fill(set []uint64) {
 	}
 }
 
-// numbers compares all records of a word, as long as one of them is asked for.
+// dense is how many records of a word are compared one by one; for more, all of
+// the word are, without asking which.
+const dense = 12
+
+// numbers compares the records in in.
 func numbers[T uint8 | uint16 | uint32 | uint64](t *test, column []T, in, hits []uint64) {
 	shift, mask, flip, lo, hi := t.shift&63, t.mask, t.flip, t.lo, t.hi
 	for w := range in {
@@ -158,21 +162,34 @@ func numbers[T uint8 | uint16 | uint32 | uint64](t *test, column []T, in, hits [
 		}
 		values := column[w*64 : min(w*64+64, len(column))]
 		var hit uint64
-		if t.ranges != nil {
-			for i, v := range values {
-				if inSpans(t.ranges, uint64(v)>>shift&mask^flip) {
+		switch {
+		case len(t.ranges) > 4 || bits.OnesCount64(in[w]) <= dense:
+			for left := in[w]; left != 0; left &= left - 1 {
+				i := bits.TrailingZeros64(left)
+				v := uint64(values[i])>>shift&mask ^ flip
+				if v-lo <= hi && (t.ranges == nil || inSpans(t.ranges, v)) {
 					hit |= 1 << i
 				}
 			}
-		} else {
-			for i, v := range values {
-				// The borrow says whether the difference is above hi.
-				_, above := bits.Sub64(hi, (uint64(v)>>shift&mask^flip)-lo, 0)
-				hit |= (above ^ 1) << (i & 63)
+		case t.ranges == nil:
+			hit = between(values, shift, mask, flip, lo, hi)
+		default:
+			for _, r := range t.ranges {
+				hit |= between(values, shift, mask, flip, r.lo, r.hi-r.lo)
 			}
 		}
 		hits[w] = hit
 	}
+}
+
+// between returns which of values are from lo to lo + more.
+func between[T uint8 | uint16 | uint32 | uint64](values []T, shift uint8, mask, flip, lo, more uint64) (hit uint64) {
+	for i, v := range values {
+		// The borrow says whether it is above.
+		_, above := bits.Sub64(more, (uint64(v)>>(shift&63)&mask^flip)-lo, 0)
+		hit |= (above ^ 1) << (i & 63)
+	}
+	return hit
 }
 
 func (s *Scan) addresses(t *test, column []flow.Addr, in []uint64) {

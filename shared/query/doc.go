@@ -141,5 +141,7 @@
 //	app_name ~ "^goo"                                          41 ns
 //
 // A filter is a list of tests with jumps. Testing 64 records at once, a bit for
-// each, gained nothing while they are rows: 10 ns became 8, and 14 became 18.
+// each, gained nothing while they are rows: 10 ns became 8, and 14 became 18. Over
+// columns it does ([Filter.Scan]; shared/query/engine): in one run on a busier
+// machine the first filter took 1.3 ns instead of 16, the second 10 instead of 22.
 package query

@@ -78,3 +78,30 @@ func BenchmarkRun(b *testing.B) {
 	run("flows/largest", query.Request{Shape: query.Flows, Metrics: bytes})
 	run("conversations", query.Request{Shape: query.Conversations})
 }
+
+// BenchmarkFilter is what a filter takes of blocks alone.
+func BenchmarkFilter(b *testing.B) {
+	v := million(b)
+	for _, text := range []string{
+		"dst port 443",
+		"dst net 192.0.0.0/16 and dst port in [80 443] and proto tcp and bytes > 1k",
+		"ip 10.0.200.200 or port 53",
+		"bps > 10m and duration > 1s",
+	} {
+		f, err := query.Parse(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(text, func(b *testing.B) {
+			s, rows := f.Scan(), make([]uint64, blockRows/64)
+			before := cpu(b)
+			for b.Loop() {
+				for _, x := range v.Blocks {
+					x.Have(flow.FieldReceived, rows[:(x.rows+63)/64])
+					s.Select(x, rows[:(x.rows+63)/64])
+				}
+			}
+			b.ReportMetric((cpu(b)-before)/float64(b.N*v.Rows), "cpu-ns/flow")
+		})
+	}
+}

@@ -21,7 +21,8 @@ type grouping struct {
 	kept    []kept     // what is chosen, for the bins
 	bins    bins
 
-	entries // scratch
+	entries          // scratch
+	found   []uint64 // scratch: the keys of entries
 }
 
 // Entries are what rows are for groups: each is some row for one group.
@@ -146,7 +147,7 @@ func (x *entries) row(e int) int {
 // find makes the entries of what is chosen.
 func (g *grouping) find() {
 	c, w := g.choice, g.keys.width
-	g.rows, g.ids, g.side = g.rows[:0], g.ids[:0], g.side[:0]
+	g.rows, g.ids, g.side, g.found = g.rows[:0], g.ids[:0], g.side[:0], g.found[:0]
 	first := g.keys.load(c.block, c.rows, 0)
 	if g.keys.either == 0 {
 		g.ids = slices.Grow(g.ids, len(c.rows))[:len(c.rows)]
@@ -155,9 +156,7 @@ func (g *grouping) find() {
 			clear(g.ids)
 			return
 		}
-		for k := range g.ids {
-			g.ids[k], _ = g.table.id(first[k*w : (k+1)*w])
-		}
+		g.table.idsOf(first, g.ids)
 		if g.r.Sides {
 			g.side = append(g.side, g.keys.side...)
 		}
@@ -179,11 +178,12 @@ func (g *grouping) find() {
 			g.entry(k, dst, isIn)
 		}
 	}
+	g.ids = slices.Grow(g.ids, len(g.rows))[:len(g.rows)]
+	g.table.idsOf(g.found, g.ids)
 }
 
 func (g *grouping) entry(row int, key []uint64, side uint8) {
-	id, _ := g.table.id(key)
-	g.rows, g.ids = append(g.rows, uint32(row)), append(g.ids, id)
+	g.rows, g.found = append(g.rows, uint32(row)), append(g.found, key...)
 	if g.r.Sides {
 		g.side = append(g.side, side)
 	}

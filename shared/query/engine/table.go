@@ -13,6 +13,8 @@ type table struct {
 	keys  []uint64 // of number i: width words from i·width on
 	tab   []uint64 // open addressing; the upper half of a hash and a number + 1, or 0 for a free place
 	seed  uint64
+
+	hashes []uint64 // scratch
 }
 
 func newTable(width int) *table {
@@ -31,9 +33,10 @@ func (t *table) hash(key []uint64) uint64 {
 }
 
 // id returns the number of key, and whether it is a new one.
-func (t *table) id(key []uint64) (id uint32, isNew bool) {
+func (t *table) id(key []uint64) (id uint32, isNew bool) { return t.idOf(key, t.hash(key)) }
+
+func (t *table) idOf(key []uint64, h uint64) (id uint32, isNew bool) {
 	mask := uint64(len(t.tab) - 1)
-	h := t.hash(key)
 	for at := h; ; at++ {
 		switch x := t.tab[at&mask]; {
 		case x == 0:
@@ -46,6 +49,31 @@ func (t *table) id(key []uint64) (id uint32, isNew bool) {
 			return uint32(t.n - 1), true
 		case x>>32 == h>>32 && slices.Equal(t.key(uint32(x)-1), key):
 			return uint32(x) - 1, false
+		}
+	}
+}
+
+// idsOf sets ids to the numbers of keys, which stand one behind the other. All are
+// hashed first: so that the processor waits for several places at a time.
+func (t *table) idsOf(keys []uint64, ids []uint32) {
+	t.hashes = slices.Grow(t.hashes[:0], len(ids))[:len(ids)]
+	w := t.width
+	for k := range ids {
+		t.hashes[k] = t.hash(keys[k*w : (k+1)*w])
+	}
+	for k := range ids {
+		h, key := t.hashes[k], keys[k*w:(k+1)*w]
+		x := t.tab[h&uint64(len(t.tab)-1)]
+		same := x != 0 && x>>32 == h>>32
+		if same {
+			for i, v := range t.key(uint32(x) - 1) {
+				same = same && v == key[i]
+			}
+		}
+		if same {
+			ids[k] = uint32(x) - 1
+		} else {
+			ids[k], _ = t.idOf(key, h)
 		}
 	}
 }
