@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/source"
+	"github.com/weirflow/weir/shared/query"
 )
 
 // A Config is what a stanza sets.
@@ -19,9 +21,12 @@ type Config struct {
 	Types  Types
 	// MetricsIndex gets sums of each minute; "": there are none.
 	MetricsIndex string
+	Filter       *query.Filter // flows that there are to be; nil: all
 	Output       Output
 	Index        string // of flows that go to HTTP Event Collectors; "": their token's
 	HEC          HECConfig
+	// Spill is how many octets of flows may wait on disk for event collectors; 0: none.
+	Spill source.Size
 	// BufferLimit is how many octets of events may wait while Splunk doesn't read.
 	BufferLimit source.Size
 	Collector   config.Config // its Data is the stanza's state
@@ -47,7 +52,7 @@ func ParseOutput(name string) (Output, error) {
 // Default holds the defaults of the collector, but it stops within splunkd's
 // patience.
 func Default() Config {
-	c := Config{Stitch: DefaultStitch(), Types: allTypes, Output: Stdout, HEC: defaultHEC(), BufferLimit: 64 << 20, Collector: config.Default()}
+	c := Config{Stitch: DefaultStitch(), Types: allTypes, Output: Stdout, HEC: defaultHEC(), Spill: defaultSpill, BufferLimit: 64 << 20, Collector: config.Default()}
 	c.Collector.Pipeline.Drain = drainTime
 	return c
 }
@@ -113,6 +118,18 @@ func (c Config) readable() error {
 		f.Close()
 	}
 	return nil
+}
+
+// defaultSpill is a few minutes of what made it necessary.
+const defaultSpill source.Size = 1 << 30
+
+// queue is what waits in front of s, and which flows come to it.
+func (c *Config) queue(s *Stream) pipeline.Output {
+	q := pipeline.Queue{Size: c.Collector.Pipeline.Queue, Overflow: c.Collector.Pipeline.Overflow}
+	if c.Output == HEC && c.Spill > 0 && c.Collector.Data != "" {
+		q.Overflow, q.Dir, q.Disk = pipeline.Spill, c.Collector.Data, int64(c.Spill)
+	}
+	return pipeline.Output{Name: "splunk", Sink: s, Queue: q, Filter: c.Filter}
 }
 
 // leastBuffer holds what some batches become.

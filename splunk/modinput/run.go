@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/pipeline"
 )
 
 const (
@@ -106,12 +107,14 @@ func run(asked context.Context, cfg Config, stdout io.Writer, log *slog.Logger, 
 	if err := s.Open(); err != nil {
 		return err
 	}
-	running, err := cfg.Collector.Start(s, log)
+	left := pipeline.FindLeftover(cfg.Collector.Data)
+	running, err := cfg.Collector.StartWith(config.Options{Outputs: []pipeline.Output{cfg.queue(s)}, Log: log})
 	if err != nil {
 		stopping, cancel := context.WithTimeout(context.Background(), stopTime)
 		defer cancel()
 		return errors.Join(fmt.Errorf("stanza %s: %w", cfg.Stanza, err), s.End(stopping))
 	}
+	left.Drop(log)
 	for _, a := range running.Addrs() {
 		log.Info("listening", "stanza", cfg.Stanza, "address", a.String(), "format", cfg.Format.String())
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/shared/query"
 )
 
 // An arg is a setting of a stanza, as --scheme announces it and
@@ -49,6 +50,16 @@ var args = []arg{
 		set: func(c *Config, v string) (err error) {
 			c.Collector.Source.Share, err = parseBool("share_port", v)
 			return err
+		},
+	},
+	{
+		name: "filter", title: "Filter", kind: "string", form: "filter",
+		text: "Which flows there are to be: nfdump's language over all fields of a record, as proto tcp and not dst net 10.0.0.0/8. The others are in no event and no sum, and count as filtered. Without it, all.",
+		set: func(c *Config, v string) (err error) {
+			if c.Filter, err = query.Parse(v); err != nil {
+				return fmt.Errorf("filter: %w: write it as nfdump has it, as src net 10.0.0.0/8 and proto tcp", err)
+			}
+			return nil
 		},
 	},
 	{
@@ -142,6 +153,16 @@ var args = []arg{
 	hecArg("hec_gzip", "Compress requests", "boolean", "boolean", "false", "true: requests take about a sixth of the octets, and more CPU time on both sides."),
 	hecArg("hec_ack", "Wait for acknowledgements", "boolean", "boolean", "false", "true: a flow counts as written once the indexer has acknowledged it. The token must have useACK = 1."),
 	hecArg("hec_batch", "Events of a request", "number", "positive integer", "2000", "How many events a request has at most."),
+	{
+		name: "hec_spill", title: "Room on disk", kind: "string", form: "size", value: defaultSpill.String(),
+		text: "How much of what the event collectors don't take may wait on disk, in the checkpoint directory, when memory and queue are full. 0: nothing. Beyond that the oldest flows are dropped.",
+		set: func(c *Config, v string) error {
+			if err := c.Spill.UnmarshalText([]byte(v)); err != nil {
+				return fmt.Errorf("hec_spill: %w", err)
+			}
+			return nil
+		},
+	},
 	hecArg("splunkd_ca", "Authorities of splunkd", "string", "path", "", "PEM file of the authorities that vouch for splunkd, from which the token is read. Without it, $SPLUNK_HOME/etc/auth/cacert.pem."),
 	hecArg("splunkd_name", "Name of splunkd", "string", "name", "", "The name that splunkd's certificate must have. Without it, that of Splunk's own certificates or of this machine."),
 }

@@ -141,6 +141,12 @@ func TestParse(t *testing.T) {
 	f("types=flows,flaws", "some of flows,options,counters,stats,findings")
 	f("types=,", "types is empty")
 	f("output=hec", "hec_url is empty")
+	f("filter=port_53", "filter: ")
+	f("hec_spill=0", "")
+	if _, err := Parse(Stanza{Name: "core", Params: []Param{{"filter", "proto tcp and not dst net 10.0.0.0/8"}}}); err != nil {
+		t.Error(err)
+	}
+	f("hec_spill=much", "hec_spill: size")
 	f("output=hec hec_url=https://a.example.net:8088,https://b.example.net:8088 hec_gzip=1 hec_ack=true hec_batch=500", "")
 	f("output=hec hec_url=ftp://a.example.net", "write https://")
 	f("output=hec hec_url=https://a.example.net:8088 hec_secret=hec", "write realm:name")

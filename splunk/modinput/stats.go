@@ -48,7 +48,7 @@ var ledgerCounts = [len(tallies{})]struct {
 	{"restarts", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Restarts }},
 	{"records", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Records }},
 	{"held", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Held }},
-	{"filtered", func(l *pipeline.Ledger, _ *pipeline.OutputLedger) uint64 { return l.Filtered }},
+	{"filtered", func(l *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return l.Filtered + o.Filtered }},
 	{"queued", func(_ *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return o.Queued }},
 	{"written", func(_ *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return o.Written }},
 	{"dropped", func(_ *pipeline.Ledger, o *pipeline.OutputLedger) uint64 { return o.Dropped }},
@@ -217,8 +217,12 @@ func (r *reporter) totals(s *pipeline.Stats, h *hec.Stats) (counts, moment []num
 	for _, f := range s.Faults {
 		faults += f
 	}
+	filtered := s.Filtered
+	for _, o := range s.Outputs {
+		filtered += o.Filtered
+	}
 	counts = []number{
-		{"datagrams", s.Datagrams}, {"records", s.Records}, {"flows", s.Flows}, {"filtered", s.Filtered},
+		{"datagrams", s.Datagrams}, {"records", s.Records}, {"flows", s.Flows}, {"filtered", filtered},
 		{"written", s.Written}, {"dropped", s.Dropped}, {"failed", s.Failed},
 		{"events", c.out}, {"events_dropped", c.dropped}, {"kernel_dropped", kernel}, {"faults", faults},
 	}
