@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/weirflow/weir/collector/api"
@@ -21,13 +22,13 @@ const storeOutput = "store"
 // answers are.
 type keeper struct {
 	*store.Store
-	answers *store.Answers
-	dir     string
-	days    time.Duration // that flows are kept; 0: for ever
-	log     *slog.Logger
-	ledger  *store.Ledger
-	cancel  context.CancelFunc
-	done    chan struct{}
+	reader *store.Reader
+	dir    string
+	days   time.Duration // that flows are kept; 0: for ever
+	log    *slog.Logger
+	ledger *store.Ledger
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 }
 
 // openStore opens the store that c names, if it names one.
@@ -46,12 +47,12 @@ func openStore(c Config, o Options) (*keeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; without a store, weir runs with store: {off: true}", err)
 	}
-	a, err := store.NewAnswers(s)
+	r, err := store.NewReader(s, cfg)
 	if err != nil {
 		s.Close()
 		return nil, err
 	}
-	return &keeper{Store: s, answers: a, dir: dir, days: cfg.Keep.Flows, log: o.Log}, nil
+	return &keeper{Store: s, reader: r, dir: dir, days: cfg.Keep.Flows, log: o.Log}, nil
 }
 
 // output is the store as the pipeline sees it.
@@ -68,14 +69,29 @@ func (k *keeper) account(p *pipeline.Pipeline) (err error) {
 		return fmt.Errorf("read what the ledger counted: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	k.cancel, k.done = cancel, make(chan struct{})
-	go k.note(ctx)
+	k.cancel = cancel
+	k.done.Go(func() { k.note(ctx) })
+	k.done.Go(func() { k.sum(ctx) })
 	return nil
+}
+
+// sum makes the sums of hours that have ended, until ctx does.
+func (k *keeper) sum(ctx context.Context) {
+	for minute := time.NewTicker(time.Minute); ; {
+		select {
+		case <-ctx.Done():
+			minute.Stop()
+			return
+		case <-minute.C:
+		}
+		if err := k.reader.Sum(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			k.log.Error("sum up an hour", "error", err)
+		}
+	}
 }
 
 // note writes each minute down until ctx ends, and then the last one.
 func (k *keeper) note(ctx context.Context) {
-	defer close(k.done)
 	for minute := time.NewTicker(time.Minute); ; {
 		select {
 		case <-minute.C:
@@ -103,14 +119,14 @@ func (k *keeper) end() {
 	}
 	if k.cancel != nil {
 		k.cancel()
-		<-k.done
+		k.done.Wait()
 	}
-	k.answers.Close()
+	k.reader.Close()
 }
 
 // Query implements api.Store. The answer tells how complete it is.
 func (k *keeper) Query(ctx context.Context, r *query.Request) (*query.Answer, error) {
-	a, err := k.answers.Query(ctx, r)
+	a, err := k.reader.Query(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +138,7 @@ func (k *keeper) Query(ctx context.Context, r *query.Request) (*query.Answer, er
 
 // Values implements api.Store.
 func (k *keeper) Values(ctx context.Context, x flow.Field, prefix string, from, to int64, limit int) ([]string, error) {
-	return query.Values(ctx, k.answers.Query, x, prefix, from, to, limit)
+	return query.Values(ctx, k.reader.Query, x, prefix, from, to, limit)
 }
 
 // stats is what /metrics tells.

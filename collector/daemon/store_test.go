@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func TestFlowsAreKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { d.Stop(t.Context()) })
+		t.Cleanup(func() { d.Stop(context.Background()) })
 		return d
 	}
 	d := begin()

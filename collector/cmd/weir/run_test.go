@@ -57,7 +57,7 @@ func TestRunCommand(t *testing.T) {
 	go func() {
 		code <- run(ctx, []string{"run", "--demo", "--print", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0"}, strings.NewReader(""), &out, &errs)
 	}()
-	addr := errs.shows(t, `listening on UDP (127\.0\.0\.1:\d+); look at http://127\.0\.0\.1:\d+/api/v1/exporters`)[1]
+	addr := errs.shows(t, `listening on UDP (127\.0\.0\.1:\d+); look at http://127\.0\.0\.1:\d+/, `)[1]
 	out.shows(t, `127\.0\.0\.1[1-6] .* (tcp|udp) `)
 	real, err := net.Dial("udp4", addr) // from 127.0.0.1
 	if err != nil {
@@ -68,7 +68,7 @@ func TestRunCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	errs.shows(t, `the demo ends" exporter=127\.0\.0\.1`)
-	api := errs.shows(t, `look at (http://127\.0\.0\.1:\d+)/api`)[1]
+	api := errs.shows(t, `look at (http://127\.0\.0\.1:\d+)/,`)[1]
 	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) { // the demo's exporters are gone
 		r, err := http.Get(api + "/api/v1/exporters")
 		if err != nil {
