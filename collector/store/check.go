@@ -77,6 +77,9 @@ func (s *Store) Check(ctx context.Context, p Progress) (Report, error) {
 		}
 		r.Rows += uint64(got.Rows)
 		got.File, got.Octets, got.Sum = g.File, g.Octets, g.Sum
+		if sameSum(got.SumBytes, g.SumBytes) && sameSum(got.SumPackets, g.SumPackets) {
+			got.SumBytes, got.SumPackets = g.SumBytes, g.SumPackets // they are rounded
+		}
 		if got != *g {
 			wrong(g.File, "it has %+v, the manifest says %+v", got, *g)
 		}
@@ -124,8 +127,12 @@ func (s *Segment) join(o *Segment) {
 	s.Whole[1] &= o.Whole[1]
 	s.Marks = s.Marks || o.Marks
 	s.Extra = s.Extra || o.Extra
+	s.SumBytes, s.SumPackets = s.SumBytes+o.SumBytes, s.SumPackets+o.SumPackets
 	s.MaxBytes, s.MaxPackets, s.MaxRate = max(s.MaxBytes, o.MaxBytes), max(s.MaxPackets, o.MaxPackets), max(s.MaxRate, o.MaxRate)
 }
+
+// sameSum tells whether a sum is what the manifest has, which may not know it.
+func sameSum(got, has float64) bool { return has == 0 || math.Abs(got-has) <= 1e-6*has }
 
 func saturated(a, b uint64) uint64 {
 	sum, carry := bits.Add64(a, b, 0)
