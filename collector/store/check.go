@@ -55,21 +55,11 @@ func (s *Store) Check(ctx context.Context, p Progress) (Report, error) {
 			wrong(g.File, "%v", err)
 			continue
 		}
-		var got Segment
-		parts := 0
-		err := readFile(filepath.Join(s.dir, g.File), func(b *flow.Batch) error {
+		got, err := describeFile(filepath.Join(s.dir, g.File), func(b *flow.Batch) {
 			for i := range b.Flows {
 				r.Bytes = saturated(r.Bytes, b.Flows[i].Bytes)
 				r.Packets = saturated(r.Packets, b.Flows[i].Packets)
 			}
-			blocks := engine.NewBuilder(tailOptions)
-			part := describe(append(blocks.Append(nil, b), blocks.Seal()))
-			if parts++; parts == 1 {
-				got = part
-			} else {
-				got.join(&part)
-			}
-			return nil
 		})
 		if err != nil {
 			wrong(g.File, "%v", err)
@@ -114,6 +104,23 @@ func (s *Store) checkFile(file string, octets int64, sum uint32) error {
 		return errors.New("its octets are not those that were written")
 	}
 	return nil
+}
+
+// describeFile reads a segment's file, and says of its flows what a Segment does.
+func describeFile(name string, each func(*flow.Batch)) (s Segment, err error) {
+	parts := 0
+	err = readFile(name, func(b *flow.Batch) error {
+		each(b)
+		w := engine.NewBuilder(tailOptions)
+		part := describe(append(w.Append(nil, b), w.Seal()))
+		if parts++; parts == 1 {
+			s = part
+		} else {
+			s.join(&part)
+		}
+		return nil
+	})
+	return s, err
 }
 
 // join makes s say of its rows and those of o what a Segment does.

@@ -147,6 +147,10 @@ func (s *Store) replace(w *segmentWriter, parts []*Segment, blocks []*engine.Blo
 	}
 	var files []string
 	if len(blocks) > 0 {
+		w.origin = origin{}
+		for _, g := range parts {
+			w.origin.replaces = append(w.origin.replaces, numberOf(g.File))
+		}
 		g, err := w.write(s.dir, segmentName(s.newNumber(), parts[0].Received[0]), blocks)
 		if err != nil {
 			return err

@@ -14,8 +14,8 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 )
 
-// arriving makes n flows that arrive then.
-func arriving(r *rand.Rand, n int, when time.Time) *flow.Batch {
+// flowsAt makes n flows that arrive then.
+func flowsAt(r *rand.Rand, n int, when time.Time) *flow.Batch {
 	b := randomBatch(r, n)
 	for i := range b.Flows {
 		b.Flows[i].Set.Add(flow.FieldReceived)
@@ -75,10 +75,10 @@ func TestCompact(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	all := newWritten()
 	for i := range 8 { // 10:00 to 10:56
-		fill(t, s, all, arriving(r, 300, epochTime.Add(time.Duration(i)*8*time.Minute)))
+		fill(t, s, all, flowsAt(r, 300, epochTime.Add(time.Duration(i)*8*time.Minute)))
 	}
-	fill(t, s, all, arriving(r, 1200, epochTime.Add(59*time.Minute)))                                               // large enough
-	fill(t, s, all, arriving(r, 10, epochTime.Add(61*time.Minute)), arriving(r, 10, epochTime.Add(62*time.Minute))) // the hour goes on
+	fill(t, s, all, flowsAt(r, 1200, epochTime.Add(59*time.Minute)))                                              // large enough
+	fill(t, s, all, flowsAt(r, 10, epochTime.Add(61*time.Minute)), flowsAt(r, 10, epochTime.Add(62*time.Minute))) // the hour goes on
 	x := s.Snapshot()
 	var files []string
 	for _, g := range x.Segments {
@@ -159,7 +159,7 @@ func TestRetain(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	all := newWritten()
 	for _, ago := range []time.Duration{10 * time.Hour, 4 * time.Hour, 2 * time.Hour, time.Minute, -time.Hour} { // one is of a clock that was ahead
-		fill(t, s, all, arriving(r, 10, now.Add(-ago)))
+		fill(t, s, all, flowsAt(r, 10, now.Add(-ago)))
 	}
 	x := s.Snapshot()
 	file := x.Segments[0].File

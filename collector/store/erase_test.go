@@ -58,7 +58,7 @@ func TestErase(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 1))
 	all := newWritten()
 	put := func(victim netip.Addr, with bool) {
-		b := arriving(r, 400, epochTime)
+		b := flowsAt(r, 400, epochTime)
 		if with {
 			text := victim.String()
 			for i, x := range []flow.Field{flow.FieldSrcAddr, flow.FieldDstAddr, flow.FieldNATSrcAddr, flow.FieldExporter, flow.FieldSender, flow.FieldNextHop} {

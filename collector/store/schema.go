@@ -14,6 +14,9 @@ const SchemaVersion = 1
 const (
 	metaSchema  = "weir.schema"
 	metaVersion = "weir.version"
+
+	metaGeneration = "weir.generation" // of the tail, whose flows these are
+	metaReplaces   = "weir.replaces"   // numbers of segments whose flows these are
 )
 
 // Columns of a segment that are none of flow.Fields.

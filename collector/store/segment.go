@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 
@@ -18,10 +19,17 @@ import (
 type segmentWriter struct {
 	version string // weir's
 	sync    bool   // the disk has them before they are named
+	origin  origin // of the next
 	file    *fileWriter
 	values  []uint64
 	present []uint8
 	numbers []uint32
+}
+
+// An origin says where a segment's flows come from, for a manifest that is lost.
+type origin struct {
+	generation uint64   // of the tail; 0: other segments
+	replaces   []uint64 // the numbers of those
 }
 
 func newSegmentWriter(version string, sync bool) *segmentWriter {
@@ -130,10 +138,17 @@ func (w *segmentWriter) group(blocks []*engine.Block, ls []leaf, rows int) {
 }
 
 func (w *segmentWriter) finish() error {
-	return w.file.finish([]format.KeyValue{
+	about := []format.KeyValue{
 		{Key: metaSchema, Value: strconv.Itoa(SchemaVersion)},
 		{Key: metaVersion, Value: w.version},
-	}, "weir version "+w.version)
+	}
+	if w.origin.generation > 0 {
+		about = append(about, format.KeyValue{Key: metaGeneration, Value: strconv.FormatUint(w.origin.generation, 10)})
+	}
+	if len(w.origin.replaces) > 0 {
+		about = append(about, format.KeyValue{Key: metaReplaces, Value: strings.Trim(fmt.Sprint(w.origin.replaces), "[]")})
+	}
+	return w.file.finish(about, "weir version "+w.version)
 }
 
 // column puts the values of l into w.values, and tells which rows have one; nil:

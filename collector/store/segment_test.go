@@ -21,7 +21,7 @@ func text(b *flow.Batch, f *flow.Flow) string {
 	for x, ok := f.Set.Next(0); ok; x, ok = f.Set.Next(x + 1) {
 		switch a := f.Addr(x); {
 		case a != nil:
-			fmt.Fprintf(&out, "%s=%x ", flow.Fields[x].Name, *a)
+			fmt.Fprintf(&out, "%s=%s ", flow.Fields[x].Name, a)
 		case flow.Fields[x].Kind == flow.KindStr:
 			fmt.Fprintf(&out, "%s=%q ", flow.Fields[x].Name, b.Strings.Get(flow.Str(f.Uint(x))))
 		default:

@@ -130,6 +130,10 @@ func Open(cfg config.Store, d Deps) (*Store, error) {
 // load reads what is in the folder, and removes what a crash has left there.
 func (s *Store) load() (*journal, error) {
 	m, err := openManifest(s.dir, s.cfg.Sync)
+	if errors.Is(err, errManifest) {
+		s.log.Error("the manifest is damaged: it is set aside, and made anew of the segments; sums of flows that are gone are lost", "directory", s.dir)
+		m, err = remakeManifest(s.dir, s.cfg.Sync, s.log)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -324,6 +328,7 @@ func (s *Store) makeSegments() {
 
 func (s *Store) makeSegment(g *generation) error {
 	first, _ := g.blocks[0].Arrivals()
+	s.writer.origin = origin{generation: g.number}
 	x, err := s.writer.write(s.dir, segmentName(s.newNumber(), milliseconds(first)), g.blocks)
 	if err != nil {
 		return err

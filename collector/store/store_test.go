@@ -308,19 +308,174 @@ func TestRefusals(t *testing.T) {
 	if _, err := Open(c, Deps{}); err == nil || !strings.Contains(err.Error(), "newer weir") {
 		t.Errorf("a folder of a newer weir is opened: %v", err)
 	}
-	line[len(line)/2] ^= 1
-	more, err := appendLine(line, &change{Next: 7})
+	if _, err := Open(config.Store{}, Deps{}); err == nil {
+		t.Error("a store without a folder")
+	}
+}
+
+// A manifest that is damaged is made anew of what the segments say of themselves:
+// each flow is there once, whatever was going on.
+func TestManifestIsRemade(t *testing.T) {
+	c := testConfig(t.TempDir())
+	s := openAt(t, c, epochTime.Add(2*time.Hour))
+	r := rand.New(rand.NewPCG(1, 8))
+	all := newWritten()
+	for i := range 4 {
+		fill(t, s, all, flowsAt(r, 300, epochTime.Add(time.Duration(i)*time.Minute)))
+	}
+	before := copyDir(t, c.Dir)
+	if err := s.Compact(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, all, flowsAt(r, 300, epochTime.Add(time.Minute)))
+	b := flowsAt(r, 300, epochTime)
+	if err := s.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	all.add(b)
+	eventually(t, "the journal is not written", func() bool { return s.Stats().Unwritten == 0 })
+	dir := copyDir(t, c.Dir)
+	// The parts of the merged segment are there yet, as if a query had had them.
+	if err := filepath.WalkDir(before, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(name) != parquetSuffix {
+			return err
+		}
+		file, err := filepath.Rel(before, name)
+		if err != nil {
+			return err
+		}
+		return os.Link(name, filepath.Join(dir, file))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(dir, segmentName(77, epoch/1e6))
+	if err := os.WriteFile(half, []byte("PAR1 no segment PAR1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, manifestName)
+	d, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(c.Dir, manifestName), more, 0o600); err != nil {
+	d[len(d)/3] ^= 1
+	if err := os.WriteFile(name, d, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(c, Deps{}); !errors.Is(err, errManifest) {
-		t.Errorf("a damaged manifest: %v", err)
+	y := open(t, testConfig(dir))
+	same(t, content(t, y), all.texts())
+	for _, name := range []string{name + badSuffix, half + badSuffix} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
 	}
-	if _, err := Open(config.Store{}, Deps{}); err == nil {
-		t.Error("a store without a folder")
+	if got, err := y.Check(t.Context(), nil); err != nil || len(got.Wrong) > 0 || int(got.Rows)+got.Tail != 1800 {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
+// A clock that is set back loses nothing, and keeps nothing from being merged.
+func TestClockStepsBack(t *testing.T) {
+	c := testConfig(t.TempDir())
+	s := openAt(t, c, epochTime.Add(-5*time.Hour))
+	r := rand.New(rand.NewPCG(1, 9))
+	all := newWritten()
+	for _, ago := range []time.Duration{0, time.Minute, 3 * time.Hour, 2*time.Hour + 59*time.Minute, -time.Minute} {
+		fill(t, s, all, flowsAt(r, 100, epochTime.Add(-ago)))
+	}
+	if err := s.Retain(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Compact(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	same(t, content(t, s), all.texts())
+	if n := s.Stats().Segments; n != 3 {
+		t.Errorf("%d segments", n)
+	}
+}
+
+// Snapshots have each flow once, while flows come, become segments and are merged.
+func TestSnapshotsAreWhole(t *testing.T) {
+	c := testConfig(t.TempDir())
+	c.Rows = 1000
+	s := openAt(t, c, time.Now().Add(2*time.Hour))
+	stop, done := make(chan struct{}), make(chan error, 2)
+	go func() {
+		x := newTraffic(1)
+		b := &flow.Batch{}
+		for n := uint64(0); ; {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			x.batch(b, 100, time.Now().UnixNano())
+			for i := range b.Flows {
+				b.Flows[i].Bytes = n
+				n++
+			}
+			if err := s.Write(context.Background(), b); err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	go func() {
+		for {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			if err := s.Compact(context.Background(), nil); err != nil && !errors.Is(err, errStale) {
+				done <- err
+				return
+			}
+		}
+	}()
+	last := 0
+	for range 20 {
+		x := s.Snapshot()
+		seen := map[uint64]bool{}
+		n := 0
+		for _, g := range x.Segments {
+			if err := readFile(filepath.Join(s.dir, g.File), func(b *flow.Batch) error {
+				for i := range b.Flows {
+					seen[b.Flows[i].Bytes] = true
+					n++
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, k := range x.Tail {
+			for _, v := range k.Column(flow.FieldBytes).U64 {
+				seen[v] = true
+				n++
+			}
+		}
+		x.Release()
+		for v := range uint64(n) {
+			if !seen[v] {
+				t.Fatalf("of %d flows the %dth is not there", n, v)
+			}
+		}
+		if len(seen) != n || n < last {
+			t.Fatalf("%d flows, %d different ones, %d before", n, len(seen), last)
+		}
+		last = n
+		if n > 200_000 {
+			break
+		}
+	}
+	close(stop)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
