@@ -1,7 +1,7 @@
 // Command gen reads the struct flow.Flow and writes all code that knows its
-// columns: shared/flow/zfields.go, shared/template/zops.go, and in shared/encode
-// zpatch.go, zprotobuf.go and flow.proto. Run it with go generate ./shared/flow; it needs no
-// network.
+// columns: shared/flow/zfields.go and zcopies.go, shared/template/zops.go, and in
+// shared/encode zpatch.go, zprotobuf.go and flow.proto. Run it with go generate
+// ./shared/flow; it needs no network.
 package main
 
 import (
@@ -53,6 +53,7 @@ func main() {
 	}
 	for name, src := range map[string]func([]column) string{
 		"zfields.go":             fields,
+		"zcopies.go":             copies,
 		"../template/zops.go":    ops,
 		"../encode/zpatch.go":    patch,
 		"../encode/zprotobuf.go": protobuf,

@@ -105,3 +105,17 @@ func BenchmarkFilter(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkWrite(b *testing.B) {
+	r := rand.New(rand.NewPCG(5, 5))
+	batch := typicalBatch(r, 256, epoch)
+	w := NewWindow(64<<20, time.Unix(0, epoch))
+	b.ReportAllocs()
+	before := cpu(b)
+	for b.Loop() {
+		w.Write(ctx, batch)
+	}
+	v := w.View()
+	b.ReportMetric((cpu(b)-before)/float64(b.N*256), "cpu-ns/flow")
+	b.ReportMetric(float64(v.Size)/float64(v.Rows), "B/flow")
+}

@@ -88,29 +88,20 @@ func (b *Block) size() int64 {
 	return n
 }
 
-// put stores column x of the flows from row at on.
+// put stores column x, which is no text, of the flows from row at on.
 func (c *column) put(x flow.Field, at int, fl []flow.Flow) {
+	to := at + len(fl)
 	switch {
 	case c.u8 != nil:
-		for i, d := 0, c.u8[at:at+len(fl)]; i < len(d); i++ {
-			d[i] = uint8(fl[i].Uint(x))
-		}
+		flow.Copy8(c.u8[at:to], fl, x)
 	case c.u16 != nil:
-		for i, d := 0, c.u16[at:at+len(fl)]; i < len(d); i++ {
-			d[i] = uint16(fl[i].Uint(x))
-		}
+		flow.Copy16(c.u16[at:to], fl, x)
 	case c.u32 != nil:
-		for i, d := 0, c.u32[at:at+len(fl)]; i < len(d); i++ {
-			d[i] = uint32(fl[i].Uint(x))
-		}
+		flow.Copy32(c.u32[at:to], fl, x)
 	case c.u64 != nil:
-		for i, d := 0, c.u64[at:at+len(fl)]; i < len(d); i++ {
-			d[i] = fl[i].Uint(x)
-		}
+		flow.Copy64(c.u64[at:to], fl, x)
 	default:
-		for i, d := 0, c.addr[at:at+len(fl)]; i < len(d); i++ {
-			d[i] = *fl[i].Addr(x)
-		}
+		flow.CopyAddr(c.addr[at:to], fl, x)
 	}
 }
 

@@ -356,3 +356,32 @@ func TestSaturates(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// More bins than are folded at a time.
+func TestManyBins(t *testing.T) {
+	const bins, groups = 50_000, 2*maxBins/50_000 + 10
+	var flows []flow.Flow
+	for i := range int64(groups) {
+		for _, at := range []int64{i, 2 * i, bins - 1} {
+			f := seenAt(at, at, uint64(100+i))
+			f.InIf = uint32(i)
+			f.Set.Add(flow.FieldInIf)
+			flows = append(flows, f)
+		}
+	}
+	r := query.Request{To: bins, Bin: second, Present: true, By: columnsAs(flow.FieldInIf), Metrics: []query.Metric{{Fold: query.Percentile, Pct: 50}, {Fold: query.Peak}}}
+	a := answer(t, &r, flows)
+	if len(a.Groups) != groups {
+		t.Fatalf("%d groups", len(a.Groups))
+	}
+	for k, g := range a.Groups {
+		i := uint64(groups - 1 - k)
+		peak := 100 + i
+		if i == 0 { // both of its first flows are in one bin
+			peak = 200
+		}
+		if k := g.Key[0].Uint; k != i || !slices.Equal(g.Values, []uint64{100 + i, peak}) {
+			t.Errorf("group %d has %v", k, g.Values)
+		}
+	}
+}

@@ -215,16 +215,3 @@ func TestConcurrent(t *testing.T) {
 	close(done)
 	wg.Wait()
 }
-
-func BenchmarkWrite(b *testing.B) {
-	r := rand.New(rand.NewPCG(5, 5))
-	batch := typicalBatch(r, 256, epoch)
-	w := NewWindow(64<<20, time.Unix(0, epoch))
-	b.ReportAllocs()
-	for b.Loop() {
-		w.Write(ctx, batch)
-	}
-	v := w.View()
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*256), "ns/flow")
-	b.ReportMetric(float64(v.Size)/float64(v.Rows), "B/flow")
-}
