@@ -25,7 +25,7 @@ type Store interface {
 
 // Limits of questions.
 const (
-	mostQuestions = 32      // at once; the store may let fewer run
+	mostQuestions = 16      // at once; the store may let fewer run
 	mostRecords   = 100_000 // flows in an answer
 	usualTimeout  = 30
 	mostTimeout   = 300             // seconds

@@ -17,9 +17,10 @@ func TestAskOthers(t *testing.T) {
 	nf := (*Question).Nfdump
 	f(nf, "top 5 src by bits from 10:00 to 11:00 where proto tcp and not port 22", over+"-s srcip/bytes -n 5 'proto tcp and not port 22'")
 	f(nf, "top src,dst port by packets from 10:00 to 11:00", over+"-A srcip,dstport -O packets -n 10")
-	f(nf, "top src/24/48 by flows from 10:00 to 11:00", over+"-A srcip4/24,srcip6/48 -O flows -n 10")
+	f(nf, "top src/24/48 by flows", `nfdump has no prefixes for both families at once, as "src ip/24/48"`)
 	f(nf, "top ip from 10:00 to 11:00", over+"-s ip/bytes -n 10")
-	f(nf, "flows 7 from 10:00 to 11:00 where host 10.0.0.1", over+"-O tend -n 7 'ip 10.0.0.1'")
+	f(nf, "flows 7 by packets from 10:00 to 11:00 where host 10.0.0.1", over+"-O packets -n 7 'ip 10.0.0.1'")
+	f(nf, "flows", "nfdump lists the oldest flows first: write flows by bytes, or weir query alone")
 	f(nf, "conversations from 10:00 to 11:00", over+"-B -O bytes -n 10")
 	f(nf, "top app_name", `nfdump doesn't group by "app_name"`)
 	f(nf, "top src where app_name ~ x", `nfdump's filters have no "app_name"`)

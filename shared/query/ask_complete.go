@@ -72,3 +72,15 @@ func FieldBefore(words []string) (string, bool) {
 	}
 	return "", false
 }
+
+// Word writes a value as a filter takes it: a text that is no single word in
+// quotes. One with both kinds of quotes can't be written.
+func Word(value string) string {
+	if value != "" && strings.IndexFunc(value, func(r rune) bool { return !isWord(r) }) < 0 {
+		return value
+	}
+	if strings.Contains(value, `"`) {
+		return "'" + value + "'"
+	}
+	return `"` + value + `"`
+}

@@ -83,7 +83,8 @@ func (a *Asked) Ask(now time.Time) (*Question, error) {
 			p.text, p.tokens = text, tokens
 			err = read()
 		}
-		if t := p.peek(); err == nil && t.kind != endToken {
+		if err == nil && p.peek().kind != endToken {
+			t := p.peek()
 			err = p.fail(t, "%s does not belong here", quoted(t.text))
 		}
 		if err != nil {
@@ -175,6 +176,8 @@ func (p *asker) asked() (*Question, error) {
 	switch {
 	case p.q.Matrix && len(p.q.By) != 2:
 		return nil, &FieldError{"by", errors.New("a matrix has two columns")}
+	case p.before && p.q.Against != [2]int64{}:
+		return nil, &FieldError{"against", errors.New("write it, or previous")}
 	case p.q.Limit < 0:
 		return nil, &FieldError{"limit", errors.New("it is negative")}
 	}

@@ -48,14 +48,14 @@ func (q *Question) Nfdump() (string, error) {
 	}
 	switch {
 	case q.Shape == Flows && len(q.Metrics) == 0:
-		args = append(args, "-O tend")
+		return "", fmt.Errorf("nfdump lists the oldest flows first: write flows by bytes, or weir query alone")
 	case q.Shape == Flows:
 		args = append(args, "-O "+order)
 	case q.Shape == Conversations:
 		args = append(args, "-B -O "+order)
 	case len(keys) == 0:
 		args = append(args, "-s proto/"+order)
-	case len(keys) == 1 && !strings.ContainsAny(keys[0], "/,"):
+	case len(keys) == 1:
 		args = append(args, "-s "+keys[0]+"/"+order)
 	default:
 		args = append(args, "-A "+strings.Join(keys, ",")+" -O "+order)
@@ -82,11 +82,8 @@ func (q *Question) nfdumpKeys() (keys []string, err error) {
 		if !ok || d.Pair || d.Of.Shift != 0 {
 			return nil, fmt.Errorf("nfdump doesn't group by %s", quoted(d.String()))
 		}
-		if d.Bits|d.Bit6 != 0 {
-			if key != "srcip" && key != "dstip" {
-				return nil, fmt.Errorf("nfdump has no prefixes of %s", quoted(d.Of.Name))
-			}
-			key = fmt.Sprintf("%s4/%d,%s6/%d", key, orMost(d.Bits, 32), key, orMost(d.Bit6, 128))
+		if d.Bits|d.Bit6 != 0 { // of IPv4 and IPv6 at once it shortens the one by the other's length
+			return nil, fmt.Errorf("nfdump has no prefixes for both families at once, as %s", quoted(d.String()))
 		}
 		keys = append(keys, key)
 	}
@@ -111,9 +108,6 @@ func nfdumpKnows(e *Expr) error {
 	for _, v := range e.Values {
 		if e.Of.Kind == Number && v.Lo != v.Hi {
 			return fmt.Errorf("nfdump's filters have no ranges, as that of %s", quoted(e.Of.Name))
-		}
-		if len(e.Values) > 1 && e.Of.Kind == Address && !v.Prefix.IsSingleIP() {
-			return fmt.Errorf("nfdump's lists have no networks, as that of %s", quoted(e.Of.Name))
 		}
 	}
 	return nil

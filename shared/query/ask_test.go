@@ -219,6 +219,12 @@ func TestAsked(t *testing.T) {
 	f(`{"show": "pie"}`, `show: no question begins with "pie": write one of top, series, matrix, count, flows, conversations`)
 	f(`{"limit": -1}`, `limit: it is negative`)
 	f(`{"show": "matrix", "by": ["src as"]}`, `by: a matrix has two columns`)
+	f(`{"by": ["'"]}`, `by: column 1: no ' ends what begins here`)
+	f(`{"zone": ""}`, "top 10 by bytes"+hour)
+	f(`{"zone": "%"}`, `zone: column 1: "%" means nothing here; texts stand in quotes`)
+	f(`{"by": [""]}`, `by: column 1: a column is missing here: src, dst port, app_name …`)
+	f(`{"previous": true, "against": "2026-11-01 to 2026-11-02"}`, `against: write it, or previous`)
+	f(`{"metrics": ["bytes, flows"]}`, `metrics: column 6: "," does not belong here`)
 	f(`{"ask": 1}`, `the question is no JSON that is understood: unknown field "ask"`)
 	f(`{} {}`, `something stands behind the question's JSON`)
 	f(`{"limit": "3"}`, `the question is no JSON that is understood: cannot unmarshal string into Go struct field Asked.limit of type int`)
@@ -276,6 +282,31 @@ func FuzzAsk(f *testing.F) {
 		}
 		if !same(q, again) {
 			t.Fatalf("%q is %q, which is %q", text, usual, again)
+		}
+	})
+}
+
+// Whatever programs send is refused, or is a question whose text is the same.
+func FuzzAsked(f *testing.F) {
+	for _, s := range []string{
+		`{"question": "top 3 src"}`, `{"show": "matrix", "limit": 3, "by": ["src as", "dst as/1"], "range": "yesterday", "previous": true}`,
+		`{"show": "series", "by": ["ip/24/48"], "metrics": ["bits p95", "distinct proto"], "from": "12:00", "to": "now", "every": "5 min", "where": "not port 443", "raw": true}`,
+		`{"show": "conversations", "idle": "1min", "zone": "Europe/Berlin", "against": "2026-11-01 to 2026-11-02"}`, `{"by": ["'"]}`, `{"zone": "'"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		a, err := ReadAsked(text)
+		if err != nil {
+			return
+		}
+		q, err := a.Ask(asking)
+		if err != nil || len(q.String()) > MaxText {
+			return
+		}
+		again, err := Ask(q.String(), asking.Add(1000*time.Hour))
+		if err != nil || !same(q, again) {
+			t.Fatalf("%s is %q: %v", text, q, err)
 		}
 	})
 }

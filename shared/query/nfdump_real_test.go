@@ -64,9 +64,10 @@ var (
 	}
 )
 
-// TestNfdump has nfcapd store captures and nfdump filter them: both find as many
-// records with each filter.
-func TestNfdump(t *testing.T) {
+// needsNfdump skips the test if nfdump is not installed, and fails it where it has
+// to be.
+func needsNfdump(t *testing.T) {
+	t.Helper()
 	for _, c := range []string{"nfcapd", "nfdump"} {
 		if _, err := exec.LookPath(c); err != nil {
 			if os.Getenv("CI") == "true" {
@@ -75,6 +76,12 @@ func TestNfdump(t *testing.T) {
 			t.Skipf("%s is not installed: run testdata/make/install.sh", c)
 		}
 	}
+}
+
+// TestNfdump has nfcapd store captures and nfdump filter them: both find as many
+// records with each filter.
+func TestNfdump(t *testing.T) {
+	needsNfdump(t)
 	for _, name := range []string{"v5/pmacctd", "v5/softflowd", "v9/pmacctd", "v9/softflowd", "ipfix/pmacctd"} {
 		t.Run(name, func(t *testing.T) {
 			datagrams, b := capture(t, name)

@@ -234,7 +234,7 @@ func (f *storeFlags) completeQuestion(cmd *cobra.Command, args []string, begun s
 		if c, err := f.client(); err == nil {
 			if v, err := c.Values(cmd.Context(), field, word, 50); err == nil {
 				for _, s := range v.Values {
-					all = append(all, head+s)
+					all = append(all, head+query.Word(s))
 				}
 			}
 		}

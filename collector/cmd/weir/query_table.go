@@ -236,7 +236,16 @@ func appendMatrix(dst []byte, t *query.Table) []byte {
 		}
 		g.add(row...)
 	}
-	return g.append(dst)
+	dst = g.append(dst)
+	for _, x := range []struct {
+		what string
+		row  []query.Cell
+	}{{fmt.Sprintf("other cells (%d)", t.Others), t.Other}, {"total", t.Total}} {
+		if len(x.row) > 2 && !x.row[2].IsNone() {
+			dst = fmt.Appendf(dst, "%s: %s\n", x.what, cellText(x.row[2], &t.Columns[2], time.UTC))
+		}
+	}
+	return dst
 }
 
 // appendTrust writes what the answer is of, and how far to trust it.

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 // SEMANTICS, 95th percentile: its vectors.
@@ -225,5 +230,66 @@ func TestChart(t *testing.T) {
 	}
 	if got := c.Grid[4].Text + " " + c.Ticks[0].Text + " " + c.Ticks[4].Text; got != "100 bit/s 12:30 13:30" {
 		t.Errorf("axes say %s", got)
+	}
+}
+
+// Billing has what the engine's own percentile has, over random flows.
+func TestReportBillingEngine(t *testing.T) {
+	begin := time.Date(2024, 9, 30, 22, 0, 0, 0, time.UTC) // October in Berlin
+	rnd := rand.New(rand.NewPCG(5, 5))
+	w := engine.NewWindow(64<<20, begin)
+	var b flow.Batch
+	for range 20_000 {
+		f := &b.Grow(1)[0]
+		start := begin.Add(time.Duration(rnd.Int64N(31 * 24 * int64(time.Hour))))
+		*f = flow.Flow{
+			Exporter: address("192.0.2.1").Addr, InIf: rnd.Uint32N(3), OutIf: rnd.Uint32N(3), Bytes: rnd.Uint64N(1 << 20), SamplingRate: 1 + rnd.Uint32N(3),
+			Start: start.UnixNano(), End: start.UnixNano() + rnd.Int64N(int64(2*time.Hour)), Received: start.UnixNano(),
+		}
+		f.Set = flow.SetOf(flow.FieldExporter, flow.FieldInIf, flow.FieldOutIf, flow.FieldBytes, flow.FieldSamplingRate, flow.FieldStart, flow.FieldEnd, flow.FieldReceived)
+	}
+	if err := w.Write(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	url := runStore(t, func(r *query.Request) *query.Answer {
+		a, err := engine.Run(context.Background(), w.View(), r)
+		if err != nil {
+			t.Error(err)
+		}
+		return a
+	})
+	p95 := func(field string) map[string]string {
+		t.Helper()
+		out, errs, code := weir(t, nil, "query", "--api", url, "--format", "csv",
+			"top exporter,"+field+" by bits p95 zone Europe/Berlin from 2024-10-01 to 2024-11-01 every 300s")
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if code != exitOK || len(lines) != 4 {
+			t.Fatalf("exit code %d: %s%s", code, out, errs)
+		}
+		got := map[string]string{}
+		for _, line := range lines[1:] {
+			cells := strings.Split(line, ",")
+			got[cells[1]] = cells[2]
+		}
+		return got
+	}
+	in, out := p95("in_if"), p95("out_if")
+	text, errs, code := weir(t, nil, "report", "billing", "--api", url, "--month", "2024-10", "--zone", "Europe/Berlin", "--format", "csv")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if code != exitOK || len(lines) != 4 {
+		t.Fatalf("exit code %d: %s%s", code, text, errs)
+	}
+	for _, line := range lines[1:] { // exporter,interface,in_p95,out_p95,billed,…
+		c := strings.Split(line, ",")
+		number := func(s string) float64 {
+			x, err := strconv.ParseFloat(s, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return x
+		}
+		if c[2] != in[c[1]] || c[3] != out[c[1]] || number(c[4]) != max(number(c[2]), number(c[3])) || c[2] == "0" {
+			t.Errorf("%s: the engine has %s in, %s out", line, in[c[1]], out[c[1]])
+		}
 	}
 }
