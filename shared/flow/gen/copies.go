@@ -16,7 +16,7 @@ func copies(cols []column) string {
 		if octets == 16 {
 			typ, what, name = "Addr", "an address", "CopyAddr"
 		}
-			p("// %s fills to with column x, %s, of the first of fl. It does\n// nothing if x is of another size.\n", name, what)
+		p("// %s fills to with column x, %s, of the first of fl. It does\n// nothing if x is of another size.\n", name, what)
 		p("func %s(to []%s, fl []Flow, x Field) {\nfl = fl[:len(to)]\nswitch x {\n", name, typ)
 		for _, c := range cols {
 			if c.Size != octets || (c.Kind == "KindAddr") != (octets == 16) {
