@@ -578,7 +578,7 @@ func TestWriteWaits(t *testing.T) {
 
 func TestManifestCompacts(t *testing.T) {
 	dir := t.TempDir()
-	m, err := openManifest(dir, true)
+	m, err := openManifest(dir, false)
 	if err != nil {
 		t.Fatal(err)
 	}
