@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -73,6 +74,7 @@ func TestContract(t *testing.T) {
 		deps.Ready = func() error { return unready }
 		deps.Reload = func(context.Context) error { return reload }
 		deps.Store = &fakeStore{}
+		deps.Erase = func(context.Context, netip.Addr, func(int64, int64)) (Erased, error) { return Erased{}, nil }
 	})
 	for _, path := range []string{"pcap/v1/softflowd", "pcap/v5/fprobe", "pcap/v7/fprobe", "made/v6/flow-tools", "made/v8/schemes", "pcap/v9/softflowd", "pcap/v9/pmacctd-sampled", "pcap/ipfix/softflowd-biflow", "pcap/sflow/pmacctd", "made/ipfix/rfc5610"} {
 		d.play(t, path+".pcap")
@@ -162,6 +164,9 @@ func TestContract(t *testing.T) {
 	f("POST", "/api/v1/reload", d.token, 422)
 	reload = nil
 	f("POST", "/api/v1/reload", d.token, 200)
+	f("POST", "/api/v1/erase?address=192.0.2.1", "", 401)
+	f("POST", "/api/v1/erase?address=192.0.2.1", d.token, 200)
+	f("POST", "/api/v1/erase?address=router", d.token, 400)
 	f("GET", "/metrics", "", 200)
 	f("GET", "/health", "", 200)
 	unready = errors.New("not yet")

@@ -33,6 +33,7 @@ var routes = []route{
 	{"GET", "/api/v1/fields", Viewer, (*Server).fields},
 	{"GET", "/api/v1/values", Viewer, (*Server).values},
 	{"POST", "/api/v1/reload", Operator, (*Server).reload},
+	{"POST", "/api/v1/erase", Admin, (*Server).erase},
 	{"GET", "/metrics", Viewer, (*Server).metrics},
 	{"GET", "/health", Viewer, (*Server).health},
 	{"GET", "/health/live", Viewer, (*Server).live},

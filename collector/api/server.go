@@ -48,11 +48,14 @@ type Known struct {
 
 // Deps is what a Server shows. Only Pipeline, Sessions and Tail must be there.
 type Deps struct {
-	Pipeline  Pipeline
-	Sessions  func() []*template.Session // what exporters have announced
-	Tail      *Tail                      // a sink of the pipeline
-	Store     Store                      // nil: flows are not kept
-	Stored    func() StoreStats          // nil: no metrics of it
+	Pipeline Pipeline
+	Sessions func() []*template.Session // what exporters have announced
+	Tail     *Tail                      // a sink of the pipeline
+	Store    Store                      // nil: flows are not kept
+	Stored   func() StoreStats          // nil: no metrics of it
+	// Erase removes all that names an address, and says how many octets of how many
+	// it has looked into; nil: there is nothing to erase.
+	Erase     func(ctx context.Context, a netip.Addr, progress func(done, total int64)) (Erased, error)
 	Listeners func() []Listener
 	Known     func(exporter netip.Addr) Known
 	Ready     func() error // why the collector is not ready

@@ -170,6 +170,7 @@ func (d *Daemon) serve(tail *api.Tail) error {
 	}
 	if d.store != nil {
 		deps.Store, deps.Stored = d.store, d.store.stats
+		deps.Erase = d.erase
 	}
 	s, err := api.New(d.cfg.API, deps)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -148,4 +149,13 @@ func (k *keeper) stats() api.StoreStats {
 		Segments: s.Segments, Flows: s.Rows, Octets: s.Octets, Rollups: s.Rollups, Sums: s.Sums, Tail: s.Tail, Journal: s.Journal,
 		Unwritten: s.Unwritten, UnwrittenFor: s.UnwrittenFor.Seconds(), Refused: s.Refused, Recovered: s.Recovered, Bad: s.Bad,
 	}
+}
+
+// erase removes all that names an address, but what waits on disk for a sink.
+func (d *Daemon) erase(ctx context.Context, a netip.Addr, progress func(done, total int64)) (api.Erased, error) {
+	if err := d.Running.Erase(a); err != nil {
+		return api.Erased{}, err
+	}
+	x, err := d.store.Erase(ctx, a, nil, progress)
+	return api.Erased(x), err
 }

@@ -105,6 +105,10 @@ func groups() []group {
 			queryCommand(),
 			reportCommand(),
 		}},
+		{"What is stored", []*cobra.Command{
+			storeCommand(),
+			eraseCommand(),
+		}},
 		{"Read captures", []*cobra.Command{
 			decodeCommand(),
 			explainCommand(),
