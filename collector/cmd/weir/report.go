@@ -223,7 +223,12 @@ func (f *reportFlags) questions(ctx context.Context, c *api.Client, kind string,
 		if err != nil {
 			return nil, err
 		}
-		out.From, out.To = t.From, t.To
+		if base.Range != "" { // the other parts are of the same time
+			base.Range, base.From, base.To = "", t.From.Format(time.RFC3339Nano), t.To.Format(time.RFC3339Nano)
+		}
+		if out.From.IsZero() {
+			out.From, out.To = t.From, t.To
+		}
 		s := section{Title: p.title, Table: t}
 		if len(t.Series) > 0 {
 			s.Charts = []chart{seriesChart(t)}
