@@ -25,7 +25,7 @@ func (d *duckDB) plan(segments []*Segment, rollups []*RollupFile, r *query.Reque
 		from, to = from-query.DedupBin, to+query.DedupBin
 	}
 	need := needs(r)
-	best, least := plan{sources: d.sources(segments, need, from, to)}, uint64(0)
+	best, least := plan{sources: d.sources(segments, need, from, to, r.Bin)}, uint64(0)
 	for _, x := range best.sources {
 		least += x.Rows
 	}
@@ -86,12 +86,12 @@ func (d *duckDB) planned(u *duck.Rollup, segments []*Segment, rollups []*RollupF
 			others = append(others, s)
 		}
 	}
-	p = plan{rollup: u, sources: d.sources(others, need, r.From, r.To)}
+	p = plan{rollup: u, sources: d.sources(others, need, r.From, r.To, r.Bin)}
 	for _, edge := range [][2]int64{{r.From, first}, {last, r.To}} {
 		if edge[0] >= edge[1] {
 			continue
 		}
-		for _, x := range d.sources(covered, need, edge[0], edge[1]) {
+		for _, x := range d.sources(covered, need, edge[0], edge[1], 0) {
 			x.From, x.To = edge[0], edge[1]
 			p.sources = append(p.sources, x)
 		}

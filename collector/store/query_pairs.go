@@ -50,7 +50,7 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 	u := &duck.Rollups[len(duck.Rollups)-1]
 	p, rows := d.planned(u, segments, s.Rollups, r)
 	all := uint64(0)
-	for _, x := range d.sources(segments, needs(r), r.From, r.To) {
+	for _, x := range d.sources(segments, needs(r), r.From, r.To, 0) {
 		all += x.Rows
 	}
 	if p.rollup == nil || !d.eager && (all < manyRows || rows > all/4) {

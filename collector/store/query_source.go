@@ -54,6 +54,10 @@ var (
 
 func both(a, b flow.Set) flow.Set { return flow.Set{a[0] & b[0], a[1] & b[1]} }
 
+// fewBins are so few that files are told apart by the one in which their flows
+// lie.
+const fewBins = 48
+
 // within tells whether all that segment s has was seen in [from, to).
 func within(s *Segment, from, to int64) bool {
 	return s.Start[0] >= ceilMS(from) && s.End[1] < floorMS(to)
@@ -68,11 +72,16 @@ func touches(s *Segment, from, to int64) bool {
 }
 
 // sources returns what DuckDB reads of segments: those that have columns of need
-// in common together, whose flows lie within [from, to) apart from others.
-func (d *duckDB) sources(segments []*Segment, need flow.Set, from, to int64) (all []duck.Source) {
+// in common together, whose flows lie within [from, to), or in one of its bins,
+// apart from others. A bin of 0 is none.
+func (d *duckDB) sources(segments []*Segment, need flow.Set, from, to, bin int64) (all []duck.Source) {
+	if bin > 0 && (to-from)/bin > fewBins {
+		bin = 0
+	}
 	type key struct {
 		has, whole flow.Set
 		inside     bool
+		bin        int64 // of those that lie in one, and one more
 		rated      bool
 		large      bool
 		marks      bool
@@ -86,6 +95,9 @@ func (d *duckDB) sources(segments []*Segment, need flow.Set, from, to int64) (al
 		k := key{has: both(s.Columns, need.Union(times)), inside: within(s, from, to), rated: s.MaxRate > 1, marks: s.Marks, extra: s.Extra}
 		k.whole = both(both(s.Whole, s.Columns), times)
 		k.large = s.MaxBytes >= 1<<40 || s.MaxPackets >= 1<<40 || s.MaxRate >= 1<<20
+		if first, last := s.Start[0]*duck.Millisecond-from, s.End[1]*duck.Millisecond-from; bin > 0 && k.inside && first/bin == last/bin {
+			k.bin = first/bin + 1
+		}
 		n, ok := at[k]
 		if !ok {
 			n = len(all)

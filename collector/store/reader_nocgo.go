@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
@@ -30,3 +31,8 @@ func (*Reader) Query(context.Context, *query.Request) (*query.Answer, error) {
 
 // Sum returns ErrNotBuilt.
 func (*Reader) Sum(context.Context, time.Time) error { return ErrNotBuilt }
+
+// Erase returns ErrNotBuilt.
+func (*Reader) Erase(context.Context, *RollupFile, netip.Addr) (*RollupFile, bool, error) {
+	return nil, false, ErrNotBuilt
+}

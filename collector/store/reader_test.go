@@ -4,7 +4,10 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -91,5 +94,77 @@ func TestReader(t *testing.T) {
 	r.To = r.From
 	if _, err := x.Query(ctx, r); err == nil {
 		t.Error("a range without length is answered")
+	}
+}
+
+// An address goes from a rollup with the rows that name it, and others stay.
+func TestEraseFromRollups(t *testing.T) {
+	cfg := config.DefaultStore()
+	cfg.Dir = t.TempDir()
+	s, err := Open(cfg, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x, err := NewReader(s, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	ctx := context.Background()
+	b := querytest.Flows(rand.New(rand.NewPCG(8, 6)), 300)
+	sane(b)
+	if err := s.Write(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Sum(ctx, time.Now().Add(3*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	victim := netip.MustParseAddr("10.0.0.1")
+	addr := flow.AddrFrom(victim)
+	rows := func(r *RollupFile, condition string) (n uint64) {
+		t.Helper()
+		err := x.duck.query(ctx, "SELECT count(*) FROM read_parquet($1) WHERE "+condition, []any{[]string{x.duck.pathOf(r.File)}}, func(rows *rows) error {
+			c := rows.column(0)
+			n = c.uint(0)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	low := binary.BigEndian.Uint64(addr[8:])
+	changes := 0
+	for _, r := range s.Snapshot().Rollups {
+		condition := "FALSE"
+		switch r.Name {
+		case "interface", "interfaces":
+			condition = fmt.Sprintf("exporter_hi = 0 AND exporter_lo = %d", low)
+		case "source":
+			condition = fmt.Sprintf("src_addr_hi = 0 AND src_addr_lo = %d", low)
+		case "destination":
+			condition = fmt.Sprintf("dst_addr_hi = 0 AND dst_addr_lo = %d", low)
+		case "pairs":
+			condition = fmt.Sprintf("src_addr_hi = 0 AND src_addr_lo = %[1]d OR dst_addr_hi = 0 AND dst_addr_lo = %[1]d", low)
+		}
+		n := rows(r, condition)
+		y, changed, err := x.Erase(ctx, r, victim)
+		if err != nil || changed != (n > 0) {
+			t.Fatalf("%s: %d rows, changed %v: %v", r.Name, n, changed, err)
+		}
+		if !changed {
+			continue
+		}
+		changes++
+		if y.Rows != r.Rows-int(n) || rows(y, condition) != 0 || y.Bin != r.Bin || !slices.Equal(y.Segments, r.Segments) || rows(y, "TRUE") != uint64(y.Rows) {
+			t.Errorf("%s: of %d rows %d with the address, left %+v", r.Name, r.Rows, n, y)
+		}
+	}
+	if changes < 3 {
+		t.Errorf("only %d rollups changed", changes)
 	}
 }

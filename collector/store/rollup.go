@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,7 +28,7 @@ const (
 func summable(s *Segment) bool { return uint64(s.End[1])-uint64(s.Start[0]) <= longest }
 
 // kindOf is the folder of a rollup's files.
-func kindOf(u *duck.Rollup) string { return "rollups/" + u.Name }
+func kindOf(u *duck.Rollup) string { return rollupsDir + "/" + u.Name }
 
 // missing returns the segments whose flows the files of a rollup don't have, for
 // each hour of arrival that ended before a time, Unix milliseconds.
@@ -55,7 +56,7 @@ func missing(s *Snapshot, u *duck.Rollup, before int64) (hours [][]*Segment) {
 
 // sum makes the file of a rollup of segments, and tells what is in it.
 func (d *duckDB) sum(ctx context.Context, u *duck.Rollup, file string, segments []*Segment) (f RollupFile, err error) {
-	f = RollupFile{Name: u.Name, File: file}
+	f = RollupFile{Name: u.Name, File: file, Bin: u.Bin.Milliseconds()}
 	bin := u.Bin.Milliseconds()
 	first, last, flows := segments[0].Start[0], segments[0].End[1], 0
 	for _, s := range segments {
@@ -64,32 +65,39 @@ func (d *duckDB) sum(ctx context.Context, u *duck.Rollup, file string, segments 
 	}
 	first, last = floorTo(first, bin), floorTo(last, bin)+bin
 	need := u.Set().Union(flow.SetOf(flow.FieldBytes, flow.FieldPackets, flow.FieldSamplingRate))
-	sources := d.sources(segments, need, first*duck.Millisecond, last*duck.Millisecond)
+	sources := d.sources(segments, need, first*duck.Millisecond, last*duck.Millisecond, int64(u.Bin))
 	name := filepath.Join(d.dir, file)
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return f, err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(name)
-		}
-	}()
 	var w duck.Statement
-	w.Add("COPY (")
 	if err := u.Build(&w, sources, first*duck.Millisecond, last*duck.Millisecond, fitsDouble(sources)); err != nil {
 		return f, err
 	}
-	w.Add(") TO " + literal(name) + " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
 	text, args := w.SQL()
-	if err := d.query(ctx, text, args, nil); err != nil {
+	if err := d.copyTo(ctx, name, text, args); err != nil {
 		return f, err
 	}
-	info, err := os.Stat(name)
+	records, err := d.look(ctx, u, &f)
+	if err == nil && u.Most == 0 && records != uint64(flows) {
+		err = fmt.Errorf("the sums by %s have %d records of %d", u.Name, records, flows)
+	}
 	if err != nil {
-		return f, err
+		os.Remove(name)
 	}
-	f.Octets = info.Size()
-	return f, d.check(ctx, u, &f, flows)
+	return f, err
+}
+
+// copyTo writes what a statement gives to a file, which only its owner reads.
+func (d *duckDB) copyTo(ctx context.Context, name, text string, args []any) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	err := d.query(ctx, "COPY ("+text+") TO "+literal(name)+" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)", args, nil)
+	if err == nil {
+		err = os.Chmod(name, 0o600)
+	}
+	if err != nil {
+		os.Remove(name)
+	}
+	return err
 }
 
 func floorTo(a, b int64) int64 {
@@ -100,15 +108,20 @@ func floorTo(a, b int64) int64 {
 	}
 }
 
-// check reads what is in a rollup's file, and whether it has all records.
-func (d *duckDB) check(ctx context.Context, u *duck.Rollup, f *RollupFile, flows int) error {
+// look reads what is in a rollup's file: it fills in f, and counts records.
+func (d *duckDB) look(ctx context.Context, u *duck.Rollup, f *RollupFile) (records uint64, err error) {
+	info, err := os.Stat(filepath.Join(d.dir, f.File))
+	if err != nil {
+		return 0, err
+	}
+	f.Octets = info.Size()
 	once := ""
 	if u.Sided() {
 		once = ` FILTER ("once")`
 	}
-	records, bins := uint64(0), 0
+	bins := 0
 	text := "SELECT count(*), min(bin), max(bin), coalesce(sum(records)" + once + ", 0), sum(greatest(scaled_bytes, scaled_packets)::DOUBLE), min(scaled_bytes), bin FROM read_parquet($1, hive_partitioning = false) GROUP BY bin"
-	err := d.query(ctx, text, []any{[]string{d.pathOf(f.File)}}, func(r *rows) error {
+	err = d.query(ctx, text, []any{[]string{d.pathOf(f.File)}}, func(r *rows) error {
 		var c [6]column
 		for i := range c {
 			c[i] = r.column(i)
@@ -128,16 +141,8 @@ func (d *duckDB) check(ctx context.Context, u *duck.Rollup, f *RollupFile, flows
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if f.MaxSum < float64(flows) {
-		f.MaxSum = float64(flows)
-	}
-	if u.Most == 0 && records != uint64(flows) {
-		return fmt.Errorf("the sums by %s have %d records of %d", u.Name, records, flows)
-	}
-	return nil
+	f.MaxSum = max(f.MaxSum, float64(records))
+	return records, err
 }
 
 // sumHours makes the rollups that are due: of all hours of arrival that ended
@@ -159,4 +164,29 @@ func (d *duckDB) sumHours(ctx context.Context, s *Store, before int64) error {
 		x.Release()
 	}
 	return nil
+}
+
+// Erase is an Eraser. It leaves the rows of a rollup that name nobody else.
+func (x *Reader) Erase(ctx context.Context, r *RollupFile, addr netip.Addr) (instead *RollupFile, changed bool, err error) {
+	at := slices.IndexFunc(duck.Rollups, func(u duck.Rollup) bool { return u.Name == r.Name })
+	if at < 0 { // of a weir that had others
+		return nil, true, nil
+	}
+	u, m := &duck.Rollups[at], newMatcher(addr)
+	var w duck.Statement
+	u.Without(&w, x.duck.pathOf(r.File), m.high, m.low, string(m.text))
+	y := *r
+	y.Rows, y.Bins, y.MaxSum, y.Floor = 0, Range{}, 0, r.Floor
+	y.File = x.store.NewFile(kindOf(u), r.Bins[0])
+	name := filepath.Join(x.duck.dir, y.File)
+	text, args := w.SQL()
+	err = x.duck.copyTo(ctx, name, text, args)
+	if err == nil {
+		_, err = x.duck.look(ctx, u, &y)
+	}
+	if err != nil || y.Rows == r.Rows || y.Rows == 0 {
+		os.Remove(name)
+		return nil, err == nil && y.Rows != r.Rows, err
+	}
+	return &y, true, nil
 }

@@ -49,7 +49,9 @@ func Groups(w *Statement, r *query.Request, sources []Source, double bool) error
 		g.bytes = g.bytes || m.Of == query.Bytes
 		g.packets = g.packets || m.Of == query.Packets
 		g.distinct = g.distinct || m.Of == query.Distinct
+		g.records = g.records || m.Of == query.Records
 	}
+	g.apart = g.frame.bin == 0 && !r.Dedup
 	w.add("WITH ")
 	if r.Dedup {
 		if err := g.authorities(sources); err != nil {
@@ -87,9 +89,12 @@ type groups struct {
 	keys           []string
 	bytes, packets bool
 	distinct       bool
+	records        bool
+	apart          bool                 // totals come from another reading, of fewer columns: cheaper than adding up for each group
 	raw            bool                 // the counters as they came as well
 	pass           func(*scan) []string // other columns that r has, as expressions of the files' columns
 	names          []string             // of these columns
+	err            error
 }
 
 // cte begins a common table expression.
@@ -112,7 +117,10 @@ func (g *groups) sums() (all []string) {
 	if g.packets {
 		all = append(all, "p")
 	}
-	return append(all, "n")
+	if g.records || !g.apart {
+		all = append(all, "n")
+	}
+	return all
 }
 
 // aggregate writes the groups.
@@ -204,7 +212,10 @@ func (g *groups) adding(table string, distinct bool) {
 	if g.either && table == "r" {
 		once = " FILTER (once)"
 	}
-	g.add("sum(u)", once, " AS u, sum(m)", once, " AS m, sum(c) AS c")
+	if !g.apart {
+		g.add("sum(u)", once, " AS u, sum(m)", once, " AS m, ")
+	}
+	g.add("sum(c) AS c")
 	if g.r.Sides && table == "r" {
 		g.add(", count(*)", filter["i"], " AS zi, count(*)", filter["o"], " AS zo")
 	}
@@ -295,7 +306,16 @@ func (g *groups) output() {
 	if g.either {
 		t = "t"
 	}
-	g.row(Totals, "0", "0", "sum(n"+t+")", "sum(u)", "sum(m)", "count(*)", "0", func(_ int, m query.Metric, side string) string {
+	n, u, m := "sum(n"+t+")", "sum(u)", "sum(m)"
+	if g.apart {
+		once := ""
+		if g.either {
+			once = " FILTER (once)"
+		}
+		g.add(", x AS MATERIALIZED (SELECT sum(n)", once, " AS n, sum(u)", once, " AS u, sum(m)", once, " AS m FROM r)\n")
+		n, u, m = "(SELECT n FROM x)", "(SELECT u FROM x)", "(SELECT m FROM x)"
+	}
+	g.row(Totals, "0", "0", n, u, m, "count(*)", "0", func(_ int, m query.Metric, side string) string {
 		if m.Of == query.Distinct || m.Fold != query.Total || side != "" {
 			return ""
 		}

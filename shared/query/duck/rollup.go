@@ -2,7 +2,6 @@ package duck
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -97,37 +96,52 @@ func (u *Rollup) Build(w *Statement, sources []Source, from, to int64, double bo
 	for i := range r.By {
 		g.keys = append(g.keys, keyColumns(&r.By[i], i)...)
 	}
+	if u.Most > 0 {
+		return g.largest(u, sources)
+	}
+	g.summed(u, func() error { return g.rows(sources, g.one) })
+	return g.err
+}
+
+// summed writes the sums over what rows gives.
+func (g *groups) summed(u *Rollup, rows func() error) {
 	names := u.keyNames()
-	w.add("SELECT bin")
-	for _, n := range names {
-		w.add(", ", n)
-	}
-	if u.Sided() {
-		w.add(`, "in", "out", "once"`)
-	}
-	w.add(", bytes, packets, scaled_bytes, scaled_packets, records, unknown, sampled, samples FROM (SELECT ", strconv.FormatInt(g.frame.from, 10), " + bin * ", strconv.FormatInt(g.frame.bin, 10), " AS bin")
+	g.add("SELECT ", strconv.FormatInt(g.frame.from, 10), " + bin * ", strconv.FormatInt(g.frame.bin, 10), " AS bin")
 	for i, k := range g.keys {
-		w.add(", ", k, " AS ", names[i])
+		g.add(", ", k, " AS ", names[i])
 	}
 	by := g.by("", "")
 	if u.Sided() {
-		w.add(`, i AS "in", o AS "out", once AS "once"`)
+		g.add(`, i AS "in", o AS "out", once AS "once"`)
 		by += "i, o, once, "
 	}
 	for _, x := range [][2]string{{"rb", "bytes"}, {"rp", "packets"}, {"b", "scaled_bytes"}, {"p", "scaled_packets"}, {"n", "records"}, {"u", "unknown"}, {"m", "sampled"}, {"c", "samples"}} {
-		w.add(", ", g.capped("sum("+x[0]+")"), "::UBIGINT AS ", x[1])
+		g.add(", ", g.capped("sum("+x[0]+")"), "::UBIGINT AS ", x[1])
 	}
-	w.add(" FROM (\n")
-	if err := g.rows(sources, g.one); err != nil {
+	g.add(" FROM (\n")
+	g.err = rows()
+	g.add(") GROUP BY ", by, "bin ORDER BY ALL")
+}
+
+// largest writes the sums of each bin's largest keys: which those are comes first,
+// as there are many more others. All that are as large as the last are kept, and
+// one more than asked for: what is not there has no more octets than the least.
+func (g *groups) largest(u *Rollup, sources []Source) error {
+	all := *g
+	all.packets, all.raw = false, false
+	g.add("WITH g AS MATERIALIZED (SELECT ", g.by("", ""), "bin, sum(b)::DOUBLE AS b FROM (\n")
+	if err := all.rows(sources, all.one); err != nil {
 		return err
 	}
-	w.add(") GROUP BY ", by, "bin)")
-	if u.Most > 0 {
-		// The place tells the floor: what the next one has at most.
-		w.add(" QUALIFY row_number() OVER (PARTITION BY bin ORDER BY scaled_bytes DESC, ", strings.Join(names, ", "), ") <= ", strconv.Itoa(u.Most+1))
-	}
-	w.add(" ORDER BY bin, ", strings.Join(names, ", "))
-	return nil
+	g.add(") GROUP BY ", g.by("", ""), "bin),\n",
+		"l AS MATERIALIZED (SELECT g.* FROM g JOIN (SELECT bin, list_min(max(b, ", strconv.Itoa(u.Most+1), ")) AS least FROM g GROUP BY bin) x ON g.bin = x.bin WHERE g.b >= x.least)\n")
+	g.summed(u, func() error {
+		g.add("SELECT r.* FROM (\n")
+		err := g.rows(sources, g.one)
+		g.add(") r JOIN l ON r.bin = l.bin AND ", g.same("r.", "l."))
+		return err
+	})
+	return g.err
 }
 
 // rollup writes what the rows of a rollup's files give for one side, as one does
@@ -232,4 +246,19 @@ func onlyAbout(e *query.Expr, has flow.Set) bool {
 		}
 	}
 	return e.Of.Of != query.Extra
+}
+
+// Without writes what is left of a file of u without the rows that name an address,
+// of which the two halves and the text are given.
+func (u *Rollup) Without(w *Statement, file string, high, low uint64, text string) {
+	w.add("SELECT * FROM read_parquet(", w.arg([]string{file}), ", hive_partitioning = false) WHERE TRUE")
+	for _, x := range u.Keys {
+		switch flow.Fields[x].Kind {
+		case flow.KindAddr:
+			w.add(" AND (", quoted(x, High), " = ", w.arg(high), " AND ", quoted(x, Low), " = ", w.arg(low), ") IS NOT TRUE")
+		case flow.KindStr:
+			w.add(" AND contains(", quoted(x, ""), ", ", w.arg(text), ") IS NOT TRUE")
+		}
+	}
+	w.add(" ORDER BY ALL")
 }
