@@ -106,7 +106,12 @@ func (w *fileWriter) numbers(l *leaf, v []uint64, present []uint8) {
 			}
 		}
 	}
-	w.statistics(c, l, v, present)
+	distinct := v
+	if encoding == format.RLEDictionary {
+		distinct = w.dict.values
+	}
+	c.Statistics = statistics(l, distinct)
+	c.Statistics.NullCount = int64(w.rows - len(v))
 	if encoding == format.RLEDictionary {
 		w.raw = w.raw[:0]
 		for _, x := range w.dict.values {
@@ -126,10 +131,6 @@ func (w *fileWriter) numbers(l *leaf, v []uint64, present []uint8) {
 		})
 	}
 	if l.bloomed() && len(v) > 0 {
-		distinct := v
-		if encoding == format.RLEDictionary {
-			distinct = w.dict.values
-		}
 		w.blooms[len(w.blooms)-1] = bloomOf(distinct)
 	}
 }
@@ -243,10 +244,10 @@ func (w *fileWriter) column(l *leaf, t format.Type) *format.ColumnMetaData {
 	return &w.chunks[len(w.chunks)-1].MetaData
 }
 
-func (w *fileWriter) statistics(c *format.ColumnMetaData, l *leaf, v []uint64, present []uint8) {
-	c.Statistics = format.Statistics{NullCount: int64(w.rows - len(v))}
+// statistics are those of values, of which each stands there once at least.
+func statistics(l *leaf, v []uint64) (s format.Statistics) {
 	if len(v) == 0 {
-		return
+		return s
 	}
 	least, most := v[0], v[0]
 	if l.part == partTime {
@@ -258,7 +259,8 @@ func (w *fileWriter) statistics(c *format.ColumnMetaData, l *leaf, v []uint64, p
 			least, most = min(least, x), max(most, x)
 		}
 	}
-	c.Statistics.MinValue, c.Statistics.MaxValue = appendPlain(nil, least, l.wide()), appendPlain(nil, most, l.wide())
+	s.MinValue, s.MaxValue = appendPlain(nil, least, l.wide()), appendPlain(nil, most, l.wide())
+	return s
 }
 
 // dictionaryPage writes w.raw as the dictionary of n values.
