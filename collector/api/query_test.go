@@ -99,7 +99,7 @@ func (d *daemon) client() *Client { return &Client{URL: d.URL(), Token: d.token}
 func TestQuery(t *testing.T) {
 	d := asking(t, &fakeStore{})
 	// 600 octets in 10 minutes.
-	got, err := d.client().Table(t.Context(), &query.Asked{Question: "top 2 src, proto by bytes last 10min"}, time.Second)
+	got, err := d.client().Table(t.Context(), &query.Asked{Question: "top 2 src, proto by bytes last 10min"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestQuery(t *testing.T) {
 	}
 	f := func(format, want string) {
 		t.Helper()
-		body, err := d.client().Query(t.Context(), &query.Asked{Question: "series 2 proto by bytes from 12:20 to 12:22 every 1min"}, format, time.Second)
+		body, err := d.client().Query(t.Context(), &query.Asked{Question: "series 2 proto by bytes from 12:20 to 12:22 every 1min"}, format, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +206,7 @@ func TestQueryMistakes(t *testing.T) {
 	d := asking(t, &fakeStore{})
 	f := func(a query.Asked, status int, text, caret, field string) {
 		t.Helper()
-		_, err := d.client().Table(t.Context(), &a, time.Second)
+		_, err := d.client().Table(t.Context(), &a, time.Minute)
 		var p *ProblemError
 		if !errors.As(err, &p) || p.Status != status || !strings.Contains(p.Text, text) {
 			t.Errorf("%+v: %v", a, err)
@@ -263,7 +263,7 @@ func TestQueryEnds(t *testing.T) {
 		t.Errorf("of a slow store the client has %v", err)
 	}
 	d = asking(t, &fakeStore{err: errors.New("disk is gone")})
-	_, err = d.client().Table(t.Context(), &query.Asked{Show: "top"}, time.Second)
+	_, err = d.client().Table(t.Context(), &query.Asked{Show: "top"}, time.Minute)
 	if !errors.As(err, &p) || p.Status != http.StatusInternalServerError || !strings.Contains(p.Text, "disk is gone") {
 		t.Errorf("of a broken store the client has %v", err)
 	}

@@ -42,7 +42,8 @@ func TestAskOthers(t *testing.T) {
 	f(spl, "flows where bps > 1m", `the add-on's events have no "bps"`)
 
 	g := (*Question).Grafana
-	f(g, "series 8 app_name by bits last 6h where proto tcp", `{"type":"timeseries","metric":"bits","groupBy":["app_name"],"limit":8,"filter":"proto tcp"}`)
+	f(g, "series 8 app_name by bits last 6h", `{"type":"timeseries","metric":"bits","groupBy":["app_name"],"limit":8}`)
+	f(g, "top src where proto tcp", "the datasource has no filters yet")
 	f(g, "top src, dst port by packets", `{"type":"top","metric":"packets","groupBy":["src_addr","dst_port"],"limit":10}`)
 	f(g, "flows", `{"type":"flows","limit":100}`)
 	f(g, "top ip", `the datasource groups by whole columns, not by "ip"`)

@@ -13,13 +13,14 @@ func (q *Question) Grafana() (string, error) {
 		Metric  string   `json:"metric,omitempty"`
 		GroupBy []string `json:"groupBy,omitempty"`
 		Limit   int      `json:"limit"`
-		Filter  string   `json:"filter,omitempty"`
 	}{Limit: q.Limit}
 	switch {
 	case q.Shape == Conversations || q.Matrix:
 		return "", fmt.Errorf("the datasource shows top, series and flows")
 	case q.Raw || q.Dedup || q.Sides || q.Present || q.Against != [2]int64{} || q.Bin > 0 && !q.Series:
 		return "", fmt.Errorf("the datasource has no raw, dedup, both, present, previous, max and percentiles")
+	case q.Filter != nil:
+		return "", fmt.Errorf("the datasource has no filters yet")
 	case len(q.Metrics) > 1 || len(q.Metrics) == 1 && q.Metrics[0].Of == Distinct:
 		return "", fmt.Errorf("the datasource measures one of bits, bytes, packets and flows")
 	}
@@ -33,9 +34,6 @@ func (q *Question) Grafana() (string, error) {
 			return "", fmt.Errorf("the datasource groups by whole columns, not by %s", quoted(d.String()))
 		}
 		x.GroupBy = append(x.GroupBy, flatName(d.Of.Fields[0]))
-	}
-	if q.Filter != nil {
-		x.Filter = q.Filter.String()
 	}
 	b, err := json.Marshal(x)
 	return string(b), err
