@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -38,7 +39,13 @@ func newSegmentWriter(version string, sync bool) *segmentWriter {
 
 // write writes blocks as the segment of that name below dir. It is whole and
 // verified once it has its name; an error leaves nothing.
-func (w *segmentWriter) write(dir, file string, blocks []*engine.Block) (Segment, error) {
+func (w *segmentWriter) write(dir, file string, blocks []*engine.Block) (_ Segment, err error) {
+	defer func() {
+		if x := recover(); x != nil { // a bug of ours: it must not end the collector, whenever it starts
+			os.Remove(filepath.Join(dir, file+asideSuffix))
+			err = fmt.Errorf("write segment %s: panic: %v", file, x)
+		}
+	}()
 	s := describe(blocks)
 	s.File = file
 	octets, sum, err := writeAside(filepath.Join(dir, file), w.sync, func(out io.Writer) error { return w.encode(out, blocks, &s) })

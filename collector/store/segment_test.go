@@ -186,6 +186,21 @@ func TestSegmentIsParquet(t *testing.T) {
 	}
 }
 
+// A bug in the writer is an error.
+func TestSegmentPanics(t *testing.T) {
+	dir := t.TempDir()
+	w := newSegmentWriter("test", false)
+	if _, err := w.write(dir, "a.parquet", []*engine.Block{nil}); err == nil {
+		t.Error("a block that is none is written")
+	}
+	if _, err := w.write(dir, "b.parquet", trafficBlocks(100)); err != nil {
+		t.Error(err)
+	}
+	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) != 1 {
+		t.Errorf("files %v", names)
+	}
+}
+
 func BenchmarkSegment(b *testing.B) {
 	const rows = 250_000
 	blocks := trafficBlocks(rows)
