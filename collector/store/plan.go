@@ -14,6 +14,7 @@ import (
 type plan struct {
 	sources []duck.Source
 	rollup  *duck.Rollup // that is used; nil: none
+	lacks   int          // files of sums in the interval whose flows are gone, and whose sums this has not
 }
 
 // plan chooses what answers r: the flows of segments, or the rollup that has the
@@ -25,7 +26,8 @@ func (d *duckDB) plan(segments []*Segment, rollups []*RollupFile, r *query.Reque
 		from, to = from-query.DedupBin, to+query.DedupBin
 	}
 	need := needs(r)
-	best, least := plan{sources: d.sources(segments, need, from, to, r.Bin)}, uint64(0)
+	gone := goneFlows(segments, rollups, r)
+	best, least := plan{sources: d.sources(segments, need, from, to, r.Bin), lacks: len(gone)}, uint64(0)
 	for _, x := range best.sources {
 		least += x.Rows
 	}
@@ -38,11 +40,33 @@ func (d *duckDB) plan(segments []*Segment, rollups []*RollupFile, r *query.Reque
 			continue
 		}
 		p, rows := d.planned(u, segments, rollups, r)
-		if p.rollup != nil && rows < least {
+		p.lacks = len(gone)
+		for _, f := range rollups {
+			if f.Name == u.Name && len(f.Segments) > 0 && gone[f.Segments[0]] {
+				p.lacks--
+			}
+		}
+		if p.rollup != nil && (p.lacks < best.lacks || p.lacks == best.lacks && rows < least) {
 			best, least = p, rows
 		}
 	}
 	return best
+}
+
+// goneFlows returns what files of sums begin with whose flows are no longer kept:
+// segments go before their sums. Those of different rollups begin alike.
+func goneFlows(segments []*Segment, rollups []*RollupFile, r *query.Request) map[string]bool {
+	have := make(map[string]bool, len(segments))
+	for _, s := range segments {
+		have[s.File] = true
+	}
+	gone := map[string]bool{}
+	for _, f := range rollups {
+		if len(f.Segments) > 0 && !have[f.Segments[0]] && f.Bins[0] < ceilMS(r.To) && f.Bins[1]+f.Bin > floorMS(r.From) {
+			gone[f.Segments[0]] = true
+		}
+	}
+	return gone
 }
 
 // planned is the plan with rollup u, and how many rows it reads.
@@ -104,11 +128,14 @@ func (d *duckDB) planned(u *duck.Rollup, segments []*Segment, rollups []*RollupF
 }
 
 // notes are sentences about p for whoever asked.
-func (p *plan) notes() []string {
-	if p.rollup == nil {
-		return nil
+func (p *plan) notes() (all []string) {
+	if p.lacks > 0 {
+		all = append(all, "Of a part of this time only sums are kept, which don't tell what is asked: that part is missing here.")
 	}
-	return []string{fmt.Sprintf("From sums by %s of %s each.", names(p.rollup), p.rollup.Bin)}
+	if p.rollup == nil {
+		return all
+	}
+	return append(all, fmt.Sprintf("From sums by %s of %s each.", names(p.rollup), p.rollup.Bin))
 }
 
 func names(u *duck.Rollup) string {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,4 +162,43 @@ func TestRandomRollups(t *testing.T) {
 		}
 	}
 	t.Log(used)
+}
+
+// Sums outlive flows: the rollup that has them all is used, however many rows it
+// has, and what nothing has any more is said.
+func TestSumsOutliveFlows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 7))
+	d := openTest(t)
+	b := querytest.Flows(rng, 300)
+	sane(b)
+	stored := querytest.Stored(b)
+	segments := put(t, d, b, len(b.Flows)/2)
+	rollups := rolled(t, d, segments)
+	var fewer []*RollupFile // the finest went earlier than the others
+	for _, f := range rollups {
+		if f.Name != "interfaces" || f.Segments[0] != segments[0].File {
+			fewer = append(fewer, f)
+		}
+	}
+	s := &Snapshot{Segments: segments[1:], Rollups: fewer}
+	f := func(by string, whole bool) {
+		t.Helper()
+		r := &query.Request{
+			From: querytest.Epoch - int64(12*time.Hour), To: querytest.Epoch + int64(12*time.Hour), Limit: 1000,
+			By: []query.Dim{{Of: quantityOf(t, by)}}, Metrics: []query.Metric{{Of: query.Bytes}},
+		}
+		a, err := d.ask(context.Background(), s, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole != (querytest.Diff(r, a, querytest.Oracle(stored, r)) == "") {
+			t.Errorf("by %s the answer is whole: %v", by, !whole)
+		}
+		if said := len(a.Notes) > 0 && strings.Contains(a.Notes[0], "missing"); said == whole {
+			t.Errorf("by %s: %q", by, a.Notes)
+		}
+	}
+	f("if", true)
+	f("src ip", true)
+	f("src port", false)
 }

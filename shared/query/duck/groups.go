@@ -51,7 +51,7 @@ func Groups(w *Statement, r *query.Request, sources []Source, double bool) error
 		g.distinct = g.distinct || m.Of == query.Distinct
 		g.records = g.records || m.Of == query.Records
 	}
-	g.apart = g.frame.bin == 0 && !r.Dedup
+	g.apart = len(r.By) > 0 && g.frame.bin == 0 && !r.Dedup && len(branches(r.Filter)) == 1
 	w.add("WITH ")
 	if r.Dedup {
 		if err := g.authorities(sources); err != nil {
