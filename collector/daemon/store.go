@@ -156,6 +156,6 @@ func (d *Daemon) erase(ctx context.Context, a netip.Addr, progress func(done, to
 	if err := d.Running.Erase(a); err != nil {
 		return api.Erased{}, err
 	}
-	x, err := d.store.Erase(ctx, a, nil, progress)
+	x, err := d.store.Erase(ctx, a, d.store.reader.Erase, progress)
 	return api.Erased(x), err
 }

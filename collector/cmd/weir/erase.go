@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirflow/weir/collector/api"
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/store"
 )
 
 func eraseCommand() *cobra.Command {
@@ -77,6 +78,11 @@ func eraseOffline(cmd *cobra.Command, f folderFlags, a netip.Addr, b *bar) (x ap
 	if err := config.EraseAnnounced(c.Data, a, c.Limits, slog.New(slog.DiscardHandler)); err != nil {
 		return x, err
 	}
-	done, err := s.Erase(cmd.Context(), a, nil, b.at)
+	r, err := store.NewReader(s, c.Store)
+	if err != nil {
+		return x, err
+	}
+	defer r.Close()
+	done, err := s.Erase(cmd.Context(), a, r.Erase, b.at)
 	return api.Erased(done), err
 }
