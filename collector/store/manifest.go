@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/weirflow/weir/shared/flow"
 )
@@ -87,16 +89,21 @@ type manifest struct {
 	size int64 // of its whole lines
 	n    int   // lines
 	bad  bool  // there may be part of a line behind them
+	end  bool  // nothing is written any more: the folder is another's
 	*catalog
 }
 
-// openManifest reads the manifest of a folder, and begins one where there is none.
-// Part of a line at the end is what a crash leaves, and is cut off.
+// openManifest reads the manifest of a folder, and begins one where there is none
+// yet: there are no segments either. Part of a line at the end is what a crash
+// leaves, and is cut off.
 func openManifest(dir string, sync bool) (*manifest, error) {
 	m := &manifest{dir: dir, sync: sync, catalog: &catalog{}}
 	name := filepath.Join(dir, manifestName)
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
+		if anySegment(dir) {
+			return nil, fmt.Errorf("%s: there is none, but segments: %w", name, errManifest)
+		}
 		return m, m.rewrite()
 	} else if err != nil {
 		return nil, err
@@ -107,12 +114,29 @@ func openManifest(dir string, sync bool) (*manifest, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if m.n == 0 {
+		if anySegment(dir) {
+			f.Close()
+			return nil, fmt.Errorf("%s: it is empty, but there are segments: %w", name, errManifest)
+		}
 		return m, m.rewrite()
 	}
 	if st, err := f.Stat(); err != nil || st.Size() > m.size {
 		m.bad = f.Truncate(m.size) != nil
 	}
 	return m, nil
+}
+
+// anySegment tells whether a folder has segments, as far as one can see.
+func anySegment(dir string) bool {
+	found := false
+	_ = filepath.WalkDir(filepath.Join(dir, segmentsDir), func(name string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(name, parquetSuffix) {
+			found = true
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return found
 }
 
 func (m *manifest) read() error {
@@ -165,6 +189,9 @@ func readLine(line []byte, x *change) bool {
 // commit makes x so: it is on file once commit returns nil, and has not happened
 // otherwise.
 func (m *manifest) commit(x *change) error {
+	if m.end {
+		return errClosed
+	}
 	next := m.with(x)
 	if m.bad || m.n > 1000+2*(len(next.segments)+len(next.rollups)) {
 		old := m.catalog
@@ -247,7 +274,10 @@ func (m *manifest) rewrite() error {
 	return nil
 }
 
-func (m *manifest) close() error { return m.f.Close() }
+func (m *manifest) close() error {
+	m.end = true
+	return m.f.Close()
+}
 
 // A segment's columns stand in the manifest by their names: numbers change.
 type segmentColumns struct {

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -14,20 +15,64 @@ import (
 type plan struct {
 	sources []duck.Source
 	rollup  *duck.Rollup // that is used; nil: none
-	lacks   int          // files of sums in the interval whose flows are gone, and whose sums this has not
+	only    lone         // of what it has sums, but no flows
+	cut     int64        // how much of that lies in no whole bin, milliseconds
+	lacks   string       // a sentence about what it has not of the interval, though there are sums of it
+}
+
+// lone are flows that are kept no longer, of which rollups have the sums.
+type lone struct {
+	segments int   // that had them
+	from, to int64 // when they were, Unix milliseconds
+}
+
+// loneOf returns what of the interval has only sums by u; by any rollup, if that is
+// nil.
+func loneOf(u *duck.Rollup, segments []*Segment, rollups []*RollupFile, from, to int64) (x lone) {
+	have, gone := map[string]bool{}, map[string]bool{}
+	for _, s := range segments {
+		have[s.File] = true
+	}
+	for _, f := range rollups {
+		end := f.Bins[1] + f.Bin
+		if u != nil && f.Name != u.Name || f.Bins[0] >= ceilMS(to) || end <= floorMS(from) {
+			continue
+		}
+		for _, file := range f.Segments {
+			if have[file] {
+				continue
+			}
+			if gone[file] = true; len(gone) == 1 {
+				x.from, x.to = f.Bins[0], end
+			}
+			x.from, x.to = min(x.from, f.Bins[0]), max(x.to, end)
+		}
+	}
+	x.segments = len(gone)
+	return x
+}
+
+// cut is how much of x lies in the interval, but in none of its whole bins, Unix
+// milliseconds.
+func (x *lone) cut(from, to, bin int64) int64 {
+	if x.segments == 0 {
+		return 0
+	}
+	first, last := floorMS(-floorTo(-from, bin)), floorMS(floorTo(to, bin))
+	return max(0, min(first, x.to)-max(floorMS(from), x.from)) + max(0, min(ceilMS(to), x.to)-max(last, x.from))
 }
 
 // plan chooses what answers r: the flows of segments, or the rollup that has the
 // fewest rows for it, with the flows of what it has not: of segments that are not
-// in it, and of the interval's ends that are no whole bins.
+// in it, and of the interval's ends that are no whole bins. Flows that are kept no
+// longer are in rollups only: the one that has most of them goes before.
 func (d *duckDB) plan(segments []*Segment, rollups []*RollupFile, r *query.Request) plan {
 	from, to := r.From, r.To
 	if r.Dedup { // the minutes at both ends count whole for who is authoritative
 		from, to = from-query.DedupBin, to+query.DedupBin
 	}
 	need := needs(r)
-	gone := goneFlows(segments, rollups, r)
-	best, least := plan{sources: d.sources(segments, need, from, to, r.Bin), lacks: len(gone)}, uint64(0)
+	best, least := plan{sources: d.sources(segments, need, from, to, r.Bin)}, uint64(0)
 	for _, x := range best.sources {
 		least += x.Rows
 	}
@@ -40,33 +85,20 @@ func (d *duckDB) plan(segments []*Segment, rollups []*RollupFile, r *query.Reque
 			continue
 		}
 		p, rows := d.planned(u, segments, rollups, r)
-		p.lacks = len(gone)
-		for _, f := range rollups {
-			if f.Name == u.Name && len(f.Segments) > 0 && gone[f.Segments[0]] {
-				p.lacks--
-			}
+		if p.rollup == nil {
+			continue
 		}
-		if p.rollup != nil && (p.lacks < best.lacks || p.lacks == best.lacks && rows < least) {
+		if cmp.Or(cmp.Compare(p.only.segments, best.only.segments), cmp.Compare(best.cut, p.cut), cmp.Compare(least, rows)) > 0 {
 			best, least = p, rows
 		}
 	}
+	switch all := loneOf(nil, segments, rollups, r.From, r.To); {
+	case all.segments > best.only.segments:
+		best.lacks = fmt.Sprintf("Of a part of the time up to %s only sums are kept, which don't tell what is asked: that part is missing here.", stamp(all.to))
+	case best.cut > 0:
+		best.lacks = fmt.Sprintf("Of a part of this time only sums of %s each are kept: what is no whole one of them is missing here.", best.rollup.Bin)
+	}
 	return best
-}
-
-// goneFlows returns what files of sums begin with whose flows are no longer kept:
-// segments go before their sums. Those of different rollups begin alike.
-func goneFlows(segments []*Segment, rollups []*RollupFile, r *query.Request) map[string]bool {
-	have := make(map[string]bool, len(segments))
-	for _, s := range segments {
-		have[s.File] = true
-	}
-	gone := map[string]bool{}
-	for _, f := range rollups {
-		if len(f.Segments) > 0 && !have[f.Segments[0]] && f.Bins[0] < ceilMS(r.To) && f.Bins[1]+f.Bin > floorMS(r.From) {
-			gone[f.Segments[0]] = true
-		}
-	}
-	return gone
 }
 
 // planned is the plan with rollup u, and how many rows it reads.
@@ -110,7 +142,8 @@ func (d *duckDB) planned(u *duck.Rollup, segments []*Segment, rollups []*RollupF
 			others = append(others, s)
 		}
 	}
-	p = plan{rollup: u, sources: d.sources(others, need, r.From, r.To, r.Bin)}
+	p = plan{rollup: u, only: loneOf(u, segments, rollups, r.From, r.To), sources: d.sources(others, need, r.From, r.To, r.Bin)}
+	p.cut = p.only.cut(r.From, r.To, bin)
 	for _, edge := range [][2]int64{{r.From, first}, {last, r.To}} {
 		if edge[0] >= edge[1] {
 			continue
@@ -129,13 +162,13 @@ func (d *duckDB) planned(u *duck.Rollup, segments []*Segment, rollups []*RollupF
 
 // notes are sentences about p for whoever asked.
 func (p *plan) notes() (all []string) {
-	if p.lacks > 0 {
-		all = append(all, "Of a part of this time only sums are kept, which don't tell what is asked: that part is missing here.")
+	if p.rollup != nil {
+		all = append(all, fmt.Sprintf("From sums by %s of %s each.", names(p.rollup), p.rollup.Bin))
 	}
-	if p.rollup == nil {
-		return all
+	if p.lacks != "" {
+		all = append(all, p.lacks)
 	}
-	return append(all, fmt.Sprintf("From sums by %s of %s each.", names(p.rollup), p.rollup.Bin))
+	return all
 }
 
 func names(u *duck.Rollup) string {

@@ -38,7 +38,7 @@ func (d *duckDB) ask(ctx context.Context, s *Snapshot, r *query.Request) (*query
 func (d *duckDB) askOf(ctx context.Context, s *Snapshot, segments []*Segment, r *query.Request) (*query.Answer, error) {
 	p := d.plan(segments, s.Rollups, r)
 	sources := p.sources
-	a := &query.Answer{Total: make([]uint64, len(r.Metrics))}
+	a := &query.Answer{Total: make([]uint64, len(r.Metrics)), Notes: p.notes()}
 	for _, x := range sources {
 		a.Scanned += x.Rows
 	}
@@ -57,18 +57,17 @@ func (d *duckDB) askOf(ctx context.Context, s *Snapshot, segments []*Segment, r 
 	if err != nil {
 		return nil, err
 	}
-	a.Notes = p.notes()
 	return a, nil
 }
 
 // fitsDouble tells whether no sum over the rows of sources can reach what a
-// DOUBLE doesn't hold exactly.
+// DOUBLE doesn't hold exactly: even where each counts twice, for either side.
 func fitsDouble(sources []duck.Source) bool {
 	sum := 0.0
 	for _, x := range sources {
 		sum += x.Sum
 	}
-	return sum*(1+1e-9) < exactDouble
+	return 2*sum*(1+1e-9) < exactDouble
 }
 
 // groups fills in an answer of shape Groups.

@@ -5,6 +5,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
+	"math/bits"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
@@ -53,7 +55,7 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 	for _, x := range d.sources(segments, needs(r), r.From, r.To, 0) {
 		all += x.Rows
 	}
-	if p.rollup == nil || !d.eager && (all < manyRows || rows > all/4) {
+	if p.rollup == nil || !d.eager && p.only.segments == 0 && (all < manyRows || rows > all/4) {
 		return nil, false, nil
 	}
 	// What no sum has, an hour at a time.
@@ -61,11 +63,15 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 	from, to := floorMS(-floorTo(-r.From, int64(u.Bin))), floorMS(floorTo(r.To, int64(u.Bin)))
 	for _, f := range s.Rollups {
 		if first, last := max(f.Bins[0], from), min(f.Bins[1], to-bin); f.Name == u.Name && first <= last {
-			bound += f.Floor * uint64((last-first)/bin+1)
+			hi, lo := bits.Mul64(f.Floor, uint64((last-first)/bin+1))
+			if hi > 0 {
+				lo = math.MaxUint64
+			}
+			bound = saturated(bound, lo)
 		}
 	}
 	if r.By[0].Pair { // either direction may be missing
-		bound *= 2
+		bound = saturated(bound, bound)
 	}
 	a := &query.Answer{Total: make([]uint64, len(r.Metrics))}
 	if err := d.groups(ctx, a, r, p.sources); err != nil {
@@ -87,9 +93,9 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 		shown := make([]uint64, len(r.Metrics))
 		samples := uint64(0)
 		for i := range a.Groups {
-			samples += a.Groups[i].Samples
+			samples = saturated(samples, a.Groups[i].Samples)
 			for m := range shown {
-				shown[m] += a.Groups[i].Values[m]
+				shown[m] = saturated(shown[m], a.Groups[i].Values[m])
 			}
 		}
 		a.Other = query.Group{Values: make([]uint64, len(r.Metrics))}

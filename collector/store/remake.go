@@ -16,11 +16,12 @@ import (
 	"github.com/weirflow/weir/shared/flow"
 )
 
-// remakeManifest sets a damaged manifest aside, and makes one of what the segments
-// say of themselves. It reads them all. Rollups are made anew by whoever makes them.
+// remakeManifest sets a damaged manifest aside, if there is one, and makes one of
+// what the segments say of themselves. It reads them all. Rollups are made anew by
+// whoever makes them.
 func remakeManifest(dir string, sync bool, log *slog.Logger) (*manifest, error) {
 	name := filepath.Join(dir, manifestName)
-	if err := os.Rename(name, name+badSuffix); err != nil {
+	if err := os.Rename(name, name+badSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	x := &change{}
@@ -59,11 +60,9 @@ func remakeManifest(dir string, sync bool, log *slog.Logger) (*manifest, error) 
 	}
 	x.Add = kept
 	slices.SortFunc(x.Add, func(a, b Segment) int { return cmp.Compare(numberOf(a.File), numberOf(b.File)) })
-	m, err := openManifest(dir, sync)
-	if err != nil {
-		return nil, err
-	}
-	return m, m.commit(x)
+	// In one step: what it doesn't name is gone at the next start.
+	m := &manifest{dir: dir, sync: sync, catalog: (&catalog{}).with(x)}
+	return m, m.rewrite()
 }
 
 // remakeSegment reads a segment's file.

@@ -202,3 +202,71 @@ func TestSumsOutliveFlows(t *testing.T) {
 	f("src ip", true)
 	f("src port", false)
 }
+
+// Where flows are kept no longer, their sums answer, as long as they can: what they
+// can't is said.
+func TestSumsTellWhatTheyLack(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 5))
+	d := openTest(t)
+	b := querytest.Flows(rng, 400)
+	sane(b)
+	segments := put(t, d, b, len(b.Flows)/2)[:2]
+	s := &Snapshot{Segments: segments[1:], Rollups: rolled(t, d, segments)}
+	stored := querytest.Stored(b)
+	stored.Flows = stored.Flows[:2*(len(b.Flows)/2)]
+	hour := int64(time.Hour)
+	from, to := querytest.Epoch/hour*hour-8*hour, querytest.Epoch/hour*hour+8*hour
+	ask := func(from, to int64, text string) (*query.Request, *query.Answer) {
+		q, err := query.Ask(text, time.Unix(0, to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := q.Request
+		r.From, r.To = from, to
+		a, err := d.ask(context.Background(), s, &r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &r, a
+	}
+	for _, text := range []string{"top 5 src by bytes", "top exporter,in_if by packets", "top 10 if by bytes", "top src_as,dst_as by flows", "top app_name by bytes"} {
+		r, got := ask(from, to, text)
+		if diff := querytest.Diff(r, got, querytest.Oracle(stored, r)); diff != "" {
+			t.Errorf("%s: %s\n%v", text, diff, got.Notes)
+		}
+		if len(got.Notes) == 0 || strings.Contains(got.Notes[len(got.Notes)-1], "is missing") {
+			t.Errorf("%s: %q", text, got.Notes)
+		}
+	}
+	if _, got := ask(from, to, "top dst_port by bytes"); !strings.Contains(strings.Join(got.Notes, "\n"), "is missing") {
+		t.Errorf("nothing says that flows are gone: %q", got.Notes)
+	}
+	if _, got := ask(querytest.Epoch/hour*hour-hour/2, to, "top 5 src by bytes"); !strings.Contains(strings.Join(got.Notes, "\n"), "no whole one") {
+		t.Errorf("nothing says that part of an hour is gone: %q", got.Notes)
+	}
+	s.Segments = segments
+	if _, got := ask(from, to, "top dst_port by bytes"); len(got.Notes) != 0 {
+		t.Errorf("all is there: %q", got.Notes)
+	}
+}
+
+// Where each flow counts twice, for either side, what is in no group of the answer
+// is exact up to what a DOUBLE holds, and beyond.
+func TestOthersAreExact(t *testing.T) {
+	d := openTest(t)
+	b := &flow.Batch{}
+	for i := range b.Grow(5) {
+		f := &b.Flows[i]
+		*f = flow.Flow{Start: querytest.Epoch, End: querytest.Epoch, Received: querytest.Epoch, Bytes: 1<<50 + 1<<49 + 1, InIf: uint32(2 * i), OutIf: uint32(2*i + 1),
+			Set: flow.SetOf(flow.FieldStart, flow.FieldEnd, flow.FieldReceived, flow.FieldBytes, flow.FieldInIf, flow.FieldOutIf)}
+	}
+	s := &Snapshot{Segments: put(t, d, b, 5)}
+	r := &query.Request{From: querytest.Epoch - 1e9, To: querytest.Epoch + 1e9, Limit: 1, By: []query.Dim{{Of: quantityOf(t, "if")}}, Metrics: []query.Metric{{}}}
+	got, err := d.ask(context.Background(), s, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := uint64(9 * (1<<50 + 1<<49 + 1)); got.Other.Values[0] != want {
+		t.Errorf("others have %d, want %d", got.Other.Values[0], want)
+	}
+}

@@ -131,7 +131,7 @@ func Open(cfg config.Store, d Deps) (*Store, error) {
 func (s *Store) load() (*journal, error) {
 	m, err := openManifest(s.dir, s.cfg.Sync)
 	if errors.Is(err, errManifest) {
-		s.log.Error("the manifest is damaged: it is set aside, and made anew of the segments; sums of flows that are gone are lost", "directory", s.dir)
+		s.log.Error("the manifest is damaged or gone: it is made anew of the segments; sums of flows that are gone are lost", "directory", s.dir, "error", err)
 		m, err = remakeManifest(s.dir, s.cfg.Sync, s.log)
 	}
 	if err != nil {

@@ -373,6 +373,48 @@ func TestManifestIsRemade(t *testing.T) {
 	}
 }
 
+// A manifest that is gone, or has nothing in it, takes no segment with it. A store
+// that is closed leaves the folder to others.
+func TestManifestIsGone(t *testing.T) {
+	c := testConfig(t.TempDir())
+	s := open(t, c)
+	all := newWritten()
+	fill(t, s, all, flowsAt(rand.New(rand.NewPCG(1, 12)), 300, epochTime))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(c.Dir, manifestName)
+	for _, damage := range []func() error{
+		func() error { return os.Remove(name) },
+		func() error { return os.Truncate(name, 0) },
+		func() error { return os.Truncate(name, 5) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		y, err := Open(c, Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, content(t, y), all.texts())
+		if err := y.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.AddRollups(nil, []string{"rollups/x/1.parquet"}); !errors.Is(err, errClosed) {
+			t.Errorf("a closed store is changed: %v", err)
+		}
+	}
+	if after, err := os.ReadFile(name); err != nil || string(after) != string(before) {
+		t.Errorf("the manifest is another: %v", err)
+	}
+}
+
 // A clock that is set back loses nothing, and keeps nothing from being merged.
 func TestClockStepsBack(t *testing.T) {
 	c := testConfig(t.TempDir())
