@@ -30,11 +30,23 @@ func beginning(t time.Time, unit string, n int) time.Time {
 		since := time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
 		return t.Add(-since + time.Duration(n)*time.Hour)
 	case "day":
-		return time.Date(y, m, d+n, 0, 0, 0, 0, t.Location())
+		return midnight(y, m, d+n, t.Location())
 	case "week":
-		return time.Date(y, m, d-(int(t.Weekday())+6)%7+7*n, 0, 0, 0, 0, t.Location())
+		return midnight(y, m, d-(int(t.Weekday())+6)%7+7*n, t.Location())
 	}
-	return time.Date(y, m+time.Month(n), 1, 0, 0, 0, 0, t.Location())
+	return midnight(y, m+time.Month(n), 1, t.Location())
+}
+
+// midnight is when a day begins: where the clock is set forward at midnight, that
+// is an hour by the clock later.
+func midnight(y int, m time.Month, d int, in *time.Location) time.Time {
+	t := time.Date(y, m, d, 0, 0, 0, 0, in)
+	if t.Day() != time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Day() {
+		if _, change := t.ZoneBounds(); !change.IsZero() {
+			return change
+		}
+	}
+	return t
 }
 
 // this is t's unit until t; before it is as much of the unit before.
@@ -174,6 +186,10 @@ func (p *asker) moment(t token) (at time.Time, clock bool, err error) {
 		}
 		if y := at.UTC().Year(); y < 1678 || y > 2261 {
 			return at, false, p.fail(u, "%s is not between 1678 and 2261", quoted(u.text))
+		}
+		if form == time.DateOnly {
+			day, _ := time.Parse(form, text)
+			at = midnight(day.Year(), day.Month(), day.Day(), now.Location())
 		}
 		return at, false, nil
 	}

@@ -85,6 +85,10 @@ func TestAskRanges(t *testing.T) {
 	f("last month zone Europe/Berlin", "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z", "2026-08-31T22:00:00Z", "2026-09-30T22:00:00Z")
 	f("zone Europe/Berlin today", "2026-11-25T23:00:00Z", "2026-11-26T12:34:56Z", "2026-11-24T23:00:00Z", "2026-11-25T12:34:56Z")
 	f("zone Europe/Berlin from 2026-10-25 to 2026-10-26T00:00", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "2026-10-23T21:00:00Z", "2026-10-24T22:00:00Z")
+	// Where a clock is set forward at midnight, the day begins at one (tz database: Cuba 2026-03-08, Azores 2026-03-29).
+	f("zone America/Havana from 2026-03-08 to 2026-03-09", "2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z", "2026-03-07T06:00:00Z", "2026-03-08T05:00:00Z")
+	f("zone Atlantic/Azores from 2026-03-29 to 2026-03-30", "2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z", "2026-03-28T02:00:00Z", "2026-03-29T01:00:00Z")
+	f("zone America/Havana from 2026-11-01 to 2026-11-02", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z", "2026-10-31T03:00:00Z", "2026-11-01T04:00:00Z")
 	// In March a month's beginning may lie in no shorter month.
 	q, err := Ask("top this month previous", time.Date(2026, 3, 31, 6, 0, 0, 0, time.UTC))
 	if err != nil || when(q.Against[0]) != "2026-02-01T00:00:00Z" || when(q.Against[1]) != "2026-03-01T00:00:00Z" {

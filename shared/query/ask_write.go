@@ -71,15 +71,23 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	out.Write(line) // errors are kept for Error
 	for row := range rows {
 		for i, c := range row {
-			line[i] = c.String()
-			if c.Kind == TextCell && c.Text != "" && strings.IndexByte("=+-@\t\r", c.Text[0]) >= 0 {
-				line[i] = "'" + c.Text
+			if line[i] = c.String(); c.Kind == TextCell {
+				line[i] = NoFormula(c.Text)
 			}
 		}
 		out.Write(line)
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// NoFormula is a text for CSV: with an apostrophe before it where a spreadsheet would
+// take it for a formula.
+func NoFormula(text string) string {
+	if text != "" && strings.IndexByte("=+-@\t\r", text[0]) >= 0 {
+		return "'" + text
+	}
+	return text
 }
 
 // WriteLines writes t's flat rows as JSON objects, one a line. What a row has no

@@ -249,7 +249,7 @@ func onlyAbout(e *query.Expr, has flow.Set) bool {
 }
 
 // Without writes what is left of a file of u without the rows that name an address,
-// of which the two halves and the text are given.
+// of which the two halves and the text, in lower case, are given.
 func (u *Rollup) Without(w *Statement, file string, high, low uint64, text string) {
 	w.add("SELECT * FROM read_parquet(", w.arg([]string{file}), ", hive_partitioning = false) WHERE TRUE")
 	for _, x := range u.Keys {
@@ -257,7 +257,7 @@ func (u *Rollup) Without(w *Statement, file string, high, low uint64, text strin
 		case flow.KindAddr:
 			w.add(" AND (", quoted(x, High), " = ", w.arg(high), " AND ", quoted(x, Low), " = ", w.arg(low), ") IS NOT TRUE")
 		case flow.KindStr:
-			w.add(" AND contains(", quoted(x, ""), ", ", w.arg(text), ") IS NOT TRUE")
+			w.add(" AND contains(lower(", quoted(x, ""), "), ", w.arg(text), ") IS NOT TRUE")
 		}
 	}
 	w.add(" ORDER BY ALL")
