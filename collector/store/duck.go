@@ -250,6 +250,9 @@ func valueOf(a any) duckdb.Value {
 	panic(fmt.Sprintf("store: a parameter of type %T", a)) // our own fault
 }
 
+// errUnread is what DuckDB's other errors are: files that can't be read, mostly.
+var errUnread = errors.New("the store can't answer")
+
 // filesName is what DuckDB calls a file of ours in an error.
 var filesName = regexp.MustCompile(`"?[^\s"]*\.(parquet|tmp)\b"?`)
 
@@ -262,7 +265,7 @@ func (d *duckDB) plain(text string) error {
 	if strings.HasPrefix(text, "Out of Memory") {
 		return errors.New("the question needs more memory than it may take: ask for a shorter time, for fewer columns, or with a filter")
 	}
-	return fmt.Errorf("the store can't answer: %s", text)
+	return fmt.Errorf("%w: %s", errUnread, text)
 }
 
 // rows are a chunk of a result.

@@ -232,24 +232,51 @@ func (m *matcher) names(b *flow.Batch, f *flow.Flow) bool {
 	return false
 }
 
-// in tells whether a text has the address in it, and not only as a part of another.
+// in tells whether a text has the address in it, in either case of letters, and not
+// only as a part of another: a port or the end of a sentence may follow.
 func (m *matcher) in(t []byte) bool {
 	for at := 0; ; {
-		i := bytes.Index(t[at:], m.text)
+		i := indexFold(t[at:], m.text)
 		if i < 0 {
 			return false
 		}
 		from, to := at+i, at+i+len(m.text)
-		if (from == 0 || !inAddress(t[from-1])) && (to == len(t) || !inAddress(t[to])) {
+		if !m.continues(t[:from], -1) && !m.continues(t[to:], 1) {
 			return true
 		}
 		at = from + 1
 	}
 }
 
-// inAddress tells whether an octet may stand within an address's text.
-func inAddress(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c == '.' || c == ':'
+// indexFold is bytes.Index for a text of lower case.
+func indexFold(t, lower []byte) int {
+	for i := 0; i+len(lower) <= len(t); i++ {
+		if bytes.EqualFold(t[i:i+len(lower)], lower) {
+			return i
+		}
+	}
+	return -1
+}
+
+// continues tells whether an address goes on in rest: behind its text, 1, or before
+// it, -1.
+func (m *matcher) continues(rest []byte, way int) bool {
+	next := func(n int) byte {
+		if way < 0 {
+			n = len(rest) - 1 - n
+		}
+		if n < 0 || n >= len(rest) {
+			return ' '
+		}
+		return rest[n]
+	}
+	digit := func(c byte) bool { return c >= '0' && c <= '9' }
+	c := next(0)
+	if digit(c) || c == '.' && digit(next(1)) {
+		return true
+	}
+	six := len(m.octets) == 16
+	return six && (c == ':' || c|0x20 >= 'a' && c|0x20 <= 'f')
 }
 
 // suspects tells whether a column may have the address, by the file's statistics

@@ -208,7 +208,8 @@ func (x *csvExporter) close() error {
 	return x.out.Error()
 }
 
-// valueText writes column c of f as JSON lines do, but times for people.
+// valueText writes column c of f as JSON lines do, but times for people, and texts
+// so that they are none of a spreadsheet's formulas.
 func valueText(b *flow.Batch, f *flow.Flow, c flow.Field) string {
 	v := f.Uint(c)
 	switch flow.Fields[c].Kind {
@@ -219,7 +220,7 @@ func valueText(b *flow.Batch, f *flow.Flow, c flow.Field) string {
 	case flow.KindMAC:
 		return net.HardwareAddr{byte(v >> 40), byte(v >> 32), byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}.String()
 	case flow.KindStr:
-		return string(b.Strings.Get(flow.Str(v)))
+		return query.NoFormula(string(b.Strings.Get(flow.Str(v))))
 	case flow.KindApp:
 		return strconv.FormatUint(v>>56, 10) + ":" + strconv.FormatUint(v<<8>>8, 10)
 	}

@@ -127,7 +127,7 @@ func TestExportValues(t *testing.T) {
 	*f = flow.Flow{
 		Set:   flow.SetOf(flow.FieldStart, flow.FieldEnd, flow.FieldBytes, flow.FieldSrcAddr, flow.FieldDstAddr, flow.FieldSrcMAC, flow.FieldAppID, flow.FieldAppName, flow.FieldProto),
 		Start: epoch + 250e6, End: epoch + 1e9, Bytes: math.MaxUint64, SrcAddr: flow.AddrFrom4([4]byte{192, 0, 2, 1}),
-		DstAddr: flow.Addr{0: 0x20, 1: 0x01, 15: 1}, SrcMAC: 0x0a1b2c3d4e5f, AppID: 3<<56 | 443, AppName: b.Strings.Intern([]byte(`a,"b"`)), Proto: 6,
+		DstAddr: flow.Addr{0: 0x20, 1: 0x01, 15: 1}, SrcMAC: 0x0a1b2c3d4e5f, AppID: 3<<56 | 443, AppName: b.Strings.Intern([]byte(`=a,"b"`)), Proto: 6,
 	}
 	all := newWritten()
 	fill(t, s, all, b)
@@ -137,7 +137,7 @@ func TestExportValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "start,end,bytes,src_mac,app_id,src_addr,dst_addr,app_name,proto\n" +
-		`2026-11-24T10:00:00.250Z,2026-11-24T10:00:01.000Z,18446744073709551615,0a:1b:2c:3d:4e:5f,3:443,192.0.2.1,2001::1,"a,""b""",6` + "\n"
+		`2026-11-24T10:00:00.250Z,2026-11-24T10:00:01.000Z,18446744073709551615,0a:1b:2c:3d:4e:5f,3:443,192.0.2.1,2001::1,"'=a,""b""",6` + "\n"
 	if string(d) != want {
 		t.Errorf("CSV is\n%s, want\n%s", d, want)
 	}

@@ -132,7 +132,7 @@ func readJSON(b *flow.Batch, line []byte) error {
 	var f flow.Flow
 	for name, v := range values {
 		x, ok := fieldByFlat[name]
-		if !ok {
+		if !ok || v == nil {
 			continue
 		}
 		if err := setText(b, &f, x, fmt.Sprint(v)); err != nil {

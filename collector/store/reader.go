@@ -4,7 +4,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
@@ -17,6 +19,9 @@ type Reader struct {
 	store *Store
 	duck  *duckDB
 	most  int
+
+	mu     sync.Mutex
+	looked time.Time // when files were last looked into, in vain
 }
 
 // NewReader opens DuckDB for the files of s, which stays open longer.
@@ -41,9 +46,52 @@ func (x *Reader) Query(ctx context.Context, r *query.Request) (*query.Answer, er
 	if r.Limit > x.most {
 		return nil, fmt.Errorf("the limit is %d: this store gives %d at most", r.Limit, x.most)
 	}
-	s := x.store.Snapshot()
-	defer s.Release()
-	return x.duck.ask(ctx, s, r)
+	for { // without the files that turn out to be damaged there is an answer
+		s := x.store.Snapshot()
+		a, err := x.duck.ask(ctx, s, r)
+		again := errors.Is(err, errUnread) && x.repaired(ctx, s, r)
+		s.Release()
+		if !again {
+			return a, err
+		}
+	}
+}
+
+// lookEvery is how often all files of an interval are read at most, as something in
+// them can't be.
+const lookEvery = 10 * time.Minute
+
+// repaired sets aside the damaged files among those that r is about, and tells
+// whether there were any.
+func (x *Reader) repaired(ctx context.Context, s *Snapshot, r *query.Request) bool {
+	if x.store.setAsideOf(s, func(string) bool { return false }) {
+		return true
+	}
+	// Which one it was, DuckDB doesn't tell.
+	x.mu.Lock()
+	now := time.Now()
+	late := now.Sub(x.looked) >= lookEvery
+	if late {
+		x.looked = now
+	}
+	x.mu.Unlock()
+	if !late {
+		return false
+	}
+	about := map[string]bool{}
+	for _, g := range s.Segments {
+		about[g.File] = touches(g, r.From, r.To)
+	}
+	for _, f := range s.Rollups {
+		about[f.File] = f.Bins[0] <= floorMS(r.To) && f.Bins[1]+f.Bin >= floorMS(r.From)
+	}
+	any := x.store.setAsideOf(s, func(file string) bool { return about[file] && ctx.Err() == nil })
+	if any {
+		x.mu.Lock()
+		x.looked = time.Time{} // the next damage is looked for as well
+		x.mu.Unlock()
+	}
+	return any
 }
 
 // settle is how long after an hour its last flows may become a segment.

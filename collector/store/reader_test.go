@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -94,6 +96,64 @@ func TestReader(t *testing.T) {
 	r.To = r.From
 	if _, err := x.Query(ctx, r); err == nil {
 		t.Error("a range without length is answered")
+	}
+}
+
+// Files that are gone, cut short or altered while weir runs don't keep the others
+// from answering.
+func TestAnswersWithoutDamagedFiles(t *testing.T) {
+	cfg := config.DefaultStore()
+	cfg.Dir = t.TempDir()
+	s, err := Open(cfg, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x, err := NewReader(s, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	ctx := context.Background()
+	rng := rand.New(rand.NewPCG(8, 7))
+	total := 0
+	for range 4 {
+		b := querytest.Flows(rng, 3000)
+		sane(b)
+		total = len(b.Flows)
+		if err := s.Write(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snap := s.Snapshot()
+	defer snap.Release()
+	name := func(i int) string { return filepath.Join(cfg.Dir, snap.Segments[i].File) }
+	if err := os.Remove(name(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(name(1), snap.Segments[1].Octets/2); err != nil {
+		t.Fatal(err)
+	}
+	d, err := os.ReadFile(name(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range d[:len(d)/2] { // the end tells where things are
+		d[i] ^= 0x55
+	}
+	if err := os.WriteFile(name(2), d, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &query.Request{From: querytest.Epoch - int64(24*time.Hour), To: querytest.Epoch + int64(24*time.Hour), Metrics: []query.Metric{{Of: query.Records}, {Of: query.Distinct, Column: flow.FieldSrcAddr}}, Limit: 10}
+	a, err := x.Query(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Flows != uint64(total) || s.Stats().Segments != 1 || s.Stats().Bad != 3 {
+		t.Errorf("%d flows of %d, %+v", a.Flows, total, s.Stats())
 	}
 }
 

@@ -169,6 +169,30 @@ func (s *Store) SetAside(file string) (bool, error) {
 	return true, nil
 }
 
+// setAsideOf sets aside what of x can't have been read: what is gone or has another
+// length; of files that whole tells of, what has other octets as well. It tells
+// whether there was anything.
+func (s *Store) setAsideOf(x *Snapshot, whole func(file string) bool) bool {
+	any := false
+	look := func(file string, octets int64) {
+		st, err := os.Stat(filepath.Join(s.dir, file))
+		gone := errors.Is(err, fs.ErrNotExist) || err == nil && st.Size() != octets
+		if !gone && !whole(file) {
+			return
+		}
+		if is, err := s.SetAside(file); is && err == nil {
+			any = true
+		}
+	}
+	for _, g := range x.Segments {
+		look(g.File, g.Octets)
+	}
+	for _, r := range x.Rollups {
+		look(r.File, r.Octets)
+	}
+	return any
+}
+
 func fileSum(name string) (uint32, error) {
 	f, err := os.Open(name)
 	if err != nil {
