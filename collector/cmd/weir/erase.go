@@ -70,19 +70,18 @@ func eraseOffline(cmd *cobra.Command, f folderFlags, a netip.Addr, b *bar) (x ap
 	if err != nil {
 		return x, err
 	}
-	s, err := f.open(cmd, false)
-	if err != nil {
-		return x, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := config.EraseAnnounced(c.Data, a, c.Limits, slog.New(slog.DiscardHandler)); err != nil {
-		return x, err
-	}
-	r, err := store.NewReader(s, c.Store)
-	if err != nil {
-		return x, err
-	}
-	defer r.Close()
-	done, err := s.Erase(cmd.Context(), a, r.Erase, b.at)
-	return api.Erased(done), err
+	err = f.use(cmd, false, func(s *store.Store) error {
+		if err := config.EraseAnnounced(c.Data, a, c.Limits, slog.New(slog.DiscardHandler)); err != nil {
+			return err
+		}
+		r, err := store.NewReader(s, c.Store)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		done, err := s.Erase(cmd.Context(), a, r.Erase, b.at)
+		x = api.Erased(done)
+		return err
+	})
+	return x, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -74,6 +75,15 @@ func (f *folderFlags) open(cmd *cobra.Command, fresh bool) (*store.Store, error)
 	return store.Open(c.Store, store.Deps{Log: log, Version: version})
 }
 
+// use opens the store for f, and closes it.
+func (f *folderFlags) use(cmd *cobra.Command, fresh bool, do func(*store.Store) error) error {
+	s, err := f.open(cmd, fresh)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}
+
 func storeCheckCommand() *cobra.Command {
 	var f folderFlags
 	cmd := &cobra.Command{
@@ -84,14 +94,13 @@ holds. It exits with 1 if anything is wrong. A segment that can't be read is set
 aside when a question comes across it, and the others still answer.`,
 		Example: "  weir store check --data /var/lib/weir",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			s, err := f.open(cmd, false)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var r store.Report
 			b := newBar(cmd.ErrOrStderr(), "check")
-			r, err := s.Check(cmd.Context(), b.at)
+			err := f.use(cmd, false, func(s *store.Store) (err error) {
+				r, err = s.Check(cmd.Context(), b.at)
+				return err
+			})
 			b.end()
 			if err != nil {
 				return err
@@ -124,23 +133,22 @@ func storeCompactCommand() *cobra.Command {
 an hour that is over become large ones, and what is older than it is kept goes.`,
 		Example: "  weir store compact --config /etc/weir/weir.yaml",
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			s, err := f.open(cmd, false)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
-			before := s.Stats()
-			if err := s.Retain(); err != nil {
-				return err
-			}
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var before, after store.Stats
 			b := newBar(cmd.ErrOrStderr(), "compact")
-			err = s.Compact(cmd.Context(), b.at)
+			err := f.use(cmd, false, func(s *store.Store) error {
+				before = s.Stats()
+				err := s.Retain()
+				if err == nil {
+					err = s.Compact(cmd.Context(), b.at)
+				}
+				after = s.Stats()
+				return err
+			})
 			b.end()
 			if err != nil {
 				return err
 			}
-			after := s.Stats()
 			fmt.Fprintf(cmd.OutOrStdout(), "%d segments, %.1f MB; before %d, %.1f MB\n", after.Segments, float64(after.Octets)/1e6, before.Segments, float64(before.Octets)/1e6)
 			return nil
 		},
@@ -168,7 +176,7 @@ Parquet has all that is known of them, and is what weir store import reads.`,
 			if err != nil {
 				return err
 			}
-			span := [2]int64{0, time.Now().Add(100 * 365 * 24 * time.Hour).UnixNano()}
+			span := [2]int64{math.MinInt64, math.MaxInt64}
 			for i, s := range []string{from, to} {
 				if s == "" {
 					continue
@@ -182,23 +190,26 @@ Parquet has all that is known of them, and is what weir store import reads.`,
 				}
 				span[i] = t.UnixNano()
 			}
-			s, err := f.open(cmd, false)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
 			out := cmd.OutOrStdout()
 			if output != "" {
 				file, err := os.OpenFile(output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 				if err != nil {
 					return err
 				}
-				defer func() { err = errors.Join(err, file.Close()) }()
+				defer func() {
+					if err = errors.Join(err, file.Close()); err != nil {
+						os.Remove(output) // it is not whole
+					}
+				}()
 				out = file
 			}
 			w := bufio.NewWriterSize(out, 1<<20)
+			n := uint64(0)
 			b := newBar(cmd.ErrOrStderr(), "export")
-			n, err := s.Export(cmd.Context(), w, format, span[0], span[1], filter, b.at)
+			err = f.use(cmd, false, func(s *store.Store) (err error) {
+				n, err = s.Export(cmd.Context(), w, format, span[0], span[1], filter, b.at)
+				return err
+			})
 			b.end()
 			if err = errors.Join(err, w.Flush()); err != nil {
 				return err
@@ -227,14 +238,13 @@ itself. To import a file twice is to have its flows twice.`,
 		Example: `  weir store import day.parquet
   weir store import /var/cache/nfdump/nfcapd.2026112612*`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			s, err := f.open(cmd, true)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n := uint64(0)
 			b := newBar(cmd.ErrOrStderr(), "import")
-			n, err := s.Import(cmd.Context(), args, b.at)
+			err := f.use(cmd, true, func(s *store.Store) (err error) {
+				n, err = s.Import(cmd.Context(), args, b.at)
+				return err
+			})
 			b.end()
 			fmt.Fprintf(cmd.ErrOrStderr(), "weir: %d flows\n", n)
 			return err
