@@ -13,9 +13,6 @@ import (
 	"github.com/weirflow/weir/shared/query/duck"
 )
 
-// exactDouble is below what a DOUBLE can no longer tell apart.
-const exactDouble = 1 << 53
-
 // ask answers r, which is valid.
 func (d *duckDB) ask(ctx context.Context, s *Snapshot, r *query.Request) (*query.Answer, error) {
 	need := needs(r)
@@ -60,20 +57,10 @@ func (d *duckDB) askOf(ctx context.Context, s *Snapshot, segments []*Segment, r 
 	return a, nil
 }
 
-// fitsDouble tells whether no sum over the rows of sources can reach what a
-// DOUBLE doesn't hold exactly: even where each counts twice, for either side.
-func fitsDouble(sources []duck.Source) bool {
-	sum := 0.0
-	for _, x := range sources {
-		sum += x.Sum
-	}
-	return 2*sum*(1+1e-9) < exactDouble
-}
-
 // groups fills in an answer of shape Groups.
 func (d *duckDB) groups(ctx context.Context, a *query.Answer, r *query.Request, sources []duck.Source) error {
 	var w duck.Statement
-	if err := duck.Groups(&w, r, sources, fitsDouble(sources)); err != nil {
+	if err := duck.Groups(&w, r, sources); err != nil {
 		return err
 	}
 	text, args := w.SQL()

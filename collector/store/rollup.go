@@ -68,7 +68,7 @@ func (d *duckDB) sum(ctx context.Context, u *duck.Rollup, file string, segments 
 	sources := d.sources(segments, need, first*duck.Millisecond, last*duck.Millisecond, int64(u.Bin))
 	name := filepath.Join(d.dir, file)
 	var w duck.Statement
-	if err := u.Build(&w, sources, first*duck.Millisecond, last*duck.Millisecond, fitsDouble(sources)); err != nil {
+	if err := u.Build(&w, sources, first*duck.Millisecond, last*duck.Millisecond); err != nil {
 		return f, err
 	}
 	text, args := w.SQL()

@@ -24,13 +24,13 @@ func questionSQL(q *query.Question) (string, error) {
 	const far = int64(1) << 53 // milliseconds
 	all := []duck.Source{{
 		Files: files, Has: need, Start: [2]int64{-far, far}, End: [2]int64{-far, far}, Received: [2]int64{-far, far},
-		Span: uint64(2 * far), Bytes: 1<<64 - 1, Packets: 1<<64 - 1, Rate: 1<<32 - 1, Rows: 1 << 32,
+		Span: uint64(2 * far), Bytes: 1<<64 - 1, Packets: 1<<64 - 1, Rate: 1<<32 - 1, Rows: 1 << 32, Sum: 1e40,
 	}}
 	var w duck.Statement
 	var err error
 	switch q.Shape {
 	case query.Groups:
-		err = duck.Groups(&w, &q.Request, all, false)
+		err = duck.Groups(&w, &q.Request, all)
 	case query.Flows:
 		err = duck.Records(&w, &q.Request, all, need, 0)
 	default:

@@ -34,13 +34,25 @@ const (
 	Keys
 )
 
-// Groups writes a request of shape Groups. Sums are DOUBLE where the caller knows
-// that none of them, over all flows, reaches 2^53; else HUGEINT.
-func Groups(w *Statement, r *query.Request, sources []Source, double bool) error {
-	g := groups{Statement: w, r: r, frame: frameOf(r), number: "HUGEINT"}
-	if double {
-		g.number = "DOUBLE"
+// numberOf returns the fastest type that holds all sums over sources exactly, even
+// where each flow counts twice, for either side.
+func numberOf(sources []Source) string {
+	sum := 0.0
+	for i := range sources {
+		sum += 2 * sources[i].Sum * (1 + 1e-9)
 	}
+	switch {
+	case sum < 1<<53:
+		return "DOUBLE"
+	case sum < 1<<62:
+		return "BIGINT"
+	}
+	return "HUGEINT"
+}
+
+// Groups writes a request of shape Groups.
+func Groups(w *Statement, r *query.Request, sources []Source) error {
+	g := groups{Statement: w, r: r, frame: frameOf(r), number: numberOf(sources)}
 	g.sides, g.either = sidesOf(r)
 	for i := range r.By {
 		g.keys = append(g.keys, keyColumns(&r.By[i], i)...)
@@ -50,8 +62,9 @@ func Groups(w *Statement, r *query.Request, sources []Source, double bool) error
 		g.packets = g.packets || m.Of == query.Packets
 		g.distinct = g.distinct || m.Of == query.Distinct
 		g.records = g.records || m.Of == query.Records
+		g.totals = g.totals || m.Of != query.Distinct && m.Fold == query.Total
 	}
-	g.apart = len(r.By) > 0 && g.frame.bin == 0 && !r.Dedup && len(branches(r.Filter)) == 1
+	g.apart = len(r.By) > 0 && !r.Dedup && len(branches(r.Filter)) == 1 && (g.frame.bin == 0 || summed(sources))
 	w.add("WITH ")
 	if r.Dedup {
 		if err := g.authorities(sources); err != nil {
@@ -66,6 +79,16 @@ func Groups(w *Statement, r *query.Request, sources []Source, double bool) error
 	g.aggregate()
 	g.output()
 	return nil
+}
+
+// summed tells whether most is read from sums.
+func summed(sources []Source) bool {
+	for i := range sources {
+		if sources[i].Rollup != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func sidesOf(r *query.Request) (n int, either bool) {
@@ -90,6 +113,7 @@ type groups struct {
 	bytes, packets bool
 	distinct       bool
 	records        bool
+	totals         bool                 // a metric has a total over all flows
 	apart          bool                 // totals come from another reading, of fewer columns: cheaper than adding up for each group
 	raw            bool                 // the counters as they came as well
 	pass           func(*scan) []string // other columns that r has, as expressions of the files' columns
@@ -127,7 +151,11 @@ func (g *groups) sums() (all []string) {
 func (g *groups) aggregate() {
 	from := "r"
 	if g.frame.bin > 0 {
-		g.cte("b", "MATERIALIZED")
+		if g.r.Series {
+			g.cte("b", "MATERIALIZED")
+		} else {
+			g.cte("b", "NOT MATERIALIZED")
+		}
 		g.add(g.by("", ""), "bin, ")
 		g.adding("r", false)
 		g.add("FROM r GROUP BY ", g.by("", ""), "bin HAVING count(*) > 0)")
@@ -195,12 +223,12 @@ func (g *groups) adding(table string, distinct bool) {
 	for _, x := range g.sums() {
 		for _, side := range g.suffixes() {
 			if table == "r" {
-				g.add("sum(", x, ")", filter[side], " AS ", x, side, ", ")
+				g.add("(sum(", x, ")", filter[side], ")::", g.number, " AS ", x, side, ", ")
 			} else {
-				g.add("sum(", x, side, ") AS ", x, side, ", ")
+				g.add("sum(", x, side, ")::", g.number, " AS ", x, side, ", ")
 			}
 		}
-		if g.either {
+		if g.either && (g.totals || x == "n") {
 			if table == "r" {
 				g.add("sum(", x, ") FILTER (once) AS ", x, "t, ")
 			} else {
@@ -215,8 +243,8 @@ func (g *groups) adding(table string, distinct bool) {
 	if !g.apart {
 		g.add("sum(u)", once, " AS u, sum(m)", once, " AS m, ")
 	}
-	g.add("sum(c) AS c")
-	if g.r.Sides && table == "r" {
+	g.add("sum(c)::", g.number, " AS c")
+	if g.r.Sides && g.r.Present && table == "r" {
 		g.add(", count(*)", filter["i"], " AS zi, count(*)", filter["o"], " AS zo")
 	}
 	switch {
@@ -257,14 +285,16 @@ func (g *groups) folds() {
 			g.add(", ")
 			if m.Fold == query.Peak {
 				g.add("max(", x, ")")
+			} else if !g.r.Present {
+				// Bins without flows are the lowest, so that it is counted from above.
+				at := strconv.Itoa(n - (m.Pct*n+99)/100 + 1)
+				g.add("coalesce(max(", x, ", ", at, ")[", at, "], 0)")
 			} else {
-				at, only := strconv.Itoa((m.Pct*n+99)/100)+" - ("+strconv.Itoa(n)+" - count(*))", ""
-				if g.r.Present {
-					if side != "" {
-						only = " FILTER (z" + side + " > 0)"
-					}
-					at = "(" + strconv.Itoa(m.Pct) + " * count(*)" + only + " + 99) // 100"
+				only := ""
+				if side != "" {
+					only = " FILTER (z" + side + " > 0)"
 				}
+				at := "(" + strconv.Itoa(m.Pct) + " * count(*)" + only + " + 99) // 100"
 				g.add("CASE WHEN ", at, " <= 0 THEN 0 ELSE list_sort(list(", x, ")", only, ")[", at, "] END")
 			}
 			g.add(" AS f", strconv.Itoa(i), side)
@@ -274,7 +304,7 @@ func (g *groups) folds() {
 
 // capped is a sum as an answer holds it.
 func (g *groups) capped(x string) string {
-	if g.number == "DOUBLE" {
+	if g.number != "HUGEINT" { // there is no such sum
 		return "coalesce(" + x + ", 0)"
 	}
 	return "least(coalesce(" + x + ", 0), " + mostText + ")"

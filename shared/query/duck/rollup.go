@@ -82,14 +82,10 @@ func (u *Rollup) keyNames() (all []string) {
 }
 
 // Build writes the statement that makes a file of u from sources, all of whose
-// flows lie within [from, to), Unix nanoseconds and multiples of the bin. double is
-// as in Groups.
-func (u *Rollup) Build(w *Statement, sources []Source, from, to int64, double bool) error {
+// flows lie within [from, to), Unix nanoseconds and multiples of the bin.
+func (u *Rollup) Build(w *Statement, sources []Source, from, to int64) error {
 	r := u.request(from, to)
-	g := groups{Statement: w, r: r, frame: frameOf(r), number: "HUGEINT", sides: 1, bytes: true, packets: true, raw: true}
-	if double {
-		g.number = "DOUBLE"
-	}
+	g := groups{Statement: w, r: r, frame: frameOf(r), number: numberOf(sources), sides: 1, bytes: true, packets: true, raw: true}
 	if u.Sided() {
 		g.sides, g.either = 2, true
 	}
