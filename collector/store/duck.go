@@ -39,6 +39,7 @@ type duckDB struct {
 	mu     sync.Mutex
 	free   []duckdb.Connection
 	closed bool
+	later  map[string]time.Time // hours that could not be summed
 }
 
 // openDuckDB opens DuckDB for the files of a folder.

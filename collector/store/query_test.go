@@ -102,3 +102,26 @@ func TestRandomRequests(t *testing.T) {
 		}
 	}
 }
+
+// So they are from segments of so few rows that what is known of a segment's rows
+// is true of little: all have one moment, or no column of a kind.
+func TestRandomSmallSegments(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 8))
+	d := openTest(t)
+	for i := range *rounds / 5 {
+		b := querytest.Flows(rng, 40)
+		most := *b
+		most.Flows = b.Flows[:30]
+		s := &Snapshot{Segments: put(t, d, &most, 1+rng.IntN(4)), Tail: tailOf(b, 30, 40)}
+		for range 3 {
+			r := querytest.Request(rng)
+			got, err := d.ask(context.Background(), s, r)
+			if err != nil {
+				t.Fatalf("%d: %v\n%s", i, err, describeRequest(r))
+			}
+			if diff := querytest.Diff(r, got, querytest.Oracle(querytest.Stored(b), r)); diff != "" {
+				t.Fatalf("%d: %s\n%s", i, describeRequest(r), diff)
+			}
+		}
+	}
+}

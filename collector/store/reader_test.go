@@ -18,6 +18,7 @@ import (
 	"github.com/weirflow/weir/collector/config"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
+	"github.com/weirflow/weir/shared/query/duck"
 	"github.com/weirflow/weir/shared/query/querytest"
 )
 
@@ -154,6 +155,49 @@ func TestAnswersWithoutDamagedFiles(t *testing.T) {
 	}
 	if a.Flows != uint64(total) || s.Stats().Segments != 1 || s.Stats().Bad != 3 {
 		t.Errorf("%d flows of %d, %+v", a.Flows, total, s.Stats())
+	}
+}
+
+// An hour that can't be summed, as a file of it is damaged, keeps no other from it.
+// It is summed without that file later.
+func TestSumsOfOtherHours(t *testing.T) {
+	cfg := config.DefaultStore()
+	cfg.Dir = t.TempDir()
+	s, err := Open(cfg, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x, err := NewReader(s, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	ctx := context.Background()
+	r := rand.New(rand.NewPCG(8, 8))
+	for hour := range 3 {
+		b := flowsAt(r, 200, epochTime.Add(time.Duration(hour)*time.Hour))
+		sane(b)
+		if err := s.Write(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snap := s.Snapshot()
+	snap.Release()
+	if err := os.Truncate(filepath.Join(cfg.Dir, snap.Segments[0].File), 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Sum(ctx, epochTime.Add(24*time.Hour)); err == nil {
+		t.Error("a damaged hour is summed")
+	}
+	if got, want := s.Stats().Rollups, 2*len(duck.Rollups); got != want || s.Stats().Bad != 1 {
+		t.Errorf("%d rollups, want %d: %+v", got, want, s.Stats())
+	}
+	if err := x.Sum(ctx, epochTime.Add(24*time.Hour)); err != nil {
+		t.Errorf("again: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,23 +148,65 @@ func (d *duckDB) look(ctx context.Context, u *duck.Rollup, f *RollupFile) (recor
 
 // sumHours makes the rollups that are due: of all hours of arrival that ended
 // before a time, Unix milliseconds.
+//
+// An hour that can't be summed keeps no other from it, and is tried again later.
 func (d *duckDB) sumHours(ctx context.Context, s *Store, before int64) error {
+	var all error
 	for i := range duck.Rollups {
 		u := &duck.Rollups[i]
 		x := s.Snapshot()
 		for _, segments := range missing(x, u, before) {
-			f, err := d.sum(ctx, u, s.NewFile(kindOf(u), segments[0].Received[0]), segments)
-			if err == nil {
-				err = s.AddRollups([]RollupFile{f}, nil)
+			hour := fileName(kindOf(u), 0, segments[0].Received[0])
+			if time.Now().Before(d.sumLater(hour, 0)) {
+				continue
 			}
-			if err != nil && !errors.Is(err, errStale) {
-				x.Release()
-				return fmt.Errorf("sum flows by %s: %w", u.Name, err)
+			err := d.sumHour(ctx, s, u, segments)
+			if ctx.Err() != nil {
+				break
+			}
+			if err == nil || errors.Is(err, errStale) {
+				continue
+			}
+			all = errors.Join(all, fmt.Errorf("sum flows by %s: %w", u.Name, err))
+			d.sumLater(hour, sumAgain)
+			if errors.Is(err, errUnread) {
+				s.setAsideOf(x, func(file string) bool {
+					return slices.ContainsFunc(segments, func(g *Segment) bool { return g.File == file })
+				})
 			}
 		}
 		x.Release()
 	}
-	return nil
+	return cmp.Or(ctx.Err(), all)
+}
+
+// sumAgain is how long after an hour could not be summed it is tried again.
+const sumAgain = time.Hour
+
+// sumLater returns when an hour may be summed again, and puts that off if after is
+// not 0.
+func (d *duckDB) sumLater(hour string, after time.Duration) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if after > 0 {
+		if d.later == nil {
+			d.later = map[string]time.Time{}
+		}
+		d.later[hour] = time.Now().Add(after)
+	}
+	return d.later[hour]
+}
+
+// sumHour makes a rollup of segments, and adds it to the store.
+func (d *duckDB) sumHour(ctx context.Context, s *Store, u *duck.Rollup, segments []*Segment) error {
+	f, err := d.sum(ctx, u, s.NewFile(kindOf(u), segments[0].Received[0]), segments)
+	if err != nil {
+		return err
+	}
+	if err = s.AddRollups([]RollupFile{f}, nil); err != nil {
+		os.Remove(filepath.Join(d.dir, f.File))
+	}
+	return err
 }
 
 // Erase is an Eraser. It leaves the rows of a rollup that name nobody else.

@@ -126,7 +126,7 @@ func (s *scan) volume(v query.Volume, raw bool) (x string, most uint64) {
 // until is what a flow of volume v had carried by t, for those that were under way
 // then. The names s and e are the flow's start and end.
 func (s *scan) until(v string, most uint64, t string) string {
-	hi, lo := bits.Mul64(most, s.span)
+	hi, lo := bits.Mul64(most, max(s.span, 1))
 	if hi == 0 && lo <= math.MaxInt64 && s.unit == Millisecond {
 		return fmt.Sprintf("%s::BIGINT * (%s - s) // (e - s)", v, t)
 	}
@@ -141,7 +141,7 @@ func (s *scan) part(v string, most uint64, a, b string) string {
 	}
 	// NULL stays NULL: each way has v in it.
 	wide := "::HUGEINT"
-	if hi, lo := bits.Mul64(most, s.span); hi == 0 && lo <= math.MaxInt64 && s.unit == Millisecond {
+	if hi, lo := bits.Mul64(most, max(s.span, 1)); hi == 0 && lo <= math.MaxInt64 && s.unit == Millisecond {
 		wide = "::BIGINT"
 	}
 	x += wide
