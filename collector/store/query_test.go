@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -123,5 +124,20 @@ func TestRandomSmallSegments(t *testing.T) {
 				t.Fatalf("%d: %s\n%s", i, describeRequest(r), diff)
 			}
 		}
+	}
+}
+
+// A counter that needs all of its 64 bits adds up where no flow has a duration.
+func TestLargeCounterOfAMoment(t *testing.T) {
+	d := openTest(t)
+	b := &flow.Batch{}
+	b.Grow(1)[0] = flow.Flow{
+		Set:   flow.SetOf(flow.FieldStart, flow.FieldEnd, flow.FieldReceived, flow.FieldBytes, flow.FieldSrcAddr, flow.FieldDstAddr),
+		Start: querytest.Epoch, End: querytest.Epoch, Received: querytest.Epoch, Bytes: math.MaxUint64,
+	}
+	r := &query.Request{From: querytest.Epoch - 1e9, To: querytest.Epoch + 1e9, Limit: 1, Metrics: []query.Metric{{}}, Dedup: true}
+	a, err := d.ask(context.Background(), &Snapshot{Segments: put(t, d, b, 1)}, r)
+	if err != nil || len(a.Groups) != 1 || a.Groups[0].Values[0] != math.MaxUint64 {
+		t.Errorf("%+v: %v", a, err)
 	}
 }
