@@ -65,6 +65,9 @@ func (p *asker) stray(t token) error {
 		if hint := alike(t.text, clauseWords); hint != "" {
 			return p.fail(t, "%s is no part of a question%s", quoted(t.text), hint)
 		}
+		if word := strings.ToLower(t.text); slices.Contains(metricWords, word) {
+			return p.fail(t, `what is measured stands behind "by": by %s`, word)
+		}
 		_, side := sideWords[strings.ToLower(t.text)]
 		if _, err := p.subject(""); err == nil || side {
 			return p.fail(t, `%s is a field: write "where" before the filter, or a comma between columns`, quoted(t.text))

@@ -120,6 +120,7 @@ func TestAskErrors(t *testing.T) {
 	f("top src prot by bytes", "prot", "is no part of a question")
 	f("top app_nam by bytes", "app_nam", `did you mean "app_name"?`)
 	f("top src dst", "dst", `a comma between columns`)
+	f("top src bytes", "bytes", `stands behind "by": by bytes`)
 	f("top proto port 53", "port", `write "where" before the filter`)
 	f("top src,src", "src", "is there twice")
 	f("top bps", "bps", "can't be grouped")

@@ -74,13 +74,28 @@ func sparkline(values []float64) string {
 	return s.String()
 }
 
+// widestText is the most characters of a text in a table: one that an exporter has
+// made long must not push the others out of sight. Other formats have it whole.
+const widestText = 64
+
+// shortened is s, or its beginning.
+func shortened(s string) string {
+	n := 0
+	for i := range s {
+		if n++; n == widestText && utf8.RuneCountInString(s[i:]) > 1 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
 // cellText writes a cell for people.
 func cellText(c query.Cell, of *query.TableColumn, zone *time.Location) string {
 	switch {
 	case c.IsNone():
 		return "-"
 	case c.Kind == query.TextCell:
-		return printable(c.Text)
+		return shortened(printable(c.Text))
 	case c.Kind == query.TimeCell:
 		return time.Unix(0, c.Time).In(zone).Format("2006-01-02 15:04:05.000")
 	case of.Role == query.KeyRole:

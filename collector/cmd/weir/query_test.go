@@ -228,3 +228,17 @@ func TestSparkline(t *testing.T) {
 	long[25] = 3
 	f("  █"+strings.Repeat(" ", sparkWidth-3), long...)
 }
+
+func TestLongTextsAreCut(t *testing.T) {
+	of := &query.TableColumn{Kind: query.TextCell, Role: query.KeyRole}
+	for _, c := range []struct{ text, want string }{
+		{strings.Repeat("ä", widestText), strings.Repeat("ä", widestText)},
+		{strings.Repeat("ä", widestText+1), strings.Repeat("ä", widestText-1) + "…"},
+		{strings.Repeat("x", 5000), strings.Repeat("x", widestText-1) + "…"},
+		{"", ""},
+	} {
+		if got := cellText(query.Cell{Kind: query.TextCell, Text: c.text}, of, time.UTC); got != c.want {
+			t.Errorf("%d characters: %q, want %q", len([]rune(c.text)), got, c.want)
+		}
+	}
+}
