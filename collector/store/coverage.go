@@ -173,7 +173,7 @@ func (l *Ledger) Coverage(from, to int64, now time.Time) (c query.Coverage, note
 		}
 		gaps++
 		switch {
-		case b == first:
+		case b <= first:
 			notes = append(notes, "there are flows since "+stamp(first))
 		case gaps <= 3:
 			notes = append(notes, fmt.Sprintf("weir did not run from %s to %s", stamp(a), stamp(b)))

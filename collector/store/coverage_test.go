@@ -56,6 +56,8 @@ func TestCoverage(t *testing.T) {
 	check(1, 2, at(2.5), query.Coverage{Known: true, Records: 50})
 	check(-1, 1, at(2.5), query.Coverage{Records: 1900, Missing: 140, Lost: 25}, "there are flows since 2026-11-26T23:58:00Z")
 
+	check(-9, -5, at(2.5), query.Coverage{}, "there are flows since 2026-11-26T23:58:00Z")
+
 	file, err := os.OpenFile(filepath.Join(dir, "2026-11-27.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
