@@ -13,7 +13,8 @@ mkdir -p "$STAGE"/{man,completions}
 ldflags="-s -w -X main.version=$VERSION"
 
 build_nfpm "$STAGE/nfpm"
-collector/packaging/binary.sh "$("$GO" env GOHOSTARCH)" "$STAGE/weir" "$ldflags"
+host=$("$GO" env GOHOSTARCH)
+collector/packaging/binary.sh "$host" "$STAGE/weir" "$ldflags"
 
 # What the command says of itself.
 "$STAGE/weir" config example >"$STAGE/weir.yaml"
@@ -28,7 +29,11 @@ changelog weir | gzip -9n >"$STAGE/changelog.gz"
 
 for ARCH in ${ARCHES:-amd64 arm64}; do
 	export ARCH
-	collector/packaging/binary.sh "$ARCH" "$STAGE/$ARCH/weir" "$ldflags"
+	if [ "$ARCH" = "$host" ]; then
+		install -D "$STAGE/weir" "$STAGE/$ARCH/weir"
+	else
+		collector/packaging/binary.sh "$ARCH" "$STAGE/$ARCH/weir" "$ldflags"
+	fi
 	config=$STAGE/nfpm-$ARCH.yaml
 	cp collector/packaging/nfpm.yaml "$config"
 	glibc=
