@@ -73,7 +73,7 @@ func openDuckDB(dir string, l Limits) (*duckDB, error) {
 	defer d.give(c)
 	// The order counts: nothing can be set once the configuration is locked.
 	settings := []string{
-		"SET allowed_directories = [" + literal(dir+"/") + "]",
+		"SET allowed_directories = [" + literal(dir+"/") + ", " + literal(noPattern(dir)+"/") + "]",
 		"SET temp_directory = " + literal(spill),
 		fmt.Sprintf("SET max_temp_directory_size = '%d bytes'", l.Spill),
 		fmt.Sprintf("SET memory_limit = '%d bytes'", l.Memory),
@@ -260,7 +260,7 @@ var filesName = regexp.MustCompile(`"?[^\s"]*\.(parquet|tmp)\b"?`)
 // plain makes an error of what DuckDB says. Folders and files are nobody's
 // business who asks.
 func (d *duckDB) plain(text string) error {
-	text = strings.ReplaceAll(text, d.dir, "store")
+	text = strings.NewReplacer(d.dir, "store", noPattern(d.dir), "store").Replace(text)
 	text = filesName.ReplaceAllString(text, "a file")
 	text, _, _ = strings.Cut(text, "\n")
 	if strings.HasPrefix(text, "Out of Memory") {

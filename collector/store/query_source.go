@@ -129,9 +129,12 @@ func sumOfSegment(s *Segment) float64 {
 	return float64(max(s.MaxBytes, s.MaxPackets, 1)) * float64(max(s.MaxRate, 1)) * float64(s.Rows) * (1 + 1e-9)
 }
 
-// pathOf is a file of the store as DuckDB finds it: its name is no pattern.
-func (d *duckDB) pathOf(file string) string {
-	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(filepath.Join(d.dir, file))
+// pathOf is a file of the store as DuckDB finds it.
+func (d *duckDB) pathOf(file string) string { return noPattern(filepath.Join(d.dir, file)) }
+
+// noPattern is a name that DuckDB takes for no pattern.
+func noPattern(name string) string {
+	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(name)
 }
 
 // tailFile writes the columns of need that blocks have as a segment, which is

@@ -158,6 +158,26 @@ func TestAnswersWithoutDamagedFiles(t *testing.T) {
 	}
 }
 
+// A folder may have any name.
+func TestFolderNames(t *testing.T) {
+	for _, name := range []string{"a b", "it's", `"q"`, "[a]", "a*", "what?", "ü;--", "{a,b}", "a%20b", "#x", "$y", "~", "a=b"} {
+		d, err := openDuckDB(filepath.Join(t.TempDir(), name), Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		b := querytest.Flows(rand.New(rand.NewPCG(8, 9)), 20)
+		sane(b)
+		segments := put(t, d, b, len(b.Flows))
+		s := &Snapshot{Segments: segments, Rollups: rolled(t, d, segments), Tail: tailOf(b, 0, len(b.Flows))}
+		r := &query.Request{From: querytest.Epoch - int64(12*time.Hour), To: querytest.Epoch + int64(12*time.Hour), Limit: 1, Metrics: []query.Metric{{}}}
+		if a, err := d.ask(context.Background(), s, r); err != nil || a.Flows != uint64(2*len(b.Flows)) {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+		d.close()
+	}
+}
+
 // An hour that can't be summed, as a file of it is damaged, keeps no other from it.
 // It is summed without that file later.
 func TestSumsOfOtherHours(t *testing.T) {
