@@ -94,6 +94,7 @@ func Start(c Config, o Options) (*Daemon, error) {
 	if d.Running, err = c.StartWith(config.Options{Outputs: outputs, Taps: taps, Log: o.Log, Stay: true}); err != nil {
 		d.closeRelays()
 		closeSinks(opened)
+		d.store.end()
 		return nil, err
 	}
 	if err := d.store.account(d.Pipeline()); err != nil {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -28,8 +29,11 @@ type keeper struct {
 	days   time.Duration // that flows are kept; 0: for ever
 	log    *slog.Logger
 	ledger *store.Ledger
+
+	life   context.Context // of all that is done with the store
 	cancel context.CancelFunc
-	done   sync.WaitGroup
+	mu     sync.Mutex     // of the end
+	done   sync.WaitGroup // what is under way
 }
 
 // openStore opens the store that c names, if it names one.
@@ -53,7 +57,9 @@ func openStore(c Config, o Options) (*keeper, error) {
 		s.Close()
 		return nil, err
 	}
-	return &keeper{Store: s, reader: r, dir: dir, days: cfg.Keep.Flows, log: o.Log}, nil
+	k := &keeper{Store: s, reader: r, dir: dir, days: cfg.Keep.Flows, log: o.Log}
+	k.life, k.cancel = context.WithCancel(context.Background())
+	return k, nil
 }
 
 // output is the store as the pipeline sees it.
@@ -69,10 +75,8 @@ func (k *keeper) account(p *pipeline.Pipeline) (err error) {
 	if k.ledger, err = store.OpenLedger(filepath.Join(k.dir, "coverage"), storeOutput, p.Ledgers, time.Now()); err != nil {
 		return fmt.Errorf("read what the ledger counted: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	k.cancel = cancel
-	k.done.Go(func() { k.note(ctx) })
-	k.done.Go(func() { k.sum(ctx) })
+	k.done.Go(func() { k.note(k.life) })
+	k.done.Go(func() { k.sum(k.life) })
 	return nil
 }
 
@@ -113,20 +117,43 @@ func (k *keeper) note(ctx context.Context) {
 	}
 }
 
-// end waits until the last minute is written, when nobody asks any more.
+// end ends what is under way, writes the last minute, and closes what answers.
 func (k *keeper) end() {
 	if k == nil {
 		return
 	}
-	if k.cancel != nil {
-		k.cancel()
-		k.done.Wait()
-	}
+	k.mu.Lock()
+	k.cancel()
+	k.mu.Unlock()
+	k.done.Wait()
 	k.reader.Close()
+}
+
+// begin returns the context of something that asks the store, which ends with ctx
+// and with the store; finished is called at its end.
+func (k *keeper) begin(ctx context.Context) (_ context.Context, finished func(), err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.life.Err() != nil {
+		return nil, nil, errors.New("weir is about to end")
+	}
+	k.done.Add(1)
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(k.life, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		k.done.Done()
+	}, nil
 }
 
 // Query implements api.Store. The answer tells how complete it is.
 func (k *keeper) Query(ctx context.Context, r *query.Request) (*query.Answer, error) {
+	ctx, finished, err := k.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer finished()
 	a, err := k.reader.Query(ctx, r)
 	if err != nil {
 		return nil, err
@@ -139,7 +166,7 @@ func (k *keeper) Query(ctx context.Context, r *query.Request) (*query.Answer, er
 
 // Values implements api.Store.
 func (k *keeper) Values(ctx context.Context, x flow.Field, prefix string, from, to int64, limit int) ([]string, error) {
-	return query.Values(ctx, k.reader.Query, x, prefix, from, to, limit)
+	return query.Values(ctx, k.Query, x, prefix, from, to, limit)
 }
 
 // stats is what /metrics tells.
@@ -153,6 +180,11 @@ func (k *keeper) stats() api.StoreStats {
 
 // erase removes all that names an address, but what waits on disk for a sink.
 func (d *Daemon) erase(ctx context.Context, a netip.Addr, progress func(done, total int64)) (api.Erased, error) {
+	ctx, finished, err := d.store.begin(ctx)
+	if err != nil {
+		return api.Erased{}, err
+	}
+	defer finished()
 	if err := d.Running.Erase(a); err != nil {
 		return api.Erased{}, err
 	}

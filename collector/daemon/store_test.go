@@ -3,9 +3,11 @@ package daemon
 import (
 	"context"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +71,41 @@ func TestFlowsAreKept(t *testing.T) {
 	d = begin()
 	if a = ask(d); a.Flows != 300 || a.Coverage.Records != 300 || a.Coverage.Known {
 		t.Errorf("after a restart: %+v", a)
+	}
+}
+
+// Who asks while weir ends gets an error, or an answer; nothing is closed under it.
+func TestAskedToTheEnd(t *testing.T) {
+	if !store.Built {
+		t.Skip("built without the store")
+	}
+	c := Default()
+	c.Data = t.TempDir()
+	c.Listen = source.Listens{{Address: "127.0.0.1:0"}}
+	c.API.Listen = ""
+	d, err := Start(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &query.Request{To: time.Now().UnixNano()}
+	r.Align()
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			for {
+				if _, err := d.store.Query(context.Background(), r); err != nil {
+					return
+				}
+			}
+		})
+	}
+	time.Sleep(50 * time.Millisecond)
+	if err := d.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	asking.Wait()
+	if _, err := d.erase(t.Context(), netip.MustParseAddr("192.0.2.1"), nil); err == nil {
+		t.Error("a store that is closed erases")
 	}
 }
 
