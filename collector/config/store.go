@@ -32,6 +32,7 @@ type Keep struct {
 	Fives   time.Duration `yaml:"5m"`   // sums of five minutes
 	Hours   time.Duration `yaml:"1h"`   // sums of an hour
 	Size    source.Size   `yaml:"size"` // octets of flows
+	Free    int           `yaml:"free"` // percent of the disk that stay free, whoever fills it: the oldest flows go first, those of the last hour never
 	Sums    source.Size   `yaml:"sums"` // octets of all sums
 }
 
@@ -40,7 +41,7 @@ const day = 24 * time.Hour
 // DefaultStore keeps flows for 30 days, and their sums for up to two years.
 func DefaultStore() Store {
 	return Store{
-		Keep: Keep{Flows: 30 * day, Minutes: 90 * day, Fives: 400 * day, Hours: 730 * day},
+		Keep: Keep{Flows: 30 * day, Minutes: 90 * day, Fives: 400 * day, Hours: 730 * day, Free: 5},
 		Rows: 250_000, Age: time.Minute, Journal: 1 << 30, Memory: 1 << 30, Timeout: time.Minute, Answer: 1_000_000,
 	}
 }
@@ -58,6 +59,8 @@ func (s Store) Validate() error {
 	switch {
 	case s.Keep.Size < 0 || s.Keep.Size > 0 && s.Keep.Size < 64<<20:
 		return fmt.Errorf("keep: size is %d: write a size of 64MiB or more, as 50GiB, or 0 for no limit", s.Keep.Size)
+	case s.Keep.Free < 0 || s.Keep.Free > 90:
+		return fmt.Errorf("keep: free is %d: write a percentage from 0 to 90", s.Keep.Free)
 	case s.Keep.Sums < 0 || s.Keep.Sums > 0 && s.Keep.Sums < 64<<20:
 		return fmt.Errorf("keep: sums is %d: write a size of 64MiB or more, as 5GiB, or 0 for no limit", s.Keep.Sums)
 	case s.Rows < 1000 || s.Rows > 2_000_000:

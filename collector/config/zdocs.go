@@ -28,6 +28,7 @@ var docs = map[string]string{
 	"config.Keep":                  "Keep says how long flows and their sums are kept. What is older goes, and beyond a size what is oldest. 0 is no limit.",
 	"config.Keep.Fives":            "sums of five minutes",
 	"config.Keep.Flows":            "",
+	"config.Keep.Free":             "percent of the disk that stay free, whoever fills it: the oldest flows go first, those of the last hour never",
 	"config.Keep.Hours":            "sums of an hour",
 	"config.Keep.Minutes":          "sums of a minute",
 	"config.Keep.Size":             "octets of flows",

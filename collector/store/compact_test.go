@@ -151,6 +151,41 @@ func TestCompact(t *testing.T) {
 	}
 }
 
+// Before the disk is full the oldest flows go, but for those of the last hour.
+func TestRetainKeepsFree(t *testing.T) {
+	c := testConfig(t.TempDir())
+	c.Keep = config.Keep{Free: 10}
+	now := epochTime.Add(10 * time.Hour)
+	s := openAt(t, c, now)
+	r := rand.New(rand.NewPCG(2, 3))
+	all := newWritten()
+	for _, ago := range []time.Duration{5 * time.Hour, 4 * time.Hour, 3 * time.Hour, 10 * time.Minute} {
+		fill(t, s, all, flowsAt(r, 10, now.Add(-ago)))
+	}
+	x := s.Snapshot()
+	x.Release()
+	oldest := x.Segments[0].Octets
+	left := func(free int64) (n int) {
+		t.Helper()
+		s.space = func(string) (int64, int64, error) { return 1_000_000, free, nil }
+		if err := s.Retain(); err != nil {
+			t.Fatal(err)
+		}
+		x := s.Snapshot()
+		defer x.Release()
+		return len(x.Segments)
+	}
+	if n := left(100_000); n != 4 {
+		t.Errorf("%d segments, with enough free", n)
+	}
+	if n := left(100_000 - oldest); n != 3 {
+		t.Errorf("%d segments, with one too many", n)
+	}
+	if n := left(0); n != 1 {
+		t.Errorf("%d segments, with nothing free", n)
+	}
+}
+
 func TestRetain(t *testing.T) {
 	c := testConfig(t.TempDir())
 	c.Keep = config.Keep{Flows: 3 * time.Hour, Minutes: 4 * time.Hour, Fives: 5 * time.Hour, Hours: 6 * time.Hour}

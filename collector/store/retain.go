@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -44,8 +45,13 @@ func (s *Store) keepHouse() {
 	}
 }
 
-// Retain removes what is older than it is kept, and beyond a size what is oldest.
+// Retain removes what is older than it is kept, and beyond a size, or where the
+// disk is about to be full, what is oldest.
 func (s *Store) Retain() error {
+	lack, err := s.lack()
+	if err != nil {
+		return err
+	}
 	return s.update(func(c *catalog) (*change, error) {
 		x := &change{}
 		now := s.now()
@@ -59,7 +65,19 @@ func (s *Store) Retain() error {
 			octets += g.Octets
 			if expired(g.Received[1], s.cfg.Keep.Flows) || s.cfg.Keep.Size > 0 && octets > int64(s.cfg.Keep.Size) {
 				x.Remove = append(x.Remove, g.File)
+				lack -= g.Octets
 			}
+		}
+		gone := setOf(x.Remove)
+		left := slices.DeleteFunc(segments, func(g *Segment) bool { return gone[g.File] })
+		short := 0
+		for i := len(left) - 1; i >= 0 && lack > 0 && expired(left[i].Received[1], time.Hour); i-- {
+			x.Remove = append(x.Remove, left[i].File)
+			lack -= left[i].Octets
+			short++
+		}
+		if short > 0 {
+			s.log.Warn("the disk is about to be full: the oldest flows go", "directory", s.dir, "segments", short, "free_percent", s.cfg.Keep.Free)
 		}
 		octets = 0
 		rollups := slices.Clone(c.rollups)
@@ -75,6 +93,18 @@ func (s *Store) Retain() error {
 		}
 		return x, nil
 	}, nil)
+}
+
+// lack returns how many octets the disk lacks of what is to be free.
+func (s *Store) lack() (int64, error) {
+	if s.cfg.Keep.Free == 0 {
+		return 0, nil
+	}
+	total, free, err := s.space(s.dir)
+	if err != nil {
+		return 0, fmt.Errorf("ask how full the disk is: %w", err)
+	}
+	return int64(float64(total)/100*float64(s.cfg.Keep.Free)) - free, nil
 }
 
 // keepOf returns how long r is kept.

@@ -42,6 +42,7 @@ type Store struct {
 	cfg     config.Store
 	log     *slog.Logger
 	now     func() time.Time
+	space   func(dir string) (total, free int64, err error)
 	release func()
 	writer  *segmentWriter // of the segmenter
 
@@ -108,7 +109,7 @@ func Open(cfg config.Store, d Deps) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		dir: cfg.Dir, cfg: cfg, log: d.Log, now: d.Now, release: release,
+		dir: cfg.Dir, cfg: cfg, log: d.Log, now: d.Now, space: spaceOf, release: release,
 		writer: newSegmentWriter(d.Version, cfg.Sync), pins: map[uint64]int{},
 		journalist: make(chan struct{}), segmenter: make(chan struct{}), keeper: make(chan struct{}), stop: make(chan struct{}),
 	}
