@@ -122,11 +122,16 @@ func (s *Store) merge(w *segmentWriter, parts []*Segment) error {
 // read appends the flows of g that keep leaves to the builder's blocks. A segment
 // that can't be read is set aside, if it is damaged.
 func (s *Store) read(blocks []*engine.Block, builder *engine.Builder, g *Segment, keep func(*flow.Batch)) ([]*engine.Block, error) {
-	err := readFile(filepath.Join(s.dir, g.File), func(b *flow.Batch) error {
-		keep(b)
-		blocks = builder.Append(blocks, b)
-		return nil
-	})
+	// First, whether it is as it was written: else damage that can be read would get
+	// into a file that is well.
+	err := s.checkFile(g.File, g.Octets, g.Sum)
+	if err == nil {
+		err = readFile(filepath.Join(s.dir, g.File), func(b *flow.Batch) error {
+			keep(b)
+			blocks = builder.Append(blocks, b)
+			return nil
+		})
+	}
 	if err != nil {
 		if gone, e := s.SetAside(g.File); gone && e == nil {
 			return nil, fmt.Errorf("%w: %w", errStale, err)

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path"
@@ -183,6 +185,40 @@ func TestRetainKeepsFree(t *testing.T) {
 	}
 	if n := left(0); n != 1 {
 		t.Errorf("%d segments, with nothing free", n)
+	}
+}
+
+// A segment that can be read, but is not as it was written, gets into no other.
+func TestCompactKeepsDamageOut(t *testing.T) {
+	s := openAt(t, testConfig(t.TempDir()), epochTime.Add(3*time.Hour))
+	r := rand.New(rand.NewPCG(2, 9))
+	good := newWritten()
+	fill(t, s, newWritten(), flowsAt(r, 100, epochTime))
+	fill(t, s, good, flowsAt(r, 100, epochTime))
+	x := s.Snapshot()
+	name := filepath.Join(s.dir, x.Segments[0].File)
+	x.Release()
+	d, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndex(d, []byte("devel")) // the version of weir that wrote it
+	if at < 0 {
+		t.Fatal("the file doesn't tell its version")
+	}
+	d[at] = 'D'
+	if err := os.WriteFile(name, d, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Compact(t.Context(), nil); !errors.Is(err, errStale) {
+		t.Errorf("damage is merged: %v", err)
+	}
+	if err := s.Compact(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	same(t, content(t, s), good.texts())
+	if n := s.Stats().Bad; n != 1 {
+		t.Errorf("%d files are set aside", n)
 	}
 }
 

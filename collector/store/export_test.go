@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
@@ -212,6 +217,31 @@ func TestImportRefuses(t *testing.T) {
 		}
 		if _, err := s.Import(t.Context(), []string{name}, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// LZ4 is unpacked by doubling until it fits, so that one wrong octet takes any amount
+// of memory.
+func TestImportRefusesLZ4(t *testing.T) {
+	s := open(t, testConfig(t.TempDir()))
+	type row struct {
+		Bytes uint64 `parquet:"bytes"`
+	}
+	for codec, want := range map[compress.Codec]string{&parquet.Lz4Raw: "zstd, gzip or snappy", &parquet.Snappy: "", &parquet.Gzip: ""} {
+		name := filepath.Join(t.TempDir(), "x.parquet")
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := parquet.NewGenericWriter[row](f, parquet.Compression(codec), parquet.KeyValueMetadata(metaSchema, strconv.Itoa(SchemaVersion)))
+		_, err = w.Write([]row{{1}, {2}})
+		if err = errors.Join(err, w.Close(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		n, err := s.Import(t.Context(), []string{name}, nil)
+		if want == "" && (err != nil || n != 2) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %d flows, %v", codec, n, err)
 		}
 	}
 }

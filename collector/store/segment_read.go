@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/weirflow/weir/shared/flow"
 )
@@ -60,10 +62,46 @@ func readFlows(r io.ReaderAt, size int64, want func(*parquet.File, *leaf) bool, 
 	case !readable(version):
 		return fmt.Errorf("schema %.20q: %w", version, errNewer)
 	}
+	if err := checkCounts(f); err != nil {
+		return err
+	}
 	b := &flow.Batch{}
 	for _, g := range f.RowGroups() {
 		if err := readGroup(g, b, func(l *leaf) bool { return want(f, l) }, yield); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// Of files that others wrote: more than either has no file of ours, by far.
+const (
+	mostGroupRows   = 16 << 20
+	mostGroupOctets = 8 << 30 // of a column, unpacked
+)
+
+// checkCounts refuses what a file says of itself where to believe it would take any
+// amount of memory: so does an unpacker of LZ4, which doubles what it has until the
+// octets fit.
+func checkCounts(f *parquet.File) error {
+	for i := range f.Metadata().RowGroups {
+		g := &f.Metadata().RowGroups[i]
+		if g.NumRows < 0 || g.NumRows > mostGroupRows {
+			return fmt.Errorf("a row group of %d rows: %d are the most", g.NumRows, mostGroupRows)
+		}
+		for k := range g.Columns {
+			m := &g.Columns[k].MetaData
+			if _, known := leafOf(strings.Join(m.PathInSchema, ".")); !known {
+				continue
+			}
+			switch m.Codec {
+			case format.Uncompressed, format.Snappy, format.Gzip, format.Zstd:
+			default:
+				return fmt.Errorf("a column is packed with %s: write it with zstd, gzip or snappy, or as it is", m.Codec)
+			}
+			if m.NumValues != g.NumRows || m.TotalUncompressedSize < 0 || m.TotalUncompressedSize > mostGroupOctets {
+				return fmt.Errorf("column %s of %d values and %d octets in %d rows", m.PathInSchema[0], m.NumValues, m.TotalUncompressedSize, g.NumRows)
+			}
 		}
 	}
 	return nil
