@@ -60,7 +60,15 @@ type Question struct {
 
 // Ask reads a question, which is asked now. It is aligned and valid. An error is a
 // *[SyntaxError].
-func Ask(text string, now time.Time) (*Question, error) {
+func Ask(text string, now time.Time) (*Question, error) { return askIn(text, now, Scope{}) }
+
+// A Scope has what a question leaves open: a panel's range and resolution.
+type Scope struct {
+	From, To int64 // Unix nanoseconds, the range of a question that names none; zeros: the last hour
+	Bin      int64 // nanoseconds, the bins of a series that doesn't say how long; 0: by the range
+}
+
+func askIn(text string, now time.Time, in Scope) (*Question, error) {
 	if len(text) > MaxText {
 		return nil, errorAt("", 0, 0, "a question has %d octets at most, this one has %d", MaxText, len(text))
 	}
@@ -68,7 +76,7 @@ func Ask(text string, now time.Time) (*Question, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &asker{parser: parser{text: text, tokens: tokens}, now: now}
+	p := &asker{parser: parser{text: text, tokens: tokens}, now: now, in: in}
 	if err := p.question(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package query
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestAskOthers(t *testing.T) {
 	f := func(as func(*Question) (string, error), text, want string) {
@@ -42,10 +45,36 @@ func TestAskOthers(t *testing.T) {
 	f(spl, "flows where bps > 1m", `the add-on's events have no "bps"`)
 
 	g := (*Question).Grafana
-	f(g, "series 8 app_name by bits last 6h", `{"type":"timeseries","metric":"bits","groupBy":["app_name"],"limit":8}`)
-	f(g, "top src where proto tcp", "the datasource has no filters yet")
+	f(g, "series 8 app_name by bits last 6h where proto tcp", `{"type":"timeseries","metric":"bits","groupBy":["app_name"],"limit":8,"filter":"proto tcp"}`)
 	f(g, "top src, dst port by packets", `{"type":"top","metric":"packets","groupBy":["src_addr","dst_port"],"limit":10}`)
 	f(g, "flows", `{"type":"flows","limit":100}`)
-	f(g, "top ip", `the datasource groups by whole columns, not by "ip"`)
-	f(g, "top if by bits p95", "the datasource has no raw, dedup, both, present, previous, max and percentiles")
+	f(g, "top ip", `{"show":"top","limit":10,"by":["ip"],"metrics":["bytes"]}`)
+	f(g, "top if by bits p95", `{"show":"top","limit":10,"by":["if"],"metrics":["bits p95"],"every":"5min"}`)
+	f(g, "matrix 5 src as x dst as by bits, flows raw last 1h previous zone Europe/Berlin where not port 53",
+		`{"show":"matrix","limit":5,"by":["src as","dst as"],"metrics":["bits","flows"],"zone":"Europe/Berlin","where":"not port 53","raw":true,"previous":true}`)
+	f(g, "conversations 3 by packets idle 1min", `{"show":"conversations","limit":3,"metrics":["packets"],"idle":"1min"}`)
+	f(g, "top against 2026-01-01 to 2026-01-02", "the datasource compares with what is as long before its range: ask with previous")
+}
+
+// A panel's range and bins hold where a question has none of its own.
+func TestAskIn(t *testing.T) {
+	asking := asking.Truncate(time.Hour)
+	in := Scope{From: asking.Add(-2 * time.Hour).UnixNano(), To: asking.Add(-time.Hour).UnixNano(), Bin: int64(time.Minute)}
+	f := func(a Asked, from, to time.Duration, bin int64) {
+		t.Helper()
+		q, err := a.AskIn(asking, in)
+		if err != nil || q.From != asking.Add(from).UnixNano() || q.To != asking.Add(to).UnixNano() || q.Bin != bin {
+			t.Errorf("%+v is %s, %v", a, q, err)
+		}
+	}
+	const h = time.Hour
+	f(Asked{Question: "series src"}, -2*h, -h, int64(time.Minute))
+	f(Asked{Show: "series"}, -2*h, -h, int64(time.Minute))
+	f(Asked{Question: "series every 10min"}, -2*h, -h, int64(10*time.Minute))
+	f(Asked{Question: "top src last 1h"}, -h, 0, 0)
+	f(Asked{Question: "top src previous"}, -2*h, -h, 0)
+	q, err := (&Asked{Show: "top", Previous: true}).AskIn(asking, in)
+	if err != nil || q.Against != [2]int64{asking.Add(-3 * h).UnixNano(), asking.Add(-2 * h).UnixNano()} {
+		t.Errorf("%s, %v", q, err)
+	}
 }

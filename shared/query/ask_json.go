@@ -64,16 +64,19 @@ func (e *FieldError) Unwrap() error { return e.Err }
 
 // Ask makes the question, which is asked now. Errors are a *SyntaxError of
 // Question, a *FieldError, or about the whole.
-func (a *Asked) Ask(now time.Time) (*Question, error) {
+func (a *Asked) Ask(now time.Time) (*Question, error) { return a.AskIn(now, Scope{}) }
+
+// AskIn makes the question as Ask does, with what it leaves open as in has it.
+func (a *Asked) AskIn(now time.Time, in Scope) (*Question, error) {
 	if a.Question != "" {
 		rest := *a
 		rest.Question = ""
 		if !rest.empty() {
 			return nil, errors.New("a question is asked by its text or by its parts: leave out one of them")
 		}
-		return Ask(a.Question, now)
+		return askIn(a.Question, now, in)
 	}
-	p := &asker{now: now}
+	p := &asker{now: now, in: in}
 	part := func(field, text string, read func() error) error {
 		tokens, err := scan(text)
 		if err == nil && len(text) > MaxText {

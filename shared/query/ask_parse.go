@@ -27,6 +27,7 @@ type asker struct {
 	parser
 	q      Question
 	now    time.Time
+	in     Scope
 	count  bool // "by" is followed by columns
 	over   period
 	before bool // compared with the period before
@@ -466,7 +467,11 @@ func (p *asker) where(t token) error {
 // finish fills in what was not said, and says what is wrong with the whole.
 func (p *asker) finish() error {
 	q := &p.q
-	if p.over == (period{}) {
+	switch {
+	case p.over != period{}:
+	case p.in.From != p.in.To:
+		p.over = apart(p.in.From, p.in.To)
+	default:
 		p.over = lately(p.now, time.Hour)
 	}
 	q.From, q.To = p.over.from, p.over.to
@@ -480,7 +485,9 @@ func (p *asker) finish() error {
 		q.Metrics = []Metric{{Of: Bytes, Bits: q.Series}}
 	}
 	if q.Series && q.Bin == 0 {
-		q.Bin = usualBin(q.To - q.From)
+		if q.Bin = p.in.Bin; q.Bin == 0 {
+			q.Bin = usualBin(q.To - q.From)
+		}
 	}
 	if q.Matrix && q.Limit == 0 {
 		q.Limit = DefaultCells
