@@ -26,12 +26,17 @@ var arrowTypes = map[query.CellKind]arrow.DataType{
 const arrowRows = 8192
 
 // writeArrow writes t's flat rows as a stream of Arrow IPC. The schema's metadata
-// "weir" is the answer's JSON without rows and series; a field's are its unit and
-// its role.
+// "weir" is the answer's JSON without rows and series, but for Other's, which is in
+// no row; a field's are its unit and its role.
 func writeArrow(w io.Writer, t *query.Table) error {
 	columns, rows := t.Flat()
 	head := *t
 	head.Rows, head.Series = nil, nil
+	for _, l := range t.Series {
+		if l.Row < 0 {
+			head.Series = append(head.Series, l)
+		}
+	}
 	about, err := json.Marshal(&head)
 	if err != nil {
 		return err
