@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
@@ -30,7 +31,10 @@ type Datasource struct {
 	hub      *Hub
 	uid      string
 	settings Settings
-	invalid  error // what is wrong with the settings
+	invalid  error      // what is wrong with the settings
+	weir     *collector // nil: it listens itself
+
+	backend.CallResourceHandler
 
 	mu       sync.Mutex
 	ear      *ear
@@ -40,14 +44,20 @@ type Datasource struct {
 var (
 	_ backend.QueryDataHandler      = (*Datasource)(nil)
 	_ backend.CheckHealthHandler    = (*Datasource)(nil)
+	_ backend.CallResourceHandler   = (*Datasource)(nil)
 	_ instancemgmt.InstanceDisposer = (*Datasource)(nil)
 )
 
-// NewDatasource makes the Datasource of some settings, and lets it listen. It
-// returns no error: CheckHealth tells it better.
-func (h *Hub) NewDatasource(_ context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+// NewDatasource makes the Datasource of some settings, and lets it listen unless a
+// collector does. It returns no error: CheckHealth tells it better.
+func (h *Hub) NewDatasource(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	d := &Datasource{hub: h, uid: s.UID}
-	if d.settings, d.invalid = ParseSettings(s.JSONData); d.invalid != nil {
+	d.CallResourceHandler = d.resources()
+	if d.settings, d.invalid = ParseSettings(s); d.invalid != nil {
+		return d, nil
+	}
+	if d.settings.Mode == modeCollector {
+		d.weir, d.invalid = newCollector(ctx, d.settings, s)
 		return d, nil
 	}
 	if _, err := d.listening(); err != nil {
@@ -91,23 +101,55 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	return concurrent.QueryData(ctx, req, d.query, parallel)
 }
 
-func (d *Datasource) query(ctx context.Context, q concurrent.Query) backend.DataResponse {
-	m, err := parseQuery(q.DataQuery)
-	if err != nil {
-		return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
+// origin returns where d's flows are.
+func (d *Datasource) origin() (origin, error) {
+	if d.invalid == nil && d.weir != nil {
+		return d.weir, nil
 	}
 	e, err := d.listening()
 	if err != nil {
-		return backend.ErrDataResponseWithSource(backend.StatusBadGateway, backend.ErrorSourceDownstream, err.Error())
+		return nil, err // not an ear that is nil
 	}
+	return e, nil
+}
+
+func (d *Datasource) query(ctx context.Context, q concurrent.Query) backend.DataResponse {
+	a, first, err := parse(q.DataQuery, time.Now())
+	if err != nil {
+		return refused(backend.StatusBadRequest, err)
+	}
+	s, err := d.origin()
+	if err != nil {
+		return refused(backend.StatusBadGateway, err)
+	}
+	var frames []*dataFrame
+	if e, ok := s.(*ear); ok && first != nil {
+		frames, err = first.hear(ctx, e)
+	} else {
+		var t *answer
+		if t, err = s.ask(ctx, &a.Question); err == nil {
+			frames = a.frames(t, d.uid)
+		}
+	}
+	if err != nil {
+		return refused(statusOf(err), err)
+	}
+	return backend.DataResponse{Frames: frames}
+}
+
+// refused is the answer to a query that there is none to. It isn't the plugin's
+// fault.
+func refused(status backend.Status, err error) backend.DataResponse {
+	return backend.ErrDataResponseWithSource(status, backend.ErrorSourceDownstream, err.Error())
+}
+
+// hear answers a query of the first kind from e.
+func (q *panel) hear(ctx context.Context, e *ear) ([]*dataFrame, error) {
 	v := e.window.View()
-	frame, err := m.answer(ctx, v)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return backend.ErrDataResponseWithSource(499, backend.ErrorSourceDownstream, "canceled")
-	case err != nil:
-		return backend.ErrDataResponseWithSource(backend.StatusTimeout, backend.ErrorSourceDownstream, err.Error())
+	f, err := q.answer(ctx, v)
+	if err != nil {
+		return nil, err
 	}
-	frame.AppendNotices(completeness(v, m.From, e.now().Stats())...)
-	return backend.DataResponse{Frames: []*dataFrame{frame}}
+	f.AppendNotices(completeness(v, q.From, e.now().Stats())...)
+	return []*dataFrame{f}, nil
 }

@@ -20,13 +20,14 @@ import (
 type health struct {
 	Message        string            `json:"message"`
 	VerboseMessage string            `json:"verboseMessage"`
-	Listening      []netip.AddrPort  `json:"listening"`
-	Flows          int               `json:"flows"`     // in the window
-	Exporters      int               `json:"exporters"` // of those flows
+	URL            string            `json:"url,omitempty"` // of the collector
+	Listening      []netip.AddrPort  `json:"listening,omitempty"`
+	Flows          int               `json:"flows"`     // in the window; of a collector, in the last hour
+	Exporters      int               `json:"exporters"` // of those flows; of a collector, all
 	Newest         *time.Time        `json:"newest,omitempty"`
-	Since          time.Time         `json:"since"` // the window is complete since then
-	WindowBytes    int64             `json:"windowBytes"`
-	WindowLimit    int64             `json:"windowLimit"`
+	Since          time.Time         `json:"since,omitzero"` // the window is complete since then
+	WindowBytes    int64             `json:"windowBytes,omitempty"`
+	WindowLimit    int64             `json:"windowLimit,omitempty"`
 	Datagrams      uint64            `json:"datagrams"` // since listening began, as all that follows
 	Decoded        uint64            `json:"decoded"`   // flows
 	Lost           uint64            `json:"lost"`      // flows that the queue had no room for
@@ -34,14 +35,15 @@ type health struct {
 	Faults         map[string]uint64 `json:"faults,omitempty"` // datagrams and sets that were not understood
 }
 
-// CheckHealth says whether d listens, and what it has heard.
+// CheckHealth says whether d listens and what it has heard, or whether its collector
+// answers and what that has heard.
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	e, err := d.listening()
+	s, err := d.origin()
 	if err != nil {
-		h := health{Message: err.Error(), VerboseMessage: "the plugin listens for NetFlow and IPFIX itself, on the addresses in the datasource's settings"}
+		h := health{Message: err.Error(), VerboseMessage: "the plugin listens for NetFlow, IPFIX and sFlow itself, on the addresses in the datasource's settings, or asks a collector"}
 		return h.result(backend.HealthStatusError)
 	}
-	h, err := e.health(ctx)
+	h, err := s.health(ctx)
 	if err != nil {
 		h.Message = err.Error()
 		return h.result(backend.HealthStatusError)

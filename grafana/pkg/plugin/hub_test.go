@@ -21,7 +21,7 @@ func newTestHub(t *testing.T) *Hub {
 
 func (h *Hub) test(t *testing.T, uid, listen string, mb int) *Datasource {
 	t.Helper()
-	jsonData, _ := json.Marshal(Settings{listen, mb})
+	jsonData, _ := json.Marshal(Settings{Mode: modeDirect, Listen: listen, WindowMB: mb})
 	d, err := h.NewDatasource(t.Context(), backend.DataSourceInstanceSettings{UID: uid, JSONData: jsonData})
 	if err != nil {
 		t.Fatal(err)
@@ -195,12 +195,12 @@ func TestSharing(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	if s, err := ParseSettings(nil); err != nil || s != DefaultSettings() {
+	if s, err := ParseSettings(backend.DataSourceInstanceSettings{}); err != nil || s != DefaultSettings() {
 		t.Errorf("%+v, %v", s, err)
 	}
 	bad := func(jsonData, want string) {
 		t.Helper()
-		if _, err := ParseSettings([]byte(jsonData)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseSettings(backend.DataSourceInstanceSettings{JSONData: []byte(jsonData)}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", jsonData, err)
 		}
 	}
@@ -209,6 +209,15 @@ func TestSettings(t *testing.T) {
 	bad(`{"listen":"sctp://:2055"}`, "sctp is not supported")
 	bad(`{"listen":"tls://:4740?cert=a&key=b"}`, "tls is for weir run")
 	bad(`{"listen":7}`, "settings: ")
+	bad(`{"mode":"files"}`, `mode is "files": write direct or collector`)
+	bad(`{"mode":"collector","url":"weir:8085"}`, `url is "weir:8085": write one as http://127.0.0.1:8085`)
+	bad(`{"mode":"collector","url":"http://user:secret@weir"}`, "url is ")
+	s, err := ParseSettings(backend.DataSourceInstanceSettings{
+		URL: "https://weir:8085", JSONData: []byte(`{"mode":"collector"}`), DecryptedSecureJSONData: map[string]string{"token": "secret"},
+	})
+	if err != nil || s.URL != "https://weir:8085" || s.token != "secret" {
+		t.Errorf("%+v, %v", s, err)
+	}
 	h := newTestHub(t)
 	if s, got := checkHealth(t, h.test(t, "u", "nonsense", 8)); s != backend.HealthStatusError || !strings.Contains(got.Message, "nonsense") {
 		t.Errorf("%v: %s", s, got.Message)

@@ -15,13 +15,13 @@ import (
 	"github.com/weirflow/weir/shared/query/engine"
 )
 
-// A model is a query as a panel stores it.
+// A model is a query of the first kind that a panel stores; see asked for the other.
 type model struct {
 	Type    string   `json:"type"`    // timeseries (default), top, flows
 	Metric  string   `json:"metric"`  // bits (default), bytes, packets, flows
 	GroupBy []string `json:"groupBy"` // columns by Go, IANA or flat name
 	Limit   int      `json:"limit"`   // groups, or rows of flows; 0: the type's default
-	Filter  string   `json:"filter"`
+	Filter  string   `json:"filter"`  // in the language of package query
 }
 
 // A panel is a checked model with the range that it is for.
@@ -61,7 +61,22 @@ const (
 	minBin     = time.Second
 )
 
-// parseQuery checks a panel's query. Its errors are for who wrote it.
+// parse checks a panel's query of either kind. p is nil of the second.
+func parse(q backend.DataQuery, now time.Time) (a *asked, p *panel, err error) {
+	if !q.TimeRange.From.Before(q.TimeRange.To) {
+		return nil, nil, fmt.Errorf("the time range ends before it begins")
+	}
+	if a, ok, err := parseAsked(q, now); ok || err != nil {
+		return a, nil, err
+	}
+	first, err := parseQuery(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	return first.asked(), &first, nil
+}
+
+// parseQuery checks a query of the first kind. Its errors are for who wrote it.
 func parseQuery(q backend.DataQuery) (panel, error) {
 	m := model{Type: typeSeries, Metric: "bits"}
 	if err := json.Unmarshal(q.JSON, &m); err != nil {
@@ -76,8 +91,6 @@ func parseQuery(q backend.DataQuery) (panel, error) {
 		return panel{}, fmt.Errorf("metric %q is not known: write bits, bytes, packets or flows", m.Metric)
 	}
 	switch {
-	case m.Filter != "":
-		return panel{}, fmt.Errorf("filter %q: filters are not supported yet: leave it empty", m.Filter)
 	case m.Limit < 0 || m.Limit > limit[1]:
 		return panel{}, fmt.Errorf("limit is %d: write a number from 1 to %d", m.Limit, limit[1])
 	case m.Limit == 0:
@@ -88,6 +101,15 @@ func parseQuery(q backend.DataQuery) (panel, error) {
 	}}
 	if r.From >= r.To {
 		return panel{}, fmt.Errorf("the time range ends before it begins")
+	}
+	filter, err := scopeOf(q).expand(m.Filter, "any")
+	if err != nil {
+		return panel{}, err
+	}
+	if strings.TrimSpace(filter) != "" {
+		if r.Request.Filter, err = query.Parse(filter); err != nil {
+			return panel{}, pointed(&query.FieldError{Field: "filter", Err: err})
+		}
 	}
 	if len(m.GroupBy) > maxGroupBy {
 		return panel{}, fmt.Errorf("groupBy has %d columns: write %d at most", len(m.GroupBy), maxGroupBy)
@@ -140,8 +162,10 @@ func (q panel) String() string {
 	if q.Bin > 0 {
 		fmt.Fprintf(&s, " in bins of %s", time.Duration(q.Bin))
 	}
-	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }
-	fmt.Fprintf(&s, " from %s to %s, limit %d", at(q.From), at(q.To), q.model.Limit)
+	fmt.Fprintf(&s, " from %s to %s, limit %d", moment(q.From), moment(q.To), q.model.Limit)
+	if q.Request.Filter != nil {
+		fmt.Fprintf(&s, " where %s", q.Request.Filter)
+	}
 	return s.String()
 }
 

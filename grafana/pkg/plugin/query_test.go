@@ -54,8 +54,20 @@ func TestQueryErrors(t *testing.T) {
 	bad(`{"metric":"octets"}`, `metric "octets" is not known: write bits, bytes, packets or flows`)
 	bad(`{"limit":-1}`, "limit is -1: write a number from 1 to 100")
 	bad(`{"type":"flows","limit":100000}`, "limit is 100000: write a number from 1 to 50000")
-	bad(`{"filter":"proto tcp"}`, "filters are not supported yet")
+	bad(`{"filter":"proto tcpp"}`, "filter: column 7: \"tcpp\"")
+	bad(`{"filter":"proto tcpp"}`, "\nproto tcpp\n      ^^^^")
+	bad(`{"filter":"start > $__now"}`, "macro $__now is not known here")
 	bad(`[]`, "query: ")
+	bad(`{"question":"top 3 scr"}`, "column 7: ")
+	bad(`{"question":"top 3 scr"}`, "\ntop 3 scr\n      ^^^")
+	bad(`{"show":"top","where":"port 80 and"}`, "where: column ")
+	bad(`{"show":"pie"}`, "show: no question begins with")
+	bad(`{"show":"top","format":"pie"}`, `format "pie" is not known`)
+	bad(`{"show":"top","by":["src"],"format":"logs"}`, "only flows are shown as logs")
+	bad(`{"show":"top","by":["src"],"format":"nodegraph"}`, "a node graph needs two columns")
+	bad(`{"show":"flows","format":"sankey"}`, "a Sankey diagram needs columns")
+	bad(`{"show":"flows","limit":50001}`, "limit is 50001: write a number from 1 to 50000")
+	bad(`{"show":"series","every":"1s","limit":30000}`, "points: ask for fewer groups or longer bins")
 }
 
 // Several queries of a request are answered each under its name.

@@ -1,0 +1,117 @@
+package plugin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"github.com/weirflow/weir/shared/query"
+)
+
+// readArrow reads a table as a collector writes it in Arrow IPC: flat rows, and all
+// else as JSON in the schema's metadata. Of a series, which has so many bins, rows
+// have no values then, but lines.
+func readArrow(r io.Reader, bins int) (*query.Table, error) {
+	in, err := ipc.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Release()
+	t := &query.Table{}
+	about, ok := in.Schema().Metadata().GetValue("weir")
+	if !ok {
+		return nil, errors.New("the answer is not weir's: its schema has no metadata")
+	}
+	if err := json.Unmarshal([]byte(about), t); err != nil {
+		return nil, fmt.Errorf("the answer's metadata: %w", err)
+	}
+	series := t.Show == "series"
+	if n := in.Schema().NumFields(); !series && n != len(t.Columns) {
+		return nil, fmt.Errorf("the answer has %d columns, not %d", n, len(t.Columns))
+	}
+	flat := &flatSeries{Table: t, bins: bins}
+	for in.Next() {
+		b := in.RecordBatch()
+		for i := range int(b.NumRows()) {
+			row := make([]query.Cell, b.NumCols())
+			for n := range row {
+				if row[n], err = cellOf(b.Column(n), i); err != nil {
+					return nil, err
+				}
+			}
+			if !series {
+				t.Rows = append(t.Rows, row)
+			} else if err := flat.add(in.Schema(), row); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := in.Err(); err != nil {
+		return nil, err
+	}
+	flat.end()
+	return t, nil
+}
+
+func cellOf(a arrow.Array, i int) (query.Cell, error) {
+	if a.IsNull(i) {
+		return query.Cell{}, nil
+	}
+	switch a := a.(type) {
+	case *array.String:
+		return query.Cell{Kind: query.TextCell, Text: a.Value(i)}, nil
+	case *array.Uint64:
+		return query.Cell{Kind: query.UintCell, Uint: a.Value(i)}, nil
+	case *array.Float64:
+		return query.Cell{Kind: query.FloatCell, Float: a.Value(i)}, nil
+	case *array.Timestamp:
+		return query.Cell{Kind: query.TimeCell, Time: int64(a.Value(i))}, nil
+	}
+	return query.Cell{}, fmt.Errorf("the answer has a column of %s", a.DataType())
+}
+
+// flatSeries makes rows and lines of a series' flat rows: a time, the keys, and a
+// rate of each metric; so many for each group.
+type flatSeries struct {
+	*query.Table
+	bins int
+	last []query.Line // of Other, which stand behind the others
+	seen int          // rows
+}
+
+func (f *flatSeries) add(s *arrow.Schema, row []query.Cell) error {
+	if f.seen == 0 {
+		f.last, f.Series = f.Series, nil
+	}
+	keys := 0
+	for keys < len(f.Columns) && f.Columns[keys].Role == query.KeyRole {
+		keys++
+	}
+	metrics := len(row) - 1 - keys
+	if f.bins == 0 || metrics < 1 {
+		return errors.New("the answer is no series")
+	}
+	if f.seen%f.bins == 0 {
+		cells := make([]query.Cell, len(f.Columns))
+		copy(cells, row[1:1+keys])
+		f.Rows = append(f.Rows, cells)
+		for n := range metrics {
+			x := s.Field(1 + keys + n)
+			unit, _ := x.Metadata.GetValue("unit")
+			f.Series = append(f.Series, query.Line{Row: len(f.Rows) - 1, Metric: x.Name, Unit: unit, Values: make([]float64, 0, f.bins)})
+		}
+	}
+	lines := f.Series[len(f.Series)-metrics:]
+	for n := range lines {
+		lines[n].Values = append(lines[n].Values, row[1+keys+n].Number())
+	}
+	f.seen++
+	return nil
+}
+
+func (f *flatSeries) end() { f.Series = append(f.Series, f.last...) }

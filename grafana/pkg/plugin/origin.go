@@ -1,0 +1,75 @@
+package plugin
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
+	"github.com/weirflow/weir/shared/query/engine"
+)
+
+// An origin has flows: a [collector], or an [ear], which listens itself.
+type origin interface {
+	ask(context.Context, *query.Question) (*answer, error)
+	// values returns values of a column that begin with prefix, as a filter takes
+	// them, of flows seen from one moment to another.
+	values(ctx context.Context, field, prefix string, from, to int64, limit int) ([]string, error)
+	exporters(ctx context.Context, from, to int64) ([]exporter, error)
+	health(context.Context) (health, error)
+}
+
+// An exporter is one that a variable may name.
+type exporter struct {
+	Address  string     `json:"address"`
+	Name     string     `json:"name,omitempty"`
+	State    string     `json:"state,omitempty"`
+	LastSeen *time.Time `json:"lastSeen,omitempty"`
+}
+
+// viewEngine answers from what was in a window at one moment.
+func viewEngine(v engine.View) query.Engine {
+	return func(ctx context.Context, r *query.Request) (*query.Answer, error) { return engine.Run(ctx, v, r) }
+}
+
+func (e *ear) ask(ctx context.Context, q *query.Question) (*answer, error) {
+	v := e.window.View()
+	t, err := q.Run(ctx, viewEngine(v))
+	if err != nil {
+		return nil, err
+	}
+	return &answer{t, v.Since, completeness(v, q.From, e.now().Stats())}, nil
+}
+
+func (e *ear) values(ctx context.Context, field, prefix string, from, to int64, limit int) (all []string, err error) {
+	q, ok := query.FieldNamed(field)
+	if !ok || q.Of != query.Column {
+		return nil, noColumn(field)
+	}
+	if q.HasNames() {
+		all = q.Names(prefix)
+		return all[:min(limit, len(all))], nil
+	}
+	for _, x := range q.Fields {
+		some, err := query.Values(ctx, viewEngine(e.window.View()), x, prefix, from, to, limit)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	if len(q.Fields) > 1 {
+		slices.Sort(all)
+		all = slices.Compact(all)
+	}
+	return all[:min(limit, len(all))], nil
+}
+
+func (e *ear) exporters(ctx context.Context, from, to int64) (all []exporter, err error) {
+	list, err := query.Values(ctx, viewEngine(e.window.View()), flow.FieldExporter, "", from, to, mostValues)
+	slices.Sort(list)
+	for _, a := range list {
+		all = append(all, exporter{Address: a})
+	}
+	return all, err
+}

@@ -1,0 +1,388 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/query"
+)
+
+// An answer is what an origin says to a question.
+type answer struct {
+	*query.Table
+	since   time.Time // before it, flows are missing; zero: not known
+	notices []data.Notice
+}
+
+// units are Grafana's names of a table's.
+var units = map[string]string{
+	"bit": "decbits", "B": "decbytes", "packet": "short", "flow": "short",
+	"bit/s": "bps", "B/s": "Bps", "packet/s": "pps", "flow/s": "si:flows/s", "%": "percent", "s": "s",
+}
+
+// frames makes frames of t for the datasource uid.
+func (a *asked) frames(t *answer, uid string) (all []*dataFrame) {
+	switch {
+	case a.format == formatGraph:
+		all = a.graph(t)
+	case a.format == formatLogs:
+		all = []*dataFrame{a.logs(t)}
+	case a.Series && a.format != formatTable:
+		all = []*dataFrame{a.series(t)}
+	default:
+		all = []*dataFrame{a.table(t, uid)}
+	}
+	for _, f := range all {
+		f.Meta.ExecutedQueryString = t.Question
+		f.Meta.Custom = custom{Flows: int(t.Flows), Scaled: t.Scaled, UnknownRate: int(t.Unknown), OtherGroups: t.Others}
+		f.Meta.Stats = []data.QueryStat{{FieldConfig: data.FieldConfig{DisplayName: "Rows read", Unit: "short"}, Value: float64(t.Scanned)}}
+	}
+	all[0].AppendNotices(a.doubts(t)...)
+	return all
+}
+
+// doubts says how far to trust an answer.
+func (a *asked) doubts(t *answer) (all []data.Notice) {
+	add := func(severity data.NoticeSeverity, format string, args ...any) {
+		all = append(all, data.Notice{Severity: severity, Text: fmt.Sprintf(format, args...)})
+	}
+	if t.Scaled && t.Flows > 0 {
+		text := fmt.Sprintf("scaled by the sampling rate: %d of %d flow records are sampled", t.Sampled, t.Flows)
+		if t.Unknown > 0 {
+			text += fmt.Sprintf("; %d have an unknown rate and count as they are", t.Unknown)
+		}
+		add(data.NoticeSeverityInfo, "%s", text)
+	}
+	if t.More > 0 {
+		add(data.NoticeSeverityInfo, "cut: %d of %d rows are shown", len(t.Rows), len(t.Rows)+t.More)
+	}
+	if c := t.Complete; c != nil && (c.Missing > 0 || c.Lost > 0) {
+		add(data.NoticeSeverityWarning, "%.2f %% complete: %d records didn't arrive, %d were lost on the way to the store", 100*c.Share, c.Missing, c.Lost)
+	}
+	if t.Bound > 0 {
+		add(data.NoticeSeverityInfo, "a group that is not shown may have up to %s more than it seems", strconv.FormatFloat(t.Bound, 'f', -1, 64))
+	}
+	for _, note := range t.Notes {
+		add(data.NoticeSeverityInfo, "%s", note)
+	}
+	return append(all, t.notices...)
+}
+
+func tableFrame(kind data.FrameType) *dataFrame {
+	f := data.NewFrame("")
+	f.Meta = &data.FrameMeta{Type: kind, TypeVersion: data.FrameTypeVersion{0, 1}}
+	return f
+}
+
+// keyNames are the names of t's first columns, which tell what groups have in common.
+func (a *asked) keyNames(t *answer) (names []string) {
+	for _, c := range t.Columns {
+		if c.Role != query.KeyRole {
+			break
+		}
+		if names = append(names, c.Name); len(names) <= len(a.names) {
+			names[len(names)-1] = a.names[len(names)-1]
+		}
+	}
+	return names
+}
+
+// keyOf is the text of a group's value.
+func keyOf(c query.Cell) string {
+	if c.IsNone() {
+		return missing
+	}
+	return c.String()
+}
+
+// series is a line for each group and metric, as rates.
+func (a *asked) series(t *answer) *dataFrame {
+	f := tableFrame(data.FrameTypeTimeSeriesWide)
+	lines := t.Series
+	if len(lines) == 0 && len(a.By) == 0 { // silence is a value
+		for _, m := range a.Metrics {
+			lines = append(lines, query.Line{Row: -1, Metric: m.String(), Values: make([]float64, a.Bins())})
+		}
+	}
+	if len(lines) == 0 {
+		return f
+	}
+	times := make([]time.Time, a.Bins())
+	for n := range times {
+		times[n] = time.Unix(0, a.From+int64(n)*a.Bin).UTC()
+	}
+	step := float64(time.Duration(a.Bin).Milliseconds())
+	f.Fields = append(f.Fields, data.NewField("time", nil, times).SetConfig(&data.FieldConfig{Interval: step}))
+	names := a.keyNames(t)
+	for _, l := range lines {
+		values := make([]*float64, len(times))
+		for n := range values {
+			if n < len(l.Values) && (l.Values[n] != 0 || times[n].Add(time.Duration(a.Bin)).After(t.since)) {
+				values[n] = &l.Values[n]
+			}
+		}
+		metric := l.Metric
+		if a.metric != "" {
+			metric = a.metric
+		}
+		var labels data.Labels
+		display := metric
+		if len(names) > 0 {
+			labels = data.Labels{}
+			texts := make([]string, len(names))
+			for n, name := range names {
+				if texts[n] = other; l.Row >= 0 {
+					texts[n] = keyOf(t.Rows[l.Row][n])
+				}
+				labels[name] = texts[n]
+			}
+			if display = strings.Join(texts, ", "); l.Row < 0 {
+				display = other
+			}
+			if len(a.Metrics) > 1 {
+				display += " " + metric
+			}
+		}
+		config := &data.FieldConfig{Unit: units[l.Unit], DisplayNameFromDS: display}
+		f.Fields = append(f.Fields, data.NewField(metric, labels, values).SetConfig(config))
+	}
+	return f
+}
+
+// table is t's rows, and one of what is in none of them: of groups texts and
+// numbers, as alert rules want them.
+func (a *asked) table(t *answer, uid string) *dataFrame {
+	kind := data.FrameTypeTable
+	columns, rows := t.Columns, t.Rows
+	switch {
+	case a.Series:
+		columns, rows = nil, nil
+		flat, each := t.Flat()
+		columns = flat
+		for row := range each {
+			rows = append(rows, append([]query.Cell{}, row...))
+		}
+	case a.Shape == query.Groups:
+		kind = data.FrameTypeNumericLong
+		if t.Others > 0 {
+			rows = append(rows[:len(rows):len(rows)], t.Other)
+		}
+	}
+	f := tableFrame(kind)
+	f.Meta.PreferredVisualization = data.VisTypeTable
+	names := a.keyNames(t)
+	values := 0
+	for n, c := range columns {
+		grouped := a.Shape == query.Groups && c.Role == query.KeyRole && c.Kind != query.TimeCell
+		if c.Role != query.KeyRole {
+			if values++; (a.sole || a.format == formatSankey) && values > 1 {
+				break
+			}
+			if values == 1 && a.metric != "" {
+				c.Name = a.metric
+			}
+		}
+		var field *data.Field
+		if grouped {
+			if !a.Series && n < len(names) {
+				c.Name = names[n]
+			}
+			field = textField(c.Name, n, rows, len(t.Rows), kind == data.FrameTypeNumericLong)
+		} else {
+			field = cellField(c, n, rows)
+		}
+		field.Config = &data.FieldConfig{Unit: units[c.Unit], Links: linksOf(c, uid)}
+		f.Fields = append(f.Fields, field)
+	}
+	return f
+}
+
+// textField has keys as texts. Rows from others on are of no group.
+func textField(name string, n int, rows [][]query.Cell, others int, last bool) *data.Field {
+	texts := make([]string, len(rows))
+	for i, row := range rows {
+		if texts[i] = keyOf(row[n]); last && i >= others {
+			texts[i] = other
+		}
+	}
+	return data.NewField(name, nil, texts)
+}
+
+// cellField has values as they are.
+func cellField(c query.TableColumn, n int, rows [][]query.Cell) *data.Field {
+	kinds := map[query.CellKind]data.FieldType{
+		query.UintCell: data.FieldTypeNullableUint64, query.FloatCell: data.FieldTypeNullableFloat64,
+		query.TimeCell: data.FieldTypeNullableTime, query.TextCell: data.FieldTypeNullableString,
+	}
+	kind := kinds[c.Kind]
+	if c.Role != query.KeyRole && c.Kind == query.UintCell {
+		kind = data.FieldTypeNullableFloat64 // as Grafana reckons
+	}
+	f := data.NewFieldFromFieldType(kind, len(rows))
+	f.Name = c.Name
+	for i, row := range rows {
+		switch x := row[n]; {
+		case x.IsNone():
+		case kind == data.FieldTypeNullableFloat64:
+			f.SetConcrete(i, x.Number())
+		case kind == data.FieldTypeNullableUint64:
+			f.SetConcrete(i, x.Uint)
+		case kind == data.FieldTypeNullableTime:
+			f.SetConcrete(i, time.Unix(0, x.Time).UTC())
+		default:
+			f.SetConcrete(i, x.String())
+		}
+	}
+	return f
+}
+
+// linksOf leads from a host, network, number or name of a key to its flows.
+func linksOf(c query.TableColumn, uid string) []data.DataLink {
+	if c.Role != query.KeyRole || c.Field == "" || c.Kind == query.TimeCell || uid == "" {
+		return nil
+	}
+	q, ok := query.FieldNamed(c.Field)
+	if !ok || q.Of != query.Column || q.Kind != query.Address && q.Kind != query.Number {
+		return nil // a text may need quotes
+	}
+	return []data.DataLink{{Title: "Its flows", Internal: &data.InternalDataLink{
+		DatasourceUID: uid, DatasourceName: "Weir flows",
+		Query: map[string]string{"show": "flows", "where": c.Field + " ${__value.raw}"},
+	}}}
+}
+
+// graph is who talks to whom.
+func (a *asked) graph(t *answer) []*dataFrame {
+	value := 2
+	column := t.Columns[value]
+	config := func() *data.FieldConfig { return &data.FieldConfig{Unit: units[column.Unit], DisplayName: column.Name} }
+	// Both sides of one thing are the same nodes.
+	side := [2]string{}
+	if x, y := sideless(t.Columns[0].Field), sideless(t.Columns[1].Field); x != y {
+		side = [2]string{t.Columns[0].Name + " ", t.Columns[1].Name + " "}
+	}
+	var ids, titles, from, to, edge []string
+	var stats, weights, widths []float64
+	at := map[string]int{}
+	node := func(n int, c query.Cell, weight float64) string {
+		id := side[n] + keyOf(c)
+		i, ok := at[id]
+		if !ok {
+			i = len(ids)
+			at[id] = i
+			ids, titles, stats = append(ids, id), append(titles, keyOf(c)), append(stats, 0)
+		}
+		stats[i] += weight
+		return id
+	}
+	most := 0.0
+	for _, row := range t.Rows {
+		most = max(most, row[value].Number())
+	}
+	for i, row := range t.Rows {
+		weight := row[value].Number()
+		x, y := node(0, row[0], weight), row[1]
+		yid := side[1] + keyOf(y)
+		if yid != x {
+			node(1, y, weight)
+		}
+		from, to, edge, weights = append(from, x), append(to, yid), append(edge, strconv.Itoa(i)), append(weights, weight)
+		width := 1.0
+		if most > 0 {
+			width += 9 * weight / most
+		}
+		widths = append(widths, width)
+	}
+	nodes, edges := tableFrame(data.FrameTypeTable), tableFrame(data.FrameTypeTable)
+	nodes.Name, edges.Name = "nodes", "edges"
+	nodes.RefID, edges.RefID = "nodes", "edges"
+	nodes.Fields = []*data.Field{
+		data.NewField("id", nil, ids), data.NewField("title", nil, titles), data.NewField("mainstat", nil, stats).SetConfig(config()),
+	}
+	edges.Fields = []*data.Field{
+		data.NewField("id", nil, edge), data.NewField("source", nil, from), data.NewField("target", nil, to),
+		data.NewField("mainstat", nil, weights).SetConfig(config()), data.NewField("thickness", nil, widths),
+	}
+	for _, f := range []*dataFrame{nodes, edges} {
+		f.Meta.PreferredVisualization = data.VisTypeNodeGraph
+	}
+	if t.Others > 0 {
+		nodes.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf("the %d largest of %d edges are shown", len(t.Rows), len(t.Rows)+t.Others)})
+	}
+	return []*dataFrame{nodes, edges}
+}
+
+// sideless is a field's name without its side.
+func sideless(name string) string {
+	word, rest, ok := strings.Cut(name, " ")
+	if ok && (word == "src" || word == "dst" || word == "in" || word == "out") {
+		return rest
+	}
+	return name
+}
+
+// logs has a line for each flow.
+func (a *asked) logs(t *answer) *dataFrame {
+	f := tableFrame(data.FrameTypeLogLines)
+	f.Meta.PreferredVisualization = data.VisTypeLogs
+	at := map[string]int{}
+	for n, c := range t.Columns {
+		at[c.Name] = n
+	}
+	cell := func(row []query.Cell, x flow.Field) query.Cell {
+		if n, ok := at[flow.Fields[x].Flat]; ok {
+			return row[n]
+		}
+		return query.Cell{}
+	}
+	var times []time.Time
+	var bodies, ids []string
+	var labels []json.RawMessage
+	for i, row := range t.Rows {
+		when := t.To
+		for _, x := range []flow.Field{flow.FieldEnd, flow.FieldStart, flow.FieldReceived} {
+			if c := cell(row, x); !c.IsNone() {
+				when = time.Unix(0, c.Time).UTC()
+				break
+			}
+		}
+		all := map[string]query.Cell{}
+		id := fnv.New64a()
+		for n, c := range row {
+			if !c.IsNone() {
+				all[t.Columns[n].Name] = c
+			}
+			id.Write([]byte(c.String() + "\x00"))
+		}
+		text, err := json.Marshal(all)
+		if err != nil {
+			panic("a cell makes no JSON: " + err.Error())
+		}
+		var body strings.Builder
+		for _, part := range []struct {
+			before string
+			x      flow.Field
+		}{
+			{"", flow.FieldProto}, {" ", flow.FieldSrcAddr}, {" ", flow.FieldSrcPort}, {" → ", flow.FieldDstAddr}, {" ", flow.FieldDstPort},
+			{" bytes=", flow.FieldBytes}, {" packets=", flow.FieldPackets}, {" exporter=", flow.FieldExporter},
+		} {
+			if c := cell(row, part.x); !c.IsNone() {
+				body.WriteString(part.before + c.String())
+			}
+		}
+		times, bodies, labels = append(times, when), append(bodies, strings.TrimSpace(body.String())), append(labels, text)
+		ids = append(ids, fmt.Sprintf("%016x-%d", id.Sum64(), i))
+	}
+	f.Fields = []*data.Field{
+		data.NewField("timestamp", nil, times), data.NewField("body", nil, bodies),
+		data.NewField("id", nil, ids), data.NewField("labels", nil, labels),
+	}
+	return f
+}
