@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
@@ -139,5 +140,30 @@ func TestLargeCounterOfAMoment(t *testing.T) {
 	a, err := d.ask(context.Background(), &Snapshot{Segments: put(t, d, b, 1)}, r)
 	if err != nil || len(a.Groups) != 1 || a.Groups[0].Values[0] != math.MaxUint64 {
 		t.Errorf("%+v: %v", a, err)
+	}
+}
+
+// A percentile of a month's bins for each of many hosts, which have a flow or two,
+// fits the memory.
+func TestPercentileOfManyHosts(t *testing.T) {
+	d := openTest(t)
+	b := &flow.Batch{}
+	for i := range b.Grow(100_000) {
+		at := querytest.Epoch + int64(i%8000)*int64(5*time.Minute)
+		b.Flows[i] = flow.Flow{
+			Set:   flow.SetOf(flow.FieldStart, flow.FieldEnd, flow.FieldReceived, flow.FieldBytes, flow.FieldSrcAddr),
+			Start: at, End: at, Received: at, Bytes: 1 + uint64(i), SrcAddr: flow.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}),
+		}
+	}
+	q, err := query.Ask("top 3 src by bits p50, bits max from 2026-11-24T10:00 to 2026-12-24T10:00 every 5min", time.Unix(0, querytest.Epoch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.ask(context.Background(), &Snapshot{Segments: put(t, d, b, len(b.Flows))}, &q.Request)
+	if err != nil || len(a.Groups) != 3 || a.Others != len(b.Flows)-3 {
+		t.Fatalf("%+v: %v", a, err)
+	}
+	if v := a.Groups[0].Values; v[0] != 0 || v[1] != 1 {
+		t.Errorf("%d", v)
 	}
 }

@@ -285,21 +285,37 @@ func (g *groups) folds() {
 			g.add(", ")
 			if m.Fold == query.Peak {
 				g.add("max(", x, ")")
-			} else if !g.r.Present {
+			} else if !g.r.Present && fewKeys(g.r.By) {
 				// Bins without flows are the lowest, so that it is counted from above.
 				at := strconv.Itoa(n - (m.Pct*n+99)/100 + 1)
 				g.add("coalesce(max(", x, ", ", at, ")[", at, "], 0)")
 			} else {
-				only := ""
-				if side != "" {
-					only = " FILTER (z" + side + " > 0)"
+				at, only := strconv.Itoa((m.Pct*n+99)/100)+" - ("+strconv.Itoa(n)+" - count(*))", ""
+				if g.r.Present {
+					if side != "" {
+						only = " FILTER (z" + side + " > 0)"
+					}
+					at = "(" + strconv.Itoa(m.Pct) + " * count(*)" + only + " + 99) // 100"
 				}
-				at := "(" + strconv.Itoa(m.Pct) + " * count(*)" + only + " + 99) // 100"
 				g.add("CASE WHEN ", at, " <= 0 THEN 0 ELSE list_sort(list(", x, ")", only, ")[", at, "] END")
 			}
 			g.add(" AS f", strconv.Itoa(i), side)
 		}
 	}
+}
+
+// fewKeys tells whether there are so few groups that each may have room for its
+// largest bins, whether it has any or not: hosts are too many for that.
+func fewKeys(by []query.Dim) bool {
+	few := flow.SetOf(flow.FieldExporter, flow.FieldDomain, flow.FieldInIf, flow.FieldOutIf, flow.FieldDirection, flow.FieldProto, flow.FieldVersion)
+	for i := range by {
+		for _, x := range by[i].Of.Fields {
+			if !few.Has(x) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // capped is a sum as an answer holds it.
