@@ -189,12 +189,13 @@ func appendJournalHead(dst []byte) []byte {
 	return append(dst, '\n')
 }
 
-// readJournalHead returns the columns of a file by its numbers, and what follows.
+// readJournalHead returns the columns of a file by its numbers, and what follows; all
+// of d if that does not begin so.
 func readJournalHead(d []byte) (fields []int, rest []byte, ok bool) {
 	line, rest, ok := bytes.Cut(d, []byte("\n"))
 	names, is := bytes.CutPrefix(line, []byte(journalMagic))
 	if !ok || !is {
-		return nil, nil, false
+		return nil, d, false
 	}
 	for name := range strings.SplitSeq(string(names), ",") {
 		x, ok := fieldByFlat[name]
@@ -263,8 +264,11 @@ func readJournal(name string) (r recovered, err error) {
 	}
 	r.octets = int64(len(d))
 	fields, d, ok := readJournalHead(d)
-	if !ok {
-		return r, nil // torn before its first record
+	if !ok { // torn before its first record, or nobody can tell any more what its columns are
+		if bytes.Contains(d, binary.LittleEndian.AppendUint32(nil, recordMagic)) {
+			r.damaged++
+		}
+		return r, nil
 	}
 	reader := recordReader{fields: fields}
 	builder := engine.NewBuilder(tailOptions)

@@ -123,6 +123,15 @@ func TestJournalSurvivesDamage(t *testing.T) {
 	if r, got = read(); r.damaged != 1 || len(got) >= len(want) || len(got) < len(want)-recordRows {
 		t.Errorf("damaged: %d flows of %d, %d damaged", len(got), len(want), r.damaged)
 	}
+	// What the records mean, the head tells: without it they are lost, and that is told.
+	bad = slices.Clone(whole)
+	bad[0] ^= 1
+	if err := os.WriteFile(name, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r, got = read(); r.damaged != 1 || len(got) != 0 {
+		t.Errorf("no head: %d flows, %d damaged", len(got), r.damaged)
+	}
 	for _, n := range []int{0, 1, 20, 600} {
 		if err := os.WriteFile(name, whole[:n], 0o600); err != nil {
 			t.Fatal(err)
