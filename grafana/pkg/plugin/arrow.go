@@ -13,16 +13,22 @@ import (
 	"github.com/weirflow/weir/shared/query"
 )
 
-// readArrow reads a table as a collector writes it in Arrow IPC: flat rows, and all
-// else as JSON in the schema's metadata. Of a series, which has so many bins, rows
-// have no values then, but lines.
-func readArrow(r io.Reader, bins int) (*query.Table, error) {
+// readArrow reads the answer to q as a collector writes it in Arrow IPC: flat rows,
+// and all else as JSON in the schema's metadata. Of a series, rows have no values
+// then, but lines. An answer to something else is refused. Package ipc trusts
+// counts in a schema with memory: the collector must be one's own.
+func readArrow(r io.Reader, q *query.Question) (t *query.Table, err error) {
+	defer func() {
+		if p := recover(); p != nil { // package ipc does so at what it doesn't understand
+			t, err = nil, fmt.Errorf("the answer is not understood: %v", p)
+		}
+	}()
 	in, err := ipc.NewReader(r)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Release()
-	t := &query.Table{}
+	t = &query.Table{}
 	about, ok := in.Schema().Metadata().GetValue("weir")
 	if !ok {
 		return nil, errors.New("the answer is not weir's: its schema has no metadata")
@@ -30,11 +36,14 @@ func readArrow(r io.Reader, bins int) (*query.Table, error) {
 	if err := json.Unmarshal([]byte(about), t); err != nil {
 		return nil, fmt.Errorf("the answer's metadata: %w", err)
 	}
+	if err := fits(t, q); err != nil {
+		return nil, err
+	}
 	series := t.Show == "series"
 	if n := in.Schema().NumFields(); !series && n != len(t.Columns) {
 		return nil, fmt.Errorf("the answer has %d columns, not %d", n, len(t.Columns))
 	}
-	flat := &flatSeries{Table: t, bins: bins}
+	flat := &flatSeries{Table: t, bins: q.Bins()}
 	for in.Next() {
 		b := in.RecordBatch()
 		for i := range int(b.NumRows()) {
@@ -56,6 +65,34 @@ func readArrow(r io.Reader, bins int) (*query.Table, error) {
 	}
 	flat.end()
 	return t, nil
+}
+
+// fits tells whether t's columns are of an answer to q.
+func fits(t *query.Table, q *query.Question) error {
+	keys := 0
+	for i, c := range t.Columns {
+		if c.Kind == query.NoCell {
+			return fmt.Errorf("column %q holds nothing", c.Name)
+		}
+		if c.Role == query.KeyRole && keys == i {
+			keys++
+		}
+	}
+	want := 0
+	for i := range q.By {
+		if want++; q.By[i].Pair {
+			want++
+		}
+	}
+	switch {
+	case t.Show != q.Show():
+		return fmt.Errorf("the answer is to %q, not to %q", t.Show, q.Show())
+	case q.Shape == query.Groups && (keys != want || len(t.Columns) == keys):
+		return fmt.Errorf("the answer has %d columns to group by of %d, not %d", keys, len(t.Columns), want)
+	case t.Others > 0 && t.Other == nil:
+		return errors.New("the answer lacks what is in no row")
+	}
+	return nil
 }
 
 func cellOf(a arrow.Array, i int) (query.Cell, error) {

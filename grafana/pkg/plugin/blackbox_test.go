@@ -3,7 +3,9 @@ package plugin
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"net/netip"
@@ -12,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +76,84 @@ func TestBinary(t *testing.T) {
 	checkSame(t, q(`{"type":"flows"}`), want)
 	checkTop(t, q(`{"type":"top","metric":"bytes","groupBy":["exporterIPv4Address","dst_port"],"limit":7}`), want)
 	checkSeries(t, q(`{"metric":"bits","groupBy":["Proto"],"limit":2}`), want)
+	checkKinds(t, q, want)
+
+	f := func(path, body, want string) {
+		t.Helper()
+		if got := g.call(t, path, body); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	f("fields", "", `"name":"src port"`)
+	f("exporters", "", `{"address":"127.0.0.10"}`)
+	f("values?field=exporter&prefix=127.0.0.1", "", `{"values":["127.0.0.10"]}`)
+	f("validate", `{"question":"top 3 scr"}`, `"caret":"top 3 scr\n      ^^^"`)
+
+	weir := g.with(t, map[string]string{"mode": "collector", "url": recorded(t).URL})
+	if s, h := checkHealth(t, weir); s != backend.HealthStatusOk || h.Exporters != 3 {
+		t.Errorf("%v: %+v", s, h)
+	}
+	bad := g.with(t, map[string]string{"mode": "collector", "url": "nonsense"})
+	if s, h := checkHealth(t, bad); s != backend.HealthStatusError || !strings.Contains(h.Message, "url is") {
+		t.Errorf("%v: %+v", s, h)
+	}
+	r, err := weir.QueryData(t.Context(), &backend.QueryDataRequest{PluginContext: weir.context, Queries: []backend.DataQuery{
+		officeQuery(`{"show":"top","limit":1,"by":["src"],"metrics":["bytes","packets"],"format":"sankey"}`),
+	}})
+	if err != nil || r.Responses["A"].Error != nil {
+		t.Fatal(err, r)
+	}
+	if got := shown(r.Responses["A"].Frames[0]); got != "src_addr, bytes [decbytes]\n192.0.2.80, 6000\nother, 660" {
+		t.Errorf("a collector's answer is\n%s", got)
+	}
+}
+
+// checkKinds asks the questions of the language for what the records add up to.
+func checkKinds(t *testing.T, q func(string) *data.Frame, want []record) {
+	t.Helper()
+	octets, tcp := 0.0, 0
+	for _, r := range want {
+		octets += number(t, r["octetDeltaCount"])
+		if r["protocolIdentifier"] == "6" {
+			tcp++
+		}
+	}
+	sum := func(f *data.Frame, name string) (sum float64) {
+		t.Helper()
+		x, _ := f.FieldByName(name)
+		if x == nil {
+			t.Fatalf("no field %s in %s", name, shown(f))
+		}
+		for i := range x.Len() {
+			if v, ok := x.ConcreteAt(i); ok {
+				sum += v.(float64)
+			}
+		}
+		return sum
+	}
+	for json, name := range map[string]string{
+		`{"question":"matrix src x dst by bytes"}`:                     "bytes",
+		`{"question":"top 3 src/24/48, proto by bytes"}`:               "bytes",
+		`{"show":"flows","limit":1000}`:                                "bytes",
+		`{"show":"matrix","by":["src","dst"],"format":"sankey"}`:       "bytes",
+		`{"show":"top","by":["pair"],"format":"sankey","limit":50000}`: "bytes",
+	} {
+		if got := sum(q(json), name); math.Abs(got-octets) > 1e-6 {
+			t.Errorf("%s has %v octets, not %v", json, got, octets)
+		}
+	}
+	if got := sum(q(`{"show":"top","metrics":["flows"],"where":"proto tcp"}`), "flows"); got != float64(tcp) {
+		t.Errorf("%v flows of TCP, not %d", got, tcp)
+	}
+	if f := q(`{"show":"flows","limit":1000,"format":"logs","where":"proto tcp"}`); f.Rows() != tcp || f.Meta.Type != data.FrameTypeLogLines {
+		t.Errorf("%d lines of TCP, not %d", f.Rows(), tcp)
+	}
+	if f := q(`{"show":"conversations","limit":1000}`); math.Abs(sum(f, "bytes_a")+sum(f, "bytes_b")-octets) > 1e-6 {
+		t.Errorf("conversations are %s", shown(f))
+	}
+	if f := q(`{"show":"series","by":["proto"],"metrics":["bits"],"every":"10s"}`); f.TimeSeriesSchema().Type != data.TimeSeriesTypeWide {
+		t.Errorf("series are %s", shown(f))
+	}
 }
 
 // sameEnd is about when the traffic of testdata/same ended.
@@ -217,6 +298,48 @@ type grafana struct {
 	context     backend.PluginContext
 	data        grpcplugin.DataClient
 	diagnostics grpcplugin.DiagnosticsClient
+	resource    grpcplugin.ResourceClient
+}
+
+// with is another datasource of the same process.
+func (g *grafana) with(t *testing.T, jsonData map[string]string) *grafana {
+	t.Helper()
+	text, err := json.Marshal(jsonData)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *g
+	other.context.DataSourceInstanceSettings = &backend.DataSourceInstanceSettings{
+		ID: 2, UID: "weir", Name: "weir", Type: ID, Updated: time.Now(), JSONData: text, DecryptedSecureJSONData: map[string]string{"token": "secret"},
+	}
+	return &other
+}
+
+// call asks for a resource: by POST if there is a body.
+func (g *grafana) call(t *testing.T, path, body string) string {
+	t.Helper()
+	name, _, _ := strings.Cut(path, "?")
+	method := "GET"
+	if body != "" {
+		method = "POST"
+	}
+	stream, err := g.resource.CallResource(t.Context(), &pluginv2.CallResourceRequest{
+		PluginContext: backend.ToProto().PluginContext(g.context), Path: name, Url: path, Method: method, Body: []byte(body),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for {
+		r, err := stream.Recv()
+		if err == io.EOF {
+			return string(all)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r.Body...)
+	}
 }
 
 func startBinary(t *testing.T) *grafana {
@@ -232,7 +355,7 @@ func startBinary(t *testing.T) *grafana {
 			ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey, MagicCookieValue: grpcplugin.MagicCookieValue,
 		},
 		VersionedPlugins: map[int]goplugin.PluginSet{grpcplugin.ProtocolVersion: {
-			"data": &grpcplugin.DataGRPCPlugin{}, "diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{},
+			"data": &grpcplugin.DataGRPCPlugin{}, "diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{}, "resource": &grpcplugin.ResourceGRPCPlugin{},
 		}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		Cmd:              exec.Command(bin),
@@ -260,6 +383,7 @@ func startBinary(t *testing.T) *grafana {
 	}
 	g.data = dispense("data").(grpcplugin.DataClient)
 	g.diagnostics = dispense("diagnostics").(grpcplugin.DiagnosticsClient)
+	g.resource = dispense("resource").(grpcplugin.ResourceClient)
 	return g
 }
 

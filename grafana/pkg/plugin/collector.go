@@ -120,7 +120,7 @@ func (c *collector) ask(ctx context.Context, q *query.Question) (*answer, error)
 		return nil, err
 	}
 	defer body.Close()
-	t, err := readArrow(body, q.Bins())
+	t, err := readArrow(body, q)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -49,7 +49,7 @@ func recorded(t *testing.T) *httptest.Server {
 			}
 		}
 		if strings.HasPrefix(q.Question, "top 10 by flows ") { // that of health, of now
-			file(w, http.StatusOK, "top.arrow")
+			file(w, http.StatusOK, "total.arrow")
 			return
 		}
 		if strings.Contains(q.Question, "bytes 7") {
