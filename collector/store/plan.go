@@ -92,6 +92,11 @@ func (d *duckDB) plan(segments []*Segment, rollups []*RollupFile, r *query.Reque
 			best, least = p, rows
 		}
 	}
+	if d.busy(segments, r.Filter, from, to) {
+		for i := range best.sources {
+			best.sources[i].Busy = true
+		}
+	}
 	switch all := loneOf(nil, segments, rollups, r.From, r.To); {
 	case all.segments > best.only.segments:
 		best.lacks = fmt.Sprintf("Of a part of the time up to %s only sums are kept, which don't tell what is asked: that part is missing here.", stamp(all.to))

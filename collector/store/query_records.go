@@ -19,6 +19,7 @@ func (d *duckDB) records(ctx context.Context, a *query.Answer, r *query.Request,
 		return err
 	}
 	total, least := 0, uint64(0)
+	var files []filed
 	text, args := w.SQL()
 	err := d.query(ctx, text, args, func(rows *rows) error {
 		var c [duck.Keys + 1]column
@@ -26,8 +27,12 @@ func (d *duckDB) records(ctx context.Context, a *query.Answer, r *query.Request,
 			c[i] = rows.column(i)
 		}
 		for i := range rows.n {
-			if c[duck.Kind].uint(i) == duck.Top {
+			switch c[duck.Kind].uint(i) {
+			case duck.Top:
 				least = c[duck.Keys].uint(i)
+				continue
+			case duck.InFile:
+				files = append(files, filed{int(c[duck.Rank].uint(i)), c[duck.Count].uint(i)})
 				continue
 			}
 			a.Flows, a.Unknown, a.Sampled = c[duck.Flows].uint(i), c[duck.Unknown].uint(i), c[duck.Sampled].uint(i)
@@ -43,47 +48,75 @@ func (d *duckDB) records(ctx context.Context, a *query.Answer, r *query.Request,
 	}
 	n := min(total, r.Limit)
 	a.More = total - n
-	bySize := len(r.Metrics) > 0 && r.Metrics[0].Of != query.Records
-	for len(sources) > 0 && n > 0 {
-		some := sources
-		if !bySize {
-			some, sources = newest(sources, n)
-		} else {
-			sources = nil
-		}
-		if err := d.readRecords(ctx, a, r, some, least); err != nil {
+	if n == 0 {
+		return nil
+	}
+	if len(r.Metrics) > 0 && r.Metrics[0].Of != query.Records {
+		return d.readRecords(ctx, a, r, sources, least)
+	}
+	return d.newest(ctx, a, r, sources, files, n)
+}
+
+// A filed is a file, counted over those of all sources, and how many flows of the
+// answer it has.
+type filed struct {
+	file int
+	rows uint64
+}
+
+// newest reads the n newest records, of those that the files have together. The
+// files of the latest arrivals that have so many go first: few others can have
+// newer ones.
+func (d *duckDB) newest(ctx context.Context, a *query.Answer, r *query.Request, sources []duck.Source, files []filed, n int) error {
+	var latest []int64
+	for i := range sources {
+		latest = append(latest, sources[i].Latest...)
+	}
+	slices.SortFunc(files, func(a, b filed) int {
+		return cmp.Or(cmp.Compare(latest[b.file], latest[a.file]), cmp.Compare(a.file, b.file))
+	})
+	enough, rows := 0, uint64(0)
+	for ; enough < len(files) && rows < uint64(n); enough++ {
+		rows += files[enough].rows
+	}
+	if err := d.readRecords(ctx, a, r, only(sources, files[:enough]), 0); err != nil {
+		return err
+	}
+	last, rest := &a.Batch.Flows[n-1], files[enough:]
+	if last.Set.Has(flow.FieldReceived) {
+		older := func(f filed) bool { return latest[f.file]*duck.Millisecond <= last.Received }
+		rest = slices.DeleteFunc(slices.Clone(rest), older)
+	}
+	if len(rest) > 0 {
+		if err := d.readRecords(ctx, a, r, only(sources, rest), 0); err != nil {
 			return err
 		}
-		if !bySize && len(a.Batch.Flows) >= n && older(sources, &a.Batch.Flows[n-1]) {
-			break
-		}
 	}
-	a.Batch.Flows = a.Batch.Flows[:min(n, len(a.Batch.Flows))]
+	a.Batch.Flows = a.Batch.Flows[:n]
 	return nil
 }
 
-// newest takes from sources files of the latest arrivals that have n rows, and
-// some more: what is asked for is mostly among them.
-func newest(sources []duck.Source, n int) (some, rest []duck.Source) {
-	latest := slices.Clone(sources)
-	slices.SortStableFunc(latest, func(a, b duck.Source) int { return cmp.Compare(b.Received[1], a.Received[1]) })
-	rows := uint64(0)
-	for i := range latest {
-		if rows += latest[i].Rows; rows >= 4*uint64(n) {
-			return latest[:i+1], latest[i+1:]
+// only returns what of sources is in some of their files.
+func only(sources []duck.Source, files []filed) (all []duck.Source) {
+	in := map[int]bool{}
+	for _, f := range files {
+		in[f.file] = true
+	}
+	at := 0
+	for _, s := range sources {
+		whole := s.Files
+		s.Files, s.Latest = nil, nil
+		for _, name := range whole {
+			if in[at] {
+				s.Files = append(s.Files, name)
+			}
+			at++
+		}
+		if len(s.Files) > 0 {
+			all = append(all, s)
 		}
 	}
-	return latest, nil
-}
-
-// older tells whether all of sources arrived before f, or with it.
-func older(sources []duck.Source, f *flow.Flow) bool {
-	for i := range sources {
-		if sources[i].Received[1]*duck.Millisecond > f.Received {
-			return false
-		}
-	}
-	return f.Set.Has(flow.FieldReceived)
+	return all
 }
 
 // readRecords adds the first records of sources to the answer, in their order.

@@ -108,6 +108,7 @@ func (d *duckDB) sources(segments []*Segment, need flow.Set, from, to, bin int64
 		}
 		x := &all[n]
 		x.Files = append(x.Files, d.pathOf(s.File))
+		x.Latest = append(x.Latest, s.Received[1])
 		x.Start = [2]int64{min(x.Start[0], s.Start[0]), max(x.Start[1], s.Start[1])}
 		x.End = [2]int64{min(x.End[0], s.End[0]), max(x.End[1], s.End[1])}
 		x.Received = [2]int64{min(x.Received[0], s.Received[0]), max(x.Received[1], s.Received[1])}

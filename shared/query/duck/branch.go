@@ -14,23 +14,46 @@ type branch struct {
 }
 
 // branches splits a filter for a host on either side: neither statistics nor Bloom
-// filters help with an OR, so that two reads are faster than one.
-func branches(f *query.Filter) []branch {
+// filters help with an OR, so that two reads are faster than one, unless the host
+// is in most files anyway.
+func branches(f *query.Filter, busy bool) []branch {
 	if f == nil {
 		return []branch{{}}
 	}
+	if e := hostOf(f); e != nil && !busy {
+		return []branch{{f, e, 0}, {f, e, 1}}
+	}
+	return []branch{{all: f}}
+}
+
+// hostOf returns the part of a filter that is for a host on either side, which all
+// flows pass that pass the filter; nil: there is none.
+func hostOf(f *query.Filter) *query.Expr {
 	e := f.Expr()
 	if isHost(e) {
-		return []branch{{f, e, 0}, {f, e, 1}}
+		return e
 	}
 	if e.Op == query.And {
 		for i := range e.Args {
 			if isHost(&e.Args[i]) {
-				return []branch{{f, &e.Args[i], 0}, {f, &e.Args[i], 1}}
+				return &e.Args[i]
 			}
 		}
 	}
-	return []branch{{all: f}}
+	return nil
+}
+
+// Host returns the host that flows have that pass the filter, on either side, and
+// the columns of the sides.
+func Host(f *query.Filter) (host flow.Addr, sides [2]flow.Field, ok bool) {
+	if f == nil {
+		return host, sides, false
+	}
+	e := hostOf(f)
+	if e == nil {
+		return host, sides, false
+	}
+	return flow.AddrFrom(e.Values[0].Prefix.Addr()), [2]flow.Field(e.Of.Fields), true
 }
 
 // isHost tells whether e is that the source or the destination is a single

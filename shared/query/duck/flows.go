@@ -8,10 +8,16 @@ import (
 	"github.com/weirflow/weir/shared/query"
 )
 
+// InFile is the kind of the rows of [FlowTotals] that tell how many of its flows
+// are in a file: Rank is the file, counted from 0 over those of all sources, and
+// Count their number. Files that have none may be left out.
+const InFile = 5
+
 // FlowTotals writes what is to be told of all flows of a request of shape Flows:
 // a row of kind Totals, in which Count is their number, and behind Samples the
-// metric; and a row of kind Top, whose Rank counts nothing and which has the size
-// of the smallest flow of the answer there, where a metric orders them.
+// metric. Where a metric orders them there is a row of kind Top, whose Rank counts
+// nothing and which has the size of the smallest flow of the answer there; else
+// there are rows of kind InFile.
 func FlowTotals(w *Statement, r *query.Request, sources []Source) error {
 	g := groups{Statement: w, r: r, frame: frameOf(r), number: "HUGEINT", sides: 1}
 	total := "0"
@@ -20,13 +26,26 @@ func FlowTotals(w *Statement, r *query.Request, sources []Source) error {
 		total = "sum(" + volumeColumn(r.Metrics[0].Of) + ")"
 	}
 	w.add("WITH r AS NOT MATERIALIZED (\n")
+	if !sized(r) {
+		before := map[*Source]int{}
+		for i, n := 0, 0; i < len(sources); i++ {
+			before[&sources[i]] = n
+			n += len(sources[i].Files)
+		}
+		g.names = []string{"f"}
+		g.pass = func(s *scan) []string { return []string{"(file_index + " + strconv.Itoa(before[s.src]) + ")::BIGINT"} }
+	}
 	if err := g.rows(sources, g.one); err != nil {
 		return err
 	}
-	w.add(")\nSELECT ", strconv.Itoa(Totals), " AS kind, 0::BIGINT, 0::BIGINT, sum(n)::HUGEINT, sum(u)::HUGEINT, sum(m)::HUGEINT, count(*)::HUGEINT, 0::HUGEINT, ", total, "::HUGEINT FROM r")
+	const begin = " AS kind, 0::BIGINT, 0::BIGINT, sum(n)::HUGEINT, sum(u)::HUGEINT, sum(m)::HUGEINT, "
 	if !sized(r) {
+		w.add("),\nc AS MATERIALIZED (SELECT f, sum(n) AS n, sum(u) AS u, sum(m) AS m, count(*) AS c FROM r GROUP BY f)\nSELECT ",
+			strconv.Itoa(Totals), begin, "sum(c)::HUGEINT, 0::HUGEINT, ", total, "::HUGEINT FROM c\nUNION ALL SELECT ",
+			strconv.Itoa(InFile), ", f, 0, 0, 0, 0, c, 0, 0 FROM c")
 		return nil
 	}
+	w.add(")\nSELECT ", strconv.Itoa(Totals), begin, "count(*)::HUGEINT, 0::HUGEINT, ", total, "::HUGEINT FROM r")
 	w.add("\nUNION ALL SELECT ", strconv.Itoa(Top), ", 0, 0, 0, 0, 0, 0, 0, min(size)::HUGEINT FROM (SELECT size FROM (")
 	err := g.rows(sources, func(s *scan, files string, _ int, only branch, _ bool) error {
 		size, _ := s.volume(r.Metrics[0].Of, r.Raw)

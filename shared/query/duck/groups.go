@@ -64,7 +64,7 @@ func Groups(w *Statement, r *query.Request, sources []Source) error {
 		g.records = g.records || m.Of == query.Records
 		g.totals = g.totals || m.Of != query.Distinct && m.Fold == query.Total
 	}
-	g.apart = len(r.By) > 0 && !r.Dedup && len(branches(r.Filter)) == 1 && (g.frame.bin == 0 || summed(sources))
+	g.apart = len(r.By) > 0 && !r.Dedup && len(branches(r.Filter, busy(sources))) == 1 && (g.frame.bin == 0 || summed(sources))
 	w.add("WITH ")
 	if r.Dedup {
 		if err := g.authorities(sources); err != nil {
@@ -89,6 +89,16 @@ func summed(sources []Source) bool {
 		}
 	}
 	return false
+}
+
+// busy tells whether all sources are.
+func busy(sources []Source) bool {
+	for i := range sources {
+		if !sources[i].Busy {
+			return false
+		}
+	}
+	return true
 }
 
 func sidesOf(r *query.Request) (n int, either bool) {
@@ -437,7 +447,7 @@ func (g *groups) rows(sources []Source, one func(s *scan, files string, side int
 			sides = 1
 		}
 		for side := range sides {
-			for _, only := range branches(g.r.Filter) {
+			for _, only := range branches(g.r.Filter, s.src.Busy) {
 				for _, rest := range g.bins(s) {
 					g.add(between)
 					between = "\nUNION ALL "

@@ -21,6 +21,8 @@ type Source struct {
 	Start    [2]int64 // the earliest and the latest, Unix milliseconds
 	End      [2]int64 // the same; never before a flow's start
 	Received [2]int64 // the same
+	Latest   []int64  // the latest of each file
+	Busy     bool     // most files have the host that the filter names, on either side
 	Span     uint64   // no flow is longer, milliseconds
 	Bytes    uint64   // the most that a row has
 	Packets  uint64   //
