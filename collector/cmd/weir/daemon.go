@@ -22,24 +22,36 @@ import (
 
 // apiFlags say which weir a command asks.
 type apiFlags struct {
-	url, token, data, ca string
+	url, http, token, tokenFile, data, ca string
 }
 
 func (f *apiFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.url, "api", "http://"+api.Default().Listen, "`URL` of the weir that runs")
+	fl.StringVar(&f.http, "http", "", "`ADDR` of the weir that runs, host:port; a shorter --api")
 	fl.StringVar(&f.token, "token", "", "`TOKEN` for it; default: WEIR_TOKEN, or DIR/token of --data for a weir on this machine")
+	fl.StringVar(&f.tokenFile, "token-file", "", "`FILE` that holds the token")
 	fl.StringVar(&f.data, "data", "", "`DIR` of its data")
 	fl.StringVar(&f.ca, "ca", "", "PEM `FILE` of who vouches for its certificate; default: the system's")
 }
 
 // client returns what asks the weir that runs.
 func (f *apiFlags) client() (*api.Client, error) {
+	if f.http != "" {
+		if f.url = f.http; !strings.Contains(f.url, "://") {
+			f.url = "http://" + f.url
+		}
+	}
 	u, err := url.Parse(f.url)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, usagef("--api: %q is no URL: write it as http://127.0.0.1:8085", f.url)
 	}
 	c := &api.Client{URL: f.url, Token: f.token}
+	if f.tokenFile != "" {
+		if c.Token, err = api.ReadToken(f.tokenFile); err != nil {
+			return nil, fmt.Errorf("--token-file: %w", err)
+		}
+	}
 	if c.Token == "" {
 		c.Token = os.Getenv("WEIR_TOKEN")
 	}

@@ -22,32 +22,17 @@ import (
 // storeFlags say which weir is asked about what it has stored.
 type storeFlags struct {
 	apiFlags
-	http, tokenFile string
-	timeout         time.Duration
+	timeout time.Duration
 }
 
 func (f *storeFlags) add(cmd *cobra.Command) {
 	f.apiFlags.add(cmd)
-	cmd.Flags().StringVar(&f.http, "http", "", "`ADDR` of the weir that runs, host:port or a URL; as --api")
-	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`FILE` that holds the token")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "`TIME` that an answer may take, up to 5m")
 }
 
 func (f *storeFlags) client() (*api.Client, error) {
-	if f.http != "" {
-		if f.url = f.http; !strings.Contains(f.url, "://") {
-			f.url = "http://" + f.url
-		}
-	}
 	if f.timeout < time.Second || f.timeout > 5*time.Minute {
 		return nil, usagef("--timeout: %s is not from 1s to 5m", f.timeout)
-	}
-	if f.tokenFile != "" {
-		token, err := api.ReadToken(f.tokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("--token-file: %w", err)
-		}
-		f.token = token
 	}
 	return f.apiFlags.client()
 }
