@@ -41,7 +41,6 @@ func TestArrowErrors(t *testing.T) {
 	f("top.arrow", `"kind":"text"`, `"kind":"none"`, top, "holds nothing")
 	f("top.arrow", `"kind":"text"`, `"kind":"pext"`, top, `no kind of cell "pext"`)
 	f("top.arrow", `"role":"key"`, `"role":"kez"`, top, "the answer has 0 columns to group by")
-	f("top.arrow", `"other":`, `"othxr":`, top, "lacks what is in no row")
 	f("top.arrow", "x", "x", "top 1 src, dst by bytes", "the answer has 1 columns to group by")
 	f("top.arrow", "x", "x", "top 1 pair by bytes", "the answer has 1 columns to group by")
 	f("series.arrow", `"row":-1`, `"row":01`, "series proto by bits", "metadata")

@@ -131,6 +131,10 @@ func TestForms(t *testing.T) {
 	f(`{"show":"top","by":["proto"],"metrics":["packets","flows"],"where":"proto tcp or proto udp","raw":true}`, data.FrameTypeNumericLong,
 		"proto, packets [short], packets_rate [pps], share [percent], flows [short], flows_rate [si:flows/s]\n"+
 			"tcp, 66, 1.1, 95.65217391304348, 3, 0.05\nudp, 3, 0.05, 4.3478260869565215, 1, 0.016666666666666666")
+	f(`{"show":"top","metrics":["packets"],"where":"proto gre"}`, data.FrameTypeNumericLong, "packets [short], packets_rate [pps], share [percent]\n0, 0, -")
+	// What is left over has no number of different values.
+	f(`{"show":"top","limit":1,"by":["src"],"metrics":["distinct proto"],"where":"proto tcp"}`, data.FrameTypeNumericLong,
+		"src_addr, distinct_proto\n192.0.2.1, 1")
 	// Bins of 20 s: of the 300 octets half lie in the first, half in the second.
 	f(`{"show":"series","by":["proto"],"metrics":["bytes"],"where":"proto udp"}`, data.FrameTypeTimeSeriesWide,
 		"time, bytes [Bps] proto=udp\n12:00:00, 7.5\n12:00:20, 7.5\n12:00:40, 0")

@@ -171,8 +171,11 @@ func (a *asked) table(t *answer, uid string) *dataFrame {
 		}
 	case a.Shape == query.Groups:
 		kind = data.FrameTypeNumericLong
-		if t.Others > 0 {
+		if t.Other != nil { // folds and different values have none
 			rows = append(rows[:len(rows):len(rows)], t.Other)
+		}
+		if len(rows) == 0 && len(a.By) == 0 {
+			rows = [][]query.Cell{silence(columns)}
 		}
 	}
 	f := tableFrame(kind)
@@ -202,6 +205,17 @@ func (a *asked) table(t *answer, uid string) *dataFrame {
 		f.Fields = append(f.Fields, field)
 	}
 	return f
+}
+
+// silence is the row of no flow: sums of nothing, which alert rules can wait for.
+func silence(columns []query.TableColumn) []query.Cell {
+	row := make([]query.Cell, len(columns))
+	for n, c := range columns {
+		if c.Role == query.ValueRole || c.Role == query.RateRole {
+			row[n].Kind = c.Kind
+		}
+	}
+	return row
 }
 
 // textField has keys as texts. Rows from others on are of no group.
