@@ -80,9 +80,10 @@ GOBENCH = $(GO) test -run '^$$' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -be
 bench-shared: ## the core beside goflow2: same bytes, same run
 	cd shared/bench && $(GO) run .
 
-bench-collector: build ## receive, decode and count beside nfcapd; the pipeline and the UDP reader
+bench-collector: build ## receive, decode and count beside nfcapd; the pipeline and the UDP reader; questions to the store
 	@$(GO) run ./collector/bench
 	@$(GOBENCH) . ./collector/... | .ci/figures collector
+	@[ $(STORE) = no ] || { set -o pipefail; FLOWS=$(if $(filter small,$(SCALE)),1,'1,10,100') $(GO) test -run '^$$' -bench '^BenchmarkStore$$' -benchtime 1x -timeout 1h ./collector/store | grep -Ev '^(goos|goarch|pkg|cpu|PASS|ok|Benchmark)'; }
 
 soak: build ## the collector for SOAK (2h) at RECORDS (100000) a second: fails when it grows
 	$(GO) run ./collector/bench soak $(or $(SOAK),2h) $(or $(RECORDS),100000)
