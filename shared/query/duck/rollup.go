@@ -170,7 +170,7 @@ func (g *groups) rollup(s *scan, files string, side int, only branch) error {
 	}
 	for i, m := range g.r.Metrics {
 		if m.Of == query.Distinct {
-			g.add(", ", s.single128(m.Column), " AS d", strconv.Itoa(i))
+			g.add(", ", s.distinct(i, m.Column))
 		}
 	}
 	g.add(" FROM ")
