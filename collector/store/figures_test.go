@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/flowtest"
 	"github.com/weirflow/weir/shared/query"
@@ -216,6 +218,13 @@ func (f *figures) ask(name string, goal float64, s *Snapshot, r *query.Request) 
 	if err := r.Validate(); err != nil {
 		f.Fatalf("%s: %v", name, err)
 	}
+	if forget() {
+		at := time.Now()
+		if _, err := f.d.ask(context.Background(), s, r); err != nil {
+			f.Fatalf("%s: %v", name, err)
+		}
+		f.print(name+", nothing of it in memory", time.Since(at).Seconds(), "s", 0)
+	}
 	var took []float64
 	var a *query.Answer
 	began, first := spent(), time.Now()
@@ -231,6 +240,12 @@ func (f *figures) ask(name string, goal float64, s *Snapshot, r *query.Request) 
 	f.print(name, took[len(took)/2], "s", goal)
 	fmt.Fprintf(os.Stderr, "# %s: %.3f to %.3f s, %.3f CPU-s, %d rows read, %v\n", name, took[0], took[len(took)-1], (spent()-began).Seconds()/float64(len(took)), a.Scanned, a.Notes)
 	return a
+}
+
+// forget has the kernel drop what it holds of files, which takes root.
+func forget() bool {
+	syscall.Sync()
+	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("1"), 0) == nil
 }
 
 func (f *figures) questions() {
@@ -293,8 +308,10 @@ func (f *figures) repeated(name string, days int) *Snapshot {
 	return s
 }
 
-// clients asks with eight clients at once.
+// clients asks with eight clients at once, while 100,000 flows a second are stored.
 func (f *figures) clients() {
+	ended := make(chan struct{})
+	lost := f.ingest(ended)
 	bytes := []query.Metric{{Of: query.Bytes, Bits: true}}
 	from := day0 + dayLong/2
 	all := []*query.Request{
@@ -332,6 +349,46 @@ func (f *figures) clients() {
 		}()
 	}
 	wait.Wait()
+	close(ended)
+	f.print("flows lost of 100,000 a second while eight clients ask", <-lost, "flows", 0.5)
 	f.print("the slowest answer to one of eight clients", worst, "s", 6)
 	fmt.Fprintf(os.Stderr, "# %d answers\n", n)
+}
+
+// ingest stores 100,000 flows a second until ended is closed, and then tells how
+// many had found no room in the collector's queue.
+func (f *figures) ingest(ended chan struct{}) chan float64 {
+	cfg := config.DefaultStore()
+	cfg.Dir = f.TempDir()
+	s, err := Open(cfg, Deps{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	const each = 1000
+	queue := float64(pipeline.Default().Queue * pipeline.Default().Batch)
+	t, lost := newTraffic(7), make(chan float64, 1)
+	b := &flow.Batch{}
+	t.batch(b, each, day0)
+	go func() {
+		start, n, late := time.Now(), 0, 0.0
+		for open := true; open; time.Sleep(time.Millisecond) {
+			select {
+			case <-ended:
+				open = false
+			default:
+			}
+			for due := int(time.Since(start).Seconds() * 100_000 / each); n < due; n++ {
+				if err := s.Write(context.Background(), b); err != nil {
+					f.Error(err)
+				}
+				late = max(late, time.Since(start).Seconds()*100_000-float64(n*each))
+			}
+		}
+		if err := s.Close(); err != nil {
+			f.Error(err)
+		}
+		fmt.Fprintf(os.Stderr, "# %d flows stored, at most %.0f of them late\n", n*each, late)
+		lost <- max(0, late-queue) + float64(s.Stats().Refused)
+	}()
+	return lost
 }
