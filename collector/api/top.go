@@ -3,8 +3,6 @@ package api
 import (
 	"cmp"
 	"encoding/json"
-	"math"
-	"math/bits"
 	"net/http"
 	"slices"
 	"strconv"
@@ -49,8 +47,8 @@ type Volume struct {
 }
 
 func (v *Volume) add(x Volume) {
-	v.Octets = plus(v.Octets, x.Octets)
-	v.Packets = plus(v.Packets, x.Packets)
+	v.Octets = flow.Plus(v.Octets, x.Octets)
+	v.Packets = flow.Plus(v.Packets, x.Packets)
 	v.Flows += x.Flows
 }
 
@@ -59,18 +57,6 @@ func (v *Volume) sub(x Volume) {
 	v.Octets -= min(v.Octets, x.Octets)
 	v.Packets -= min(v.Packets, x.Packets)
 	v.Flows -= x.Flows
-}
-
-func plus(a, b uint64) uint64 {
-	n, over := bits.Add64(a, b, 0)
-	return n | -over
-}
-
-func times(a, b uint64) uint64 {
-	if over, n := bits.Mul64(a, b); over == 0 {
-		return n
-	}
-	return math.MaxUint64
 }
 
 // mostKeys is how many things a table tells apart in an interval.
@@ -144,7 +130,7 @@ func (c *counter) take(b *flow.Batch) (missed int) {
 		if f.SamplingRate == 0 {
 			c.noRate++
 		}
-		v := Volume{times(f.Bytes, rate), times(f.Packets, rate), 1}
+		v := Volume{flow.Times(f.Bytes, rate), flow.Times(f.Packets, rate), 1}
 		c.total.add(v)
 		for t := range topTables {
 			k, ok := topTables[t].key(f)

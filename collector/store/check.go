@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"os"
 	"path/filepath"
 
@@ -57,8 +56,8 @@ func (s *Store) Check(ctx context.Context, p Progress) (Report, error) {
 		}
 		got, err := describeFile(filepath.Join(s.dir, g.File), func(b *flow.Batch) {
 			for i := range b.Flows {
-				r.Bytes = saturated(r.Bytes, b.Flows[i].Bytes)
-				r.Packets = saturated(r.Packets, b.Flows[i].Packets)
+				r.Bytes = flow.Plus(r.Bytes, b.Flows[i].Bytes)
+				r.Packets = flow.Plus(r.Packets, b.Flows[i].Packets)
 			}
 		})
 		if err != nil {
@@ -140,11 +139,3 @@ func (s *Segment) join(o *Segment) {
 
 // sameSum tells whether a sum is what the manifest has, which may not know it.
 func sameSum(got, has float64) bool { return has == 0 || math.Abs(got-has) <= 1e-6*has }
-
-func saturated(a, b uint64) uint64 {
-	sum, carry := bits.Add64(a, b, 0)
-	if carry != 0 {
-		return math.MaxUint64
-	}
-	return sum
-}

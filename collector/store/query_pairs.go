@@ -67,11 +67,11 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 			if hi > 0 {
 				lo = math.MaxUint64
 			}
-			bound = saturated(bound, lo)
+			bound = flow.Plus(bound, lo)
 		}
 	}
 	if r.By[0].Pair { // either direction may be missing
-		bound = saturated(bound, bound)
+		bound = flow.Plus(bound, bound)
 	}
 	a := &query.Answer{Total: make([]uint64, len(r.Metrics))}
 	if err := d.groups(ctx, a, r, p.sources); err != nil {
@@ -93,9 +93,9 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 		shown := make([]uint64, len(r.Metrics))
 		samples := uint64(0)
 		for i := range a.Groups {
-			samples = saturated(samples, a.Groups[i].Samples)
+			samples = flow.Plus(samples, a.Groups[i].Samples)
 			for m := range shown {
-				shown[m] = saturated(shown[m], a.Groups[i].Values[m])
+				shown[m] = flow.Plus(shown[m], a.Groups[i].Values[m])
 			}
 		}
 		a.Other = query.Group{Values: make([]uint64, len(r.Metrics))}

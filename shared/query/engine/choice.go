@@ -134,7 +134,7 @@ func (c *choice) volumes(of query.Volume, raw bool) []uint64 {
 		return c.volume
 	}
 	for k, i := range c.rows {
-		c.volume[k] = times(values.u64[i], uint64(max(rates.u32[i], 1)))
+		c.volume[k] = flow.Times(values.u64[i], uint64(max(rates.u32[i], 1)))
 	}
 	return c.volume
 }

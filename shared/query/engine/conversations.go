@@ -129,9 +129,9 @@ func (s *scan) conversation(key []uint64, all []talk) query.Conversation {
 		}
 		b, row := s.view.Blocks[x.block], int(x.row)
 		c.End = max(c.End, x.end)
-		c.Bytes[side] = plus(c.Bytes[side], s.part(x, query.Bytes))
-		c.Packets[side] = plus(c.Packets[side], s.part(x, query.Packets))
-		c.Records[side] = plus(c.Records[side], s.part(x, query.Records))
+		c.Bytes[side] = flow.Plus(c.Bytes[side], s.part(x, query.Bytes))
+		c.Packets[side] = flow.Plus(c.Packets[side], s.part(x, query.Packets))
+		c.Records[side] = flow.Plus(c.Records[side], s.part(x, query.Records))
 		if !has[side] {
 			has[side], first[side] = true, x.start
 		}
@@ -180,7 +180,7 @@ func (c *sized) size() uint64 {
 	case query.Records:
 		two = &c.Records
 	}
-	return plus(two[0], two[1])
+	return flow.Plus(two[0], two[1])
 }
 
 func compareSized(a, b sized) int {

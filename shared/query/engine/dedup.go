@@ -114,7 +114,7 @@ func (p *points) add(c *choice, block int, from, to int64, ids *table, sums []ui
 			if isNew {
 				sums = append(sums, 0)
 			}
-			sums[id] = plus(sums[id], within(volumes[k], c.start[k], c.end[k], m, m+query.DedupBin))
+			sums[id] = flow.Plus(sums[id], within(volumes[k], c.start[k], c.end[k], m, m+query.DedupBin))
 		}
 	}
 	return sums

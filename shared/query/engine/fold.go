@@ -66,7 +66,7 @@ func (b *Block) volume(i int, of query.Volume, raw bool) uint64 {
 	if raw || rates == nil {
 		return v.u64[i]
 	}
-	return times(v.u64[i], uint64(max(rates.u32[i], 1)))
+	return flow.Times(v.u64[i], uint64(max(rates.u32[i], 1)))
 }
 
 // maxBins is how many bins of how many groups are there at a time when they are

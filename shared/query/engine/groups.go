@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
 )
 
@@ -118,20 +119,20 @@ func grow(of []uint64, n int) []uint64 {
 func (g *grouping) sum(to []uint64, parts []uint64, side uint8) {
 	switch {
 	case len(g.keys.parts) == 0:
-		to[0] = plus(to[0], sumOf(parts))
+		to[0] = flow.Plus(to[0], sumOf(parts))
 	case side != 0:
 		for e, id := range g.ids {
 			if g.side[e]&side != 0 {
-				to[id] = plus(to[id], parts[g.row(e)])
+				to[id] = flow.Plus(to[id], parts[g.row(e)])
 			}
 		}
 	case len(g.rows) == 0:
 		for e, id := range g.ids {
-			to[id] = plus(to[id], parts[e])
+			to[id] = flow.Plus(to[id], parts[e])
 		}
 	default:
 		for e, id := range g.ids {
-			to[id] = plus(to[id], parts[g.rows[e]])
+			to[id] = flow.Plus(to[id], parts[g.rows[e]])
 		}
 	}
 }
@@ -267,15 +268,15 @@ func (g *grouping) other(place []uint32, at uint32) (o query.Group) {
 		if p != at {
 			continue
 		}
-		o.Samples = plus(o.Samples, g.samples[id])
+		o.Samples = flow.Plus(o.Samples, g.samples[id])
 		for m, metric := range g.r.Metrics {
 			if metric.Fold != query.Total || metric.Of == query.Distinct {
 				continue
 			}
-			o.Values[m] = plus(o.Values[m], g.values[m*g.sides][id])
+			o.Values[m] = flow.Plus(o.Values[m], g.values[m*g.sides][id])
 			if g.r.Sides {
-				o.In[m] = plus(o.In[m], g.values[m*g.sides+1][id])
-				o.Out[m] = plus(o.Out[m], g.values[m*g.sides+2][id])
+				o.In[m] = flow.Plus(o.In[m], g.values[m*g.sides+1][id])
+				o.Out[m] = flow.Plus(o.Out[m], g.values[m*g.sides+2][id])
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
 )
 
@@ -73,14 +74,14 @@ func (s *scan) each(use func(block int) error) error {
 func (s *scan) total() {
 	for m, metric := range s.r.Metrics {
 		if metric.Fold == query.Total && metric.Of != query.Distinct {
-			s.answer.Total[m] = plus(s.answer.Total[m], sumOf(s.choice.parts(s.choice.volumes(metric.Of, s.r.Raw))))
+			s.answer.Total[m] = flow.Plus(s.answer.Total[m], sumOf(s.choice.parts(s.choice.volumes(metric.Of, s.r.Raw))))
 		}
 	}
 }
 
 func sumOf(all []uint64) (sum uint64) {
 	for _, n := range all {
-		sum = plus(sum, n)
+		sum = flow.Plus(sum, n)
 	}
 	return sum
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/weirflow/weir/shared/flow"
+)
 
 // until returns ⌊volume·(t−start)/(end−start)⌋, t clipped to [start, end]: what
 // a flow had carried by t. start is before end.
@@ -66,31 +70,15 @@ func (b *bins) spread(to []uint64, volume uint64, start, end, from, before int64
 	k := int((max(start, from) - b.from) / b.width)
 	t, limit := b.from+int64(k)*b.width, min(end, before) // limit-t is at most the interval's length
 	if start >= end || limit-t <= b.width && inside(start, end, from, before) {
-		to[k] = plus(to[k], volume)
+		to[k] = flow.Plus(to[k], volume)
 		return
 	}
 	had := until(volume, start, end, from)
 	for ; limit-t > b.width; k++ {
 		t += b.width
 		has := until(volume, start, end, t)
-		to[k] = plus(to[k], has-had)
+		to[k] = flow.Plus(to[k], has-had)
 		had = has
 	}
-	to[k] = plus(to[k], until(volume, start, end, before)-had)
-}
-
-// times multiplies, and stays at the largest number there is.
-func times(volume, rate uint64) uint64 {
-	if hi, lo := bits.Mul64(volume, rate); hi == 0 {
-		return lo
-	}
-	return 1<<64 - 1
-}
-
-// plus adds, and stays at the largest number there is.
-func plus(a, b uint64) uint64 {
-	if sum, carry := bits.Add64(a, b, 0); carry == 0 {
-		return sum
-	}
-	return 1<<64 - 1
+	to[k] = flow.Plus(to[k], until(volume, start, end, before)-had)
 }
