@@ -160,10 +160,9 @@ const gap = 5 * time.Second
 func (l *Ledger) Coverage(from, to int64, now time.Time) (c query.Coverage, notes []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	current, _ := l.since(now)
 	lo, hi := from/1e6, min(to/1e6, now.UnixMilli())
 	missing, end, gaps := int64(0), lo, 0
-	first := current.From
+	first := l.at.UnixMilli()
 	if len(l.minutes) > 0 {
 		first = l.minutes[0].From
 	}
@@ -179,15 +178,22 @@ func (l *Ledger) Coverage(from, to int64, now time.Time) (c query.Coverage, note
 			notes = append(notes, fmt.Sprintf("weir did not run from %s to %s", stamp(a), stamp(b)))
 		}
 	}
-	for _, m := range append(l.minutes, current) {
+	take := func(m minute) {
 		if m.To <= lo || m.From >= hi {
-			continue
+			return
 		}
 		unknown(end, m.From)
 		end = max(end, m.To)
 		c.Records += m.Records
 		c.Lost += m.Lost
 		missing += m.Missing
+	}
+	for _, m := range l.minutes {
+		take(m)
+	}
+	if hi > l.at.UnixMilli() { // else it tells nothing of what is counted now
+		current, _ := l.since(now)
+		take(current)
 	}
 	unknown(end, hi)
 	if gaps > 3 {
