@@ -35,7 +35,7 @@ func loneOf(u *duck.Rollup, segments []*Segment, rollups []*RollupFile, from, to
 	}
 	for _, f := range rollups {
 		end := f.Bins[1] + f.Bin
-		if u != nil && f.Name != u.Name || f.Bins[0] >= ceilMS(to) || end <= floorMS(from) {
+		if u != nil && f.Name != u.Name || f.Bins[0] >= ceilMS(to) || end <= milliseconds(from) {
 			continue
 		}
 		for _, file := range f.Segments {
@@ -58,8 +58,8 @@ func (x *lone) cut(from, to, bin int64) int64 {
 	if x.segments == 0 {
 		return 0
 	}
-	first, last := floorMS(-floorTo(-from, bin)), floorMS(floorTo(to, bin))
-	return max(0, min(first, x.to)-max(floorMS(from), x.from)) + max(0, min(ceilMS(to), x.to)-max(last, x.from))
+	first, last := milliseconds(-floorTo(-from, bin)), milliseconds(floorTo(to, bin))
+	return max(0, min(first, x.to)-max(milliseconds(from), x.from)) + max(0, min(ceilMS(to), x.to)-max(last, x.from))
 }
 
 // plan chooses what answers r: the flows of segments, or the rollup that has the
@@ -125,14 +125,14 @@ func (d *duckDB) planned(u *duck.Rollup, segments []*Segment, rollups []*RollupF
 		for _, file := range f.Segments {
 			in[file] = true
 		}
-		if f.Bins[1] < floorMS(first) || f.Bins[0] >= floorMS(last) {
+		if f.Bins[1] < milliseconds(first) || f.Bins[0] >= milliseconds(last) {
 			continue
 		}
 		sums.Files = append(sums.Files, d.pathOf(f.File))
 		sums.Sum += f.MaxSum
 		sums.Rows += uint64(f.Rows)
 		if all := f.Bins[1] - f.Bins[0] + u.Bin.Milliseconds(); all > 0 { // of its bins those that are asked for, about
-			asked := min(f.Bins[1]+u.Bin.Milliseconds(), floorMS(last)) - max(f.Bins[0], floorMS(first))
+			asked := min(f.Bins[1]+u.Bin.Milliseconds(), milliseconds(last)) - max(f.Bins[0], milliseconds(first))
 			rows += uint64(float64(f.Rows) * float64(asked) / float64(all))
 		}
 	}

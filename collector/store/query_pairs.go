@@ -60,7 +60,7 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 	}
 	// What no sum has, an hour at a time.
 	bound, bin := uint64(0), u.Bin.Milliseconds()
-	from, to := floorMS(-floorTo(-r.From, int64(u.Bin))), floorMS(floorTo(r.To, int64(u.Bin)))
+	from, to := milliseconds(-floorTo(-r.From, int64(u.Bin))), milliseconds(floorTo(r.To, int64(u.Bin)))
 	for _, f := range s.Rollups {
 		if first, last := max(f.Bins[0], from), min(f.Bins[1], to-bin); f.Name == u.Name && first <= last {
 			hi, lo := bits.Mul64(f.Floor, uint64((last-first)/bin+1))

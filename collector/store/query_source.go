@@ -60,15 +60,14 @@ const fewBins = 48
 
 // within tells whether all that segment s has was seen in [from, to).
 func within(s *Segment, from, to int64) bool {
-	return s.Start[0] >= ceilMS(from) && s.End[1] < floorMS(to)
+	return s.Start[0] >= ceilMS(from) && s.End[1] < milliseconds(to)
 }
 
-func floorMS(ns int64) int64 { return milliseconds(ns) }
-func ceilMS(ns int64) int64  { return -milliseconds(-ns) }
+func ceilMS(ns int64) int64 { return -milliseconds(-ns) }
 
 // touches tells whether some flow of s may have been seen in [from, to).
 func touches(s *Segment, from, to int64) bool {
-	return s.Start[0] <= floorMS(to) && s.End[1] >= floorMS(from)
+	return s.Start[0] <= milliseconds(to) && s.End[1] >= milliseconds(from)
 }
 
 // sources returns what DuckDB reads of segments: those that have columns of need

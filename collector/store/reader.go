@@ -83,7 +83,7 @@ func (x *Reader) repaired(ctx context.Context, s *Snapshot, r *query.Request) bo
 		about[g.File] = touches(g, r.From, r.To)
 	}
 	for _, f := range s.Rollups {
-		about[f.File] = f.Bins[0] <= floorMS(r.To) && f.Bins[1]+f.Bin >= floorMS(r.From)
+		about[f.File] = f.Bins[0] <= milliseconds(r.To) && f.Bins[1]+f.Bin >= milliseconds(r.From)
 	}
 	any := x.store.setAsideOf(s, func(file string) bool { return about[file] && ctx.Err() == nil })
 	if any {
