@@ -25,7 +25,7 @@ const (
 type Config struct {
 	Batch    int           `yaml:"batch"`    // flows in a batch, about
 	Flush    time.Duration `yaml:"flush"`    // a batch waits this long to become full
-	Queue    int           `yaml:"queue"`    // batches that may wait for a sink
+	Queue    int           `yaml:"queue"`    // batches that may wait for a sink; fewer if their flows have more than 1 KiB each
 	Overflow Overflow      `yaml:"overflow"` // drop-oldest, block or spill
 	Drain    time.Duration `yaml:"drain"`    // at the end, the sinks have this long for what is queued
 	Accounts int           `yaml:"accounts"` // exporters, by address, port and domain, that are accounted for one by one
@@ -56,7 +56,7 @@ func (c Config) Validate() error {
 
 // A Queue is the way to a sink.
 type Queue struct {
-	Size     int      // batches that may wait in memory
+	Size     int      // batches that may wait in memory, fewer if their flows have more than 1 KiB each
 	Overflow Overflow // what happens beyond
 	Dir      string   // of Spill: where its files are
 	Disk     int64    // of Spill: octets that they may have

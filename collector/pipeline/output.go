@@ -30,6 +30,8 @@ type output struct {
 	ring     []*parcel
 	first    int  // index of the oldest
 	n        int  // parcels in the ring
+	octets   int  // of them
+	most     int  // octets that the ring holds, but for a parcel that is alone there
 	untold   bool // some came of which the sink's goroutine was not told
 	closed   bool
 	spill    *spill // nil: not to disk
@@ -44,8 +46,17 @@ type output struct {
 	giveUp  func()          // ends it: what is left is dropped
 }
 
+// A queue holds perFlow octets a flow, for batches of leastBatch flows at least:
+// twice what honest exporters send. One datagram may have 65,000 records, which
+// are 20 MB, or records of 65,000 octets; a queue of such would take all memory.
+const (
+	perFlow    = 1 << 10
+	leastBatch = 256
+)
+
 func newOutput(p *Pipeline, o Output, slot int) *output {
 	x := &output{Output: o, p: p, slot: slot, ring: make([]*parcel, o.Queue.Size), done: make(chan struct{})}
+	x.most = o.Queue.Size * max(p.cfg.Batch, leastBatch) * perFlow
 	x.notEmpty.L, x.notFull.L, x.moved.L = &p.mu, &p.mu, &p.mu
 	x.sums.Name = o.Name
 	if o.Queue.Overflow == Spill {
@@ -54,25 +65,30 @@ func newOutput(p *Pipeline, o Output, slot int) *output {
 	return x
 }
 
-// full tells whether who has something for the output must wait. The caller has
-// the lock.
-func (o *output) full() bool { return o.Queue.Overflow == Block && o.n == len(o.ring) }
+// room tells whether the ring takes a parcel of so many octets. The caller has the
+// lock.
+func (o *output) room(octets int) bool {
+	return o.n < len(o.ring) && (o.n == 0 || octets <= o.most-o.octets)
+}
+
+// full tells whether who has x for the output must wait. The caller has the lock.
+func (o *output) full(x *parcel) bool { return o.Queue.Overflow == Block && !o.room(x.octets) }
 
 // push hands x, which is of w and counts as queued already, to the output. The
 // caller has the lock; where the output blocks, it is given up meanwhile.
 func (o *output) push(w *worker, x *parcel) {
-	for o.full() && !o.closed && !w.late {
+	for o.full(x) && !o.closed && !w.late {
 		o.notFull.Wait()
 	}
-	if o.closed || o.full() {
+	if o.closed || o.full(x) {
 		o.drop(x)
 		return
 	}
-	switch full := o.n == len(o.ring); {
-	case o.spill != nil && (full || !o.spill.empty()):
+	if o.spill != nil && (!o.room(x.octets) || !o.spill.empty()) {
 		o.spillOver(x)
 		return
-	case full:
+	}
+	for !o.room(x.octets) {
 		o.drop(o.take())
 	}
 	o.enqueue(x)
@@ -84,8 +100,9 @@ func (o *output) push(w *worker, x *parcel) {
 func (o *output) enqueue(x *parcel) {
 	o.ring[(o.first+o.n)%len(o.ring)] = x
 	o.n++
+	o.octets += x.octets
 	o.untold = true
-	if 2*o.n > len(o.ring) {
+	if 2*o.n > len(o.ring) || o.octets > o.most/2 {
 		o.tell()
 	}
 }
@@ -104,6 +121,7 @@ func (o *output) take() *parcel {
 	o.ring[o.first] = nil
 	o.first = (o.first + 1) % len(o.ring)
 	o.n--
+	o.octets -= x.octets
 	o.notFull.Signal()
 	o.moved.Signal()
 	return x

@@ -59,6 +59,76 @@ func TestHostileBatchIsNotKept(t *testing.T) {
 	}
 }
 
+// What hostile datagrams bring has as little memory in a queue as anything else,
+// whatever is done with what it doesn't hold, and is accounted for.
+func TestQueueIsBoundedInOctets(t *testing.T) {
+	const records, datagrams = 9000, 40 // 3 MB each
+	d := make([]byte, 16+12+4+records)
+	binary.BigEndian.PutUint16(d, 10)
+	binary.BigEndian.PutUint16(d[2:], uint16(len(d)))
+	for i, v := range []uint16{2, 12, 256, 1, 4, 1, 256, 4 + records} {
+		binary.BigEndian.PutUint16(d[16+2*i:], v)
+	}
+	for _, overflow := range []Overflow{DropOldest, Block, Spill} {
+		t.Run(string(overflow), func(t *testing.T) {
+			open := make(chan struct{})
+			sink := &taker{write: func(context.Context, *flow.Batch) error { <-open; return nil }}
+			p := newPipeline(t, Default(), Deps{
+				Sources: []Source{&feed{data: d, left: datagrams}},
+				Outputs: []Output{{Name: "x", Sink: sink, Queue: Queue{Size: 64, Overflow: overflow, Dir: t.TempDir(), Disk: 1 << 30}}},
+			})
+			o := (*p.outputs.Load())[0]
+			const most = 64 * 256 << 10
+			done := make(chan error, 1)
+			go func() { done <- p.Run(t.Context()) }()
+			full := false
+			for deadline := time.Now().Add(20 * time.Second); !full; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("waited in vain: %+v", p.Stats())
+				}
+				s := p.Stats()
+				checkLedger(t, s)
+				p.mu.Lock()
+				inRing, waiting := 0, 0
+				for _, x := range o.ring {
+					if x != nil {
+						inRing += x.batch.Size()
+					}
+				}
+				if o.spill != nil {
+					for _, x := range o.spill.over {
+						waiting += x.batch.Size()
+					}
+				}
+				p.mu.Unlock()
+				if inRing > most || waiting > most {
+					t.Fatalf("%d octets wait, and %d for the disk; %d are the most", inRing, waiting, most)
+				}
+				switch overflow {
+				case DropOldest:
+					full = s.Flows == records*datagrams
+				case Block:
+					full = inRing > most*3/4
+				case Spill:
+					full = s.Flows == records*datagrams && waiting == 0
+				}
+			}
+			close(open)
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			s := p.Stats()
+			checkLedger(t, s)
+			if s.Queued != 0 || s.Flows != records*datagrams || s.Written == 0 {
+				t.Errorf("%+v", s)
+			}
+			if overflow == DropOldest && s.Dropped == 0 || overflow == Block && s.Dropped > 0 {
+				t.Errorf("%d flows were dropped", s.Dropped)
+			}
+		})
+	}
+}
+
 // A fickle sink refuses when it is told to.
 type fickle struct{ err error }
 

@@ -10,6 +10,8 @@ type parcel struct {
 	flows int // that were decoded into it
 	left  int // of them, what the stages have left
 	refs  int // outputs that have it still; guarded by the pipeline's lock
+
+	octets int // of the batch's memory, when it is sent
 }
 
 // A part is a run of an account's records in a parcel.

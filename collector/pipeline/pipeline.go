@@ -320,11 +320,12 @@ func (p *Pipeline) send(w *worker, x *parcel) *parcel {
 		a.taken += uint64(t.filtered)
 	}
 	x.refs = len(all) + 1 // and this one
+	x.octets = x.batch.Size()
 	for _, o := range all {
 		o.sums.Queued += uint64(x.left)
 	}
 	for _, o := range all {
-		if !o.full() {
+		if !o.full(x) {
 			o.push(w, x)
 		} else {
 			w.full = append(w.full, o)

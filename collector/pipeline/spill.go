@@ -23,6 +23,7 @@ type spill struct {
 	dir  string
 	most int64 // octets on disk
 	over []*parcel
+	wait int       // octets of over
 	held []spilled // on disk, oldest first
 	used int64
 	busy bool // a parcel is between two of them
@@ -41,6 +42,7 @@ type spilled struct {
 	parts   []part
 	flows   int
 	left    int
+	octets  int // in memory
 }
 
 // A segment is a file; it goes when all that is in it has been read.
@@ -70,12 +72,20 @@ func (s *spill) empty() bool { return s == nil || len(s.over) == 0 && len(s.held
 // disk. The caller has the lock.
 func (o *output) spillOver(x *parcel) {
 	s := o.spill
-	if len(s.over) >= max(len(o.ring), leastOver) {
-		o.drop(s.over[0])
-		s.over = append(s.over[:0], s.over[1:]...)
+	for len(s.over) > 0 && (len(s.over) >= max(len(o.ring), leastOver) || x.octets > o.most-s.wait) {
+		o.drop(s.next())
 	}
 	s.over = append(s.over, x)
+	s.wait += x.octets
 	o.moved.Broadcast()
+}
+
+// next takes the oldest parcel that waits for the disk.
+func (s *spill) next() *parcel {
+	x := s.over[0]
+	s.over = append(s.over[:0], s.over[1:]...)
+	s.wait -= x.octets
+	return x
 }
 
 // runSpill moves parcels to the files and back until the output is closed and
@@ -89,12 +99,10 @@ func (o *output) runSpill(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil && !s.empty():
 			o.dropSpill()
-		case len(s.held) > 0 && o.n < len(o.ring):
+		case len(s.held) > 0 && o.room(s.held[0].octets):
 			o.unspill()
-		case len(s.held) == 0 && len(s.over) > 0 && o.n < len(o.ring):
-			x := s.over[0]
-			s.over = append(s.over[:0], s.over[1:]...)
-			o.enqueue(x)
+		case len(s.held) == 0 && len(s.over) > 0 && o.room(s.over[0].octets):
+			o.enqueue(s.next())
 			o.tell()
 		case len(s.over) > 0:
 			o.store()
@@ -110,8 +118,7 @@ func (o *output) runSpill(ctx context.Context) {
 // store writes the first parcel of over to disk.
 func (o *output) store() {
 	s := o.spill
-	x := s.over[0]
-	s.over = append(s.over[:0], s.over[1:]...)
+	x := s.next()
 	s.busy = true
 	o.p.mu.Unlock()
 	h, err := s.write(&x.batch)
@@ -126,7 +133,7 @@ func (o *output) store() {
 		return
 	}
 	s.failed = false
-	h.parts, h.flows, h.left = append([]part(nil), x.parts...), x.flows, x.left
+	h.parts, h.flows, h.left, h.octets = append([]part(nil), x.parts...), x.flows, x.left, x.octets
 	s.held = append(s.held, h)
 	s.used += int64(h.n)
 	o.sums.Spilled += uint64(x.left)
@@ -176,7 +183,7 @@ func (o *output) unspill() {
 	s.busy = false
 	s.used -= int64(h.n)
 	o.sums.Spilled -= uint64(h.left)
-	x.parts, x.flows, x.left, x.refs = append(x.parts[:0], h.parts...), h.flows, h.left, 1
+	x.parts, x.flows, x.left, x.refs, x.octets = append(x.parts[:0], h.parts...), h.flows, h.left, 1, h.octets
 	if err != nil {
 		o.p.log.warn("read spill of "+o.Name, err.Error())
 		o.settle(x, failed)
@@ -223,7 +230,7 @@ func (o *output) dropSpill() {
 	for _, x := range s.over {
 		o.drop(x)
 	}
-	s.over = s.over[:0]
+	s.over, s.wait = s.over[:0], 0
 	for i := range s.held {
 		h := &s.held[i]
 		o.sums.Spilled -= uint64(h.left)

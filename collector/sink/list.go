@@ -29,7 +29,7 @@ type Spec struct {
 
 // A Queue is the way to a sink. What is left out is as in the section pipeline.
 type Queue struct {
-	Size     int               `yaml:"size"`     // batches that may wait in memory
+	Size     int               `yaml:"size"`     // batches that may wait in memory, fewer if their flows have more than 1 KiB each
 	Overflow pipeline.Overflow `yaml:"overflow"` // when it is full: drop-oldest, block, or spill (to disk)
 	Disk     source.Size       `yaml:"disk"`     // of spill: octets on disk, as 4GiB
 }

@@ -48,6 +48,18 @@ func Fill(fl []Flow) {
 	}
 }
 
+// Octets of memory that a record takes, without its strings and extras.
+const (
+	flowSize    = 352
+	optionSize  = 56
+	counterSize = 160
+)
+
+// Size is how many octets of memory that which b holds takes.
+func (b *Batch) Size() int {
+	return flowSize*len(b.Flows) + optionSize*len(b.Options) + counterSize*len(b.Counters) + len(b.Strings.text) + len(b.arena)
+}
+
 // Full tells whether the batch holds so much that the records of one more
 // datagram might not find room: offsets have 32 bits.
 func (b *Batch) Full() bool { return len(b.arena) > 1<<31 || len(b.Flows) > 1<<28 }

@@ -37,6 +37,35 @@ func TestSize(t *testing.T) {
 	if n := unsafe.Sizeof(Flow{}); n > 352 {
 		t.Errorf("a Flow has %d octets: more than five and a half cache lines", n)
 	}
+	f := func(what string, got, want uintptr) {
+		if got != want {
+			t.Errorf("%s has %d octets, %d is said", what, got, want)
+		}
+	}
+	f("a Flow", unsafe.Sizeof(Flow{}), flowSize)
+	f("an Option", unsafe.Sizeof(Option{}), optionSize)
+	f("a Counter", unsafe.Sizeof(Counter{}), counterSize)
+}
+
+// What a batch holds is told, whatever kind it is of.
+func TestBatchSize(t *testing.T) {
+	var b Batch
+	if n := b.Size(); n != 0 {
+		t.Errorf("an empty batch has %d octets", n)
+	}
+	b.Grow(3)
+	b.Options = make([]Option, 2)
+	b.Counters = make([]Counter, 5)
+	b.Strings.Intern([]byte("uplink"))
+	b.Arena(1000)
+	want := int(3*unsafe.Sizeof(Flow{}) + 2*unsafe.Sizeof(Option{}) + 5*unsafe.Sizeof(Counter{}) + 6 + 1000)
+	if n := b.Size(); n != want {
+		t.Errorf("it has %d octets, want %d", n, want)
+	}
+	b.Reset()
+	if n := b.Size(); n != 0 {
+		t.Errorf("an empty batch has %d octets", n)
+	}
 }
 
 func TestFieldsAreTold(t *testing.T) {
