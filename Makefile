@@ -59,8 +59,19 @@ fluentbit: ## in_weir.so for Linux with glibc 2.17 and later: build/fluentbit/li
 fluentbit-native: ## build/in_weir.so by this machine's C compiler: for a glibc as new as its own
 	CGO_ENABLED=1 $(GO) build -buildmode=c-shared -trimpath -ldflags '-s -w' -o build/in_weir.so ./fluentbit/cmd/in_weir
 
-grafana: ## the datasource's backend in grafana/dist
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -tags arrow_json_stdlib -o grafana/dist/gpx_weir_flows_$$($(GO) env GOOS)_$$($(GO) env GOARCH) ./grafana/pkg
+# What Grafana runs on. PLATFORMS='linux/amd64' is sooner done.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+GRAFANAVERSION = $$(sed -n 's/^  "version": "\(.*\)",/\1/p' grafana/package.json)
+# The same octets from the same sources, with what the plugin SDK's own build says of itself.
+GRAFANAFLAGS = -trimpath -buildvcs=false -tags arrow_json_stdlib \
+	-ldflags "-s -w -buildid= -X 'github.com/grafana/grafana-plugin-sdk-go/build/buildinfo.buildInfoJSON={\"pluginID\":\"weir-flows-datasource\",\"version\":\"$(GRAFANAVERSION)\"}'"
+
+grafana: ## the datasource: build/grafana/weir-flows-datasource-VERSION.zip, for PLATFORMS
+	grafana/package/frontend.sh
+	rm -f grafana/dist/gpx_*
+	for p in $(PLATFORMS); do os=$${p%/*} arch=$${p#*/}; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build $(GRAFANAFLAGS) -o grafana/dist/gpx_weir_flows_$${os}_$$arch$$([ $$os != windows ] || echo .exe) ./grafana/pkg || exit 1; done
+	$(GO) run ./grafana/package
 
 splunk: ## the add-on for Splunk: build/splunk/TA-weir-VERSION.tgz, with binaries for Linux and Windows
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build $(SPLUNKFLAGS) -o build/splunk/linux_x86_64/bin/weir ./splunk/cmd/weir-splunk
