@@ -3,6 +3,7 @@ package input
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/weirflow/weir/fluentbit/internal/same"
 	"github.com/weirflow/weir/plugins/detect"
 	"github.com/weirflow/weir/shared/flow"
+	"github.com/weirflow/weir/shared/flowtest"
 )
 
 func until(t *testing.T, what string, ok func() bool) {
@@ -193,6 +195,42 @@ func TestLedgerEvents(t *testing.T) {
 				t.Errorf("log lacks %q:\n%s", w, told)
 			}
 		}
+	}
+}
+
+// The ledger of many exporters is as many events, in chunks like any other's: it
+// is not dropped because it is more than Fluent Bit gets at once.
+func TestLedgerOfMany(t *testing.T) {
+	const domains = 2000
+	x := start(t, map[string]string{"types": "stats", "buffer_limit": "8m", "max_batch": "1m"})
+	conn, err := net.Dial("udp4", x.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for i := range domains {
+		if _, err := conn.Write(flowtest.Packet(9, uint32(i), flowtest.Template(9, 300, flowtest.Twenty[:4]))); err != nil {
+			t.Fatal(err)
+		}
+		if i%50 == 49 {
+			until(t, "the datagrams", func() bool { return x.Stats().Collector.Datagrams == uint64(i+1) })
+		}
+	}
+	x.tellLedger(time.Now())
+	got := 0
+	for x.Batch() > 0 {
+		d := x.Drain(nil, x.Batch())
+		if len(d) > 1e6 {
+			t.Errorf("%d octets at once", len(d))
+		}
+		events, err := same.Events(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += len(events)
+	}
+	if c := x.ring.counts(); got != domains+1 || c.Dropped.Events > 0 {
+		t.Errorf("%d events, want %d; %+v", got, domains+1, c)
 	}
 }
 

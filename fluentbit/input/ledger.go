@@ -38,6 +38,10 @@ func (x *Instance) tellLedger(now time.Time) {
 	}
 	var buf []byte
 	events := 0
+	hand := func() {
+		x.ring.add("", events, buf, nil)
+		buf, events = buf[:0], 0
+	}
 	add := func(t tree, meta map[string]any) {
 		d, err := t.appendEvent(buf, now, meta)
 		if err != nil {
@@ -45,7 +49,9 @@ func (x *Instance) tellLedger(now time.Time) {
 			return
 		}
 		buf = d
-		events++
+		if events++; len(buf) > chunkSize/2 { // there may be thousands of exporters
+			hand()
+		}
 	}
 	for i := range all {
 		add(x.ledgerRecord(&all[i], now))
@@ -60,7 +66,9 @@ func (x *Instance) tellLedger(now time.Time) {
 	t.set("weir.stats.kernel_dropped", kernel)
 	t.set("weir.stats.exporters", len(all))
 	add(t, map[string]any{})
-	x.ring.add("", events, buf, nil)
+	if events > 0 {
+		hand()
+	}
 }
 
 // statsRecord begins a record of figures.

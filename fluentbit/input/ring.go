@@ -9,20 +9,21 @@ import (
 )
 
 // A ring keeps events in the order of their arrival, in chunks of whole events.
-// It never grows beyond its limit: a full ring gives up its oldest chunk, or where
-// it may wait lets who adds wait. Any number of goroutines may use it at once.
+// Its memory never grows beyond its limit, but for events that alone are more: a
+// full ring gives up its oldest chunk, or where it may wait lets who adds wait. Any
+// number of goroutines may use it at once.
 type ring struct {
-	size  int // octets at which a chunk is full
-	most  int // chunks
+	size  int // octets at which a chunk is full; what is added at once may be more
+	limit int // octets of all chunks
 	batch int // octets that are drained at once, at most
 
 	mu      sync.Mutex
 	room    sync.Cond // chunks have become free
 	filled  chan struct{}
 	chunks  []*chunk // oldest first; the last one is being filled
-	free    []*chunk
+	free    []*chunk // each of size
 	shares  []*share // free ones
-	made    int      // chunks that exist
+	memory  int      // octets of all chunks that exist
 	waiting Count
 	in      Count
 	out     Count
@@ -67,10 +68,13 @@ func (c *Count) sub(events uint64, octets int) {
 const chunkSize = 128 << 10
 
 func newRing(limit, batch, size int) *ring {
-	r := &ring{size: size, most: max(2, limit/size), batch: batch, filled: make(chan struct{}, 1)}
+	r := &ring{size: size, batch: batch, filled: make(chan struct{}, 1)}
 	r.room.L = &r.mu
+	r.setLimit(limit)
 	return r
 }
+
+func (r *ring) setLimit(octets int) { r.limit = max(octets, 2*r.size) }
 
 // share returns one for a batch. end ends the adding.
 func (r *ring) share(receipt *pipeline.Receipt) *share {
@@ -112,8 +116,8 @@ func (r *ring) leave(s *share, dropped bool) {
 	r.shares = append(r.shares, s)
 }
 
-// wait returns when the ring has room for another chunk, or ctx ends.
-func (r *ring) wait(ctx context.Context) {
+// wait returns when the ring has room for a chunk of n octets, or ctx ends.
+func (r *ring) wait(ctx context.Context, n int) {
 	defer context.AfterFunc(ctx, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -121,7 +125,7 @@ func (r *ring) wait(ctx context.Context) {
 	})()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for ctx.Err() == nil && len(r.free) == 0 && r.made >= r.most && len(r.chunks) > 0 {
+	for ctx.Err() == nil && len(r.chunks) > 0 && r.memory-len(r.free)*r.size+max(n, r.size) > r.limit {
 		r.room.Wait()
 	}
 }
@@ -151,19 +155,34 @@ func (r *ring) last(tag string, n int) *chunk {
 	if at := len(r.chunks) - 1; at >= 0 && r.chunks[at].tag == tag && len(r.chunks[at].data)+n <= r.size {
 		return r.chunks[at]
 	}
-	if len(r.free) == 0 && r.made >= r.most && len(r.chunks) > 0 {
-		r.drop(r.pop())
-	}
-	var c *chunk
-	if n := len(r.free); n > 0 {
-		c, r.free = r.free[n-1], r.free[:n-1]
-	} else {
-		c = &chunk{data: make([]byte, 0, r.size)}
-		r.made++
-	}
+	c := r.make(n)
 	c.tag = tag
 	r.chunks = append(r.chunks, c)
 	return c
+}
+
+// make returns an empty chunk with room for n octets. The oldest give way to it.
+func (r *ring) make(n int) *chunk {
+	size := max(n, r.size)
+	for r.memory+size > r.limit {
+		if k := len(r.free); k > 0 && n <= r.size {
+			break
+		} else if k > 0 {
+			r.free = r.free[:k-1]
+			r.memory -= r.size
+		} else if len(r.chunks) > 0 {
+			r.drop(r.pop())
+		} else {
+			break
+		}
+	}
+	if k := len(r.free); k > 0 && n <= r.size {
+		c := r.free[k-1]
+		r.free = r.free[:k-1]
+		return c
+	}
+	r.memory += size
+	return &chunk{data: make([]byte, 0, size)}
 }
 
 // pop takes the oldest chunk out.
@@ -180,8 +199,8 @@ func (r *ring) drop(c *chunk) {
 	r.release(c, true)
 }
 
-// release accounts for c and makes its memory available again, unless an event of
-// unusual length has blown it up or the ring has become smaller.
+// release accounts for c and makes its memory available again, unless it is of
+// unusual size or the ring has become smaller.
 func (r *ring) release(c *chunk, dropped bool) {
 	r.waiting.sub(c.events, len(c.data))
 	for i, s := range c.shares {
@@ -190,8 +209,8 @@ func (r *ring) release(c *chunk, dropped bool) {
 	}
 	c.shares = c.shares[:0]
 	r.room.Broadcast()
-	if cap(c.data) > 2*r.size || r.made > r.most {
-		r.made--
+	if cap(c.data) != r.size || r.memory > r.limit {
+		r.memory -= cap(c.data)
 		return
 	}
 	c.data, c.events = c.data[:0], 0
@@ -255,12 +274,13 @@ func (r *ring) giveUp() {
 func (r *ring) resize(limit, batch int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.most, r.batch = max(2, limit/r.size), batch
-	for len(r.free) > 0 && r.made > r.most {
+	r.setLimit(limit)
+	r.batch = batch
+	for len(r.free) > 0 && r.memory > r.limit {
 		r.free = r.free[:len(r.free)-1]
-		r.made--
+		r.memory -= r.size
 	}
-	for len(r.chunks) > 0 && r.made > r.most {
+	for len(r.chunks) > 0 && r.memory > r.limit {
 		r.drop(r.pop())
 	}
 }

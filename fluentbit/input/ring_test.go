@@ -3,8 +3,10 @@ package input
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // put adds events of 10 octets: their number, with zeros before it.
@@ -95,12 +97,63 @@ func TestRingHoldsItsLimit(t *testing.T) {
 	r := newRing(1000, 1000, 100)
 	for i := range 100 {
 		put(r, i*50, 50)
-		if r.made > 10 {
-			t.Fatalf("%d chunks", r.made)
+		if n := memory(r); n > 1000 || n != r.memory {
+			t.Fatalf("%d octets, %d accounted for", n, r.memory)
 		}
 	}
-	if n := len(r.free) + len(r.chunks); n != r.made {
-		t.Errorf("%d chunks of %d are accounted for", n, r.made)
+}
+
+// memory is how much a ring's chunks have that are neither lent nor gone.
+func memory(r *ring) (octets int) {
+	for _, c := range append(slices.Clone(r.free), r.chunks...) {
+		octets += cap(c.data)
+	}
+	return octets
+}
+
+// Events that are much longer than a chunk count with all their octets, and take
+// away nothing for good.
+func TestRingHoldsItsLimitWithLongEvents(t *testing.T) {
+	r := newRing(1000, 1000, 100)
+	put(r, 0, 100)
+	for i := range 50 {
+		r.add("", 1, make([]byte, 150+10*(i%40)), nil)
+		if n := memory(r); n > 1000 || n != r.memory {
+			t.Fatalf("%d octets, %d accounted for", n, r.memory)
+		}
+	}
+	r.add("", 1, make([]byte, 5000), nil)
+	if n := memory(r); n != 5000 || len(r.chunks) != 1 {
+		t.Errorf("an event of 5000 octets is one of %d chunks with %d octets", len(r.chunks), n)
+	}
+	put(r, 0, 300)
+	if n, c := memory(r), r.counts(); n != 1000 || c.Waiting.Events != 100 {
+		t.Errorf("then there are %d octets, and %+v wait", n, c.Waiting)
+	}
+}
+
+// Who adds something long waits until it has room.
+func TestRingWaitsForLongEvents(t *testing.T) {
+	r := newRing(1000, 1000, 100)
+	put(r, 0, 100)
+	done := make(chan struct{})
+	go func() {
+		r.wait(t.Context(), 350)
+		r.add("", 1, make([]byte, 350), nil)
+		close(done)
+	}()
+	for range 3 {
+		r.drain(nil, 100)
+		select {
+		case <-done:
+			t.Fatal("it did not wait")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	r.drain(nil, 100)
+	<-done
+	if c := r.counts(); c.Dropped.Events > 0 || c.Waiting.Octets != 600+350 {
+		t.Errorf("%+v", c)
 	}
 }
 

@@ -35,9 +35,13 @@ func (s *sink) configure(c *Config) {
 	s.enc, s.types, s.waits = encode.NewWith(c.Schema, c.Options), c.Types, c.SpillPath != ""
 }
 
-// group is how many flows are encoded at once: as many as the encoder takes in
-// one go, and few enough that a chunk of the ring holds several groups.
-const group = 64
+// group returns how many records of b are encoded at once: as many as the encoder
+// takes in one go, and few enough that a chunk of the ring holds several groups, or
+// one if records are long.
+func group(b *flow.Batch) int {
+	n := len(b.Flows) + len(b.Options) + len(b.Counters)
+	return min(64, max(1, chunkSize/2*n/max(1, b.Size())))
+}
 
 // Keep encodes b. The receipt is settled when Fluent Bit has all of it, or some of
 // it had to be dropped.
@@ -50,9 +54,17 @@ func (s *sink) Keep(ctx context.Context, b *flow.Batch, receipt *pipeline.Receip
 	if !waits {
 		ctx = nil
 	}
+	group := group(b)
 	if types.Has(Flows) {
-		for fl := range slices.Chunk(b.Flows, group) {
-			s.put(ctx, len(fl), enc.AppendEvents(s.buf[:0], b, fl), share)
+		for fl, n := b.Flows, group; len(fl) > 0; {
+			n = min(n, len(fl))
+			data := enc.AppendEvents(s.buf[:0], b, fl[:n])
+			if len(data) > chunkSize && n > 1 { // records may share a long text
+				s.buf, n = data, n/2
+				continue
+			}
+			s.put(ctx, n, data, share)
+			fl = fl[n:]
 		}
 	}
 	if types.Has(Options) {
@@ -71,7 +83,7 @@ func (s *sink) Keep(ctx context.Context, b *flow.Batch, receipt *pipeline.Receip
 // put adds events; until ctx ends it waits for room, unless ctx is nil.
 func (s *sink) put(ctx context.Context, events int, data []byte, share *share) {
 	if ctx != nil {
-		s.ring.wait(ctx)
+		s.ring.wait(ctx, len(data))
 	}
 	s.buf = data
 	s.ring.add("", events, data, share)
