@@ -193,8 +193,22 @@ func between[T uint8 | uint16 | uint32 | uint64](values []T, shift uint8, mask, 
 }
 
 func (s *Scan) addresses(t *test, column []flow.Addr, in []uint64) {
+	// A network of IPv4, or one of IPv6 within 64 bits, is a range of the second half.
+	prefix, lo, more := t.around.lo.hi, t.around.lo.lo, t.around.hi.lo-t.around.lo.lo
+	half := t.addresses == nil && prefix == t.around.hi.hi
 	for w := range in {
 		hit := uint64(0)
+		if half {
+			for left := in[w]; left != 0; left &= left - 1 {
+				i := bits.TrailingZeros64(left)
+				a := wordsOf(&column[w*64+i])
+				_, above := bits.Sub64(more, a.lo-lo, 0)
+				_, other := bits.Sub64(0, a.hi^prefix, 0)
+				hit |= ((above | other) ^ 1) << i
+			}
+			s.hits[w] = hit
+			continue
+		}
 		for left := in[w]; left != 0; left &= left - 1 {
 			i := bits.TrailingZeros64(left)
 			if t.address(&column[w*64+i]) {

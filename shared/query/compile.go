@@ -153,7 +153,10 @@ func (e *Expr) cost() (sum int) {
 	if len(e.Values) > 1 {
 		sum = 3
 	}
-	if e.Of.Kind == Text {
+	switch e.Of.Kind {
+	case Address:
+		sum = 4
+	case Text:
 		sum = 10
 	}
 	if e.Of.Of == Extra {

@@ -32,8 +32,10 @@ type Block struct {
 	whole       flow.Set // columns that all rows have, and bits of no column
 	allHaveEnds bool     // every row has Start and End
 	start, end  int64    // the earliest and the latest time of any row
-	earliest    int64    // the first row's arrival
-	received    int64    // the newest row's arrival
+	leastRate   uint32   // the lowest sampling rate of any row, 0 where one has none, and the highest
+	mostRate    uint32
+	earliest    int64 // the first row's arrival
+	received    int64 // the newest row's arrival
 }
 
 // A column has room for a value per row, in the one slice that has the column's width.

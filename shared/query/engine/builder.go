@@ -80,11 +80,12 @@ func (w *Builder) size() int64 { return w.open.size() }
 
 func (w *Builder) start() {
 	w.open = &Block{
-		set:      make([]uint16, blockRows),
-		whole:    flow.Set{math.MaxUint64, math.MaxUint64},
-		start:    math.MaxInt64,
-		end:      math.MinInt64,
-		earliest: math.MaxInt64,
+		set:       make([]uint16, blockRows),
+		whole:     flow.Set{math.MaxUint64, math.MaxUint64},
+		start:     math.MaxInt64,
+		end:       math.MinInt64,
+		earliest:  math.MaxInt64,
+		leastRate: math.MaxUint32,
 	}
 	w.setIDs = map[flow.Set]uint16{}
 	w.texts = map[string]uint32{}
@@ -153,6 +154,8 @@ func (w *Builder) append(b *flow.Batch, fl []flow.Flow) {
 		o.start, o.end = min(o.start, start), max(o.end, end)
 		received := int64(o.Uint(flow.FieldReceived, i))
 		o.earliest, o.received = min(o.earliest, received), max(o.received, received)
+		rate := fl[i-at].SamplingRate
+		o.leastRate, o.mostRate = min(o.leastRate, rate), max(o.mostRate, rate)
 	}
 }
 

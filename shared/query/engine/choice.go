@@ -17,7 +17,10 @@ type choice struct {
 
 	block      *Block
 	rows       []uint16 // with Dedup a row may be there several times
-	start, end []int64  // of each, when its flow was seen
+	whole      bool     // rows are identity's: all of the block
+	own        []uint16 // room for rows
+	timed      bool     // start and end are wanted even where all counts
+	start, end []int64  // of each, when its flow was seen; where cut or timed
 	from, to   []int64  // of each, the part of the interval that counts; with Dedup
 	cut        bool     // of some flow, not all counts
 	volume     []uint64 // scratch: see volumes
@@ -26,7 +29,7 @@ type choice struct {
 }
 
 func newChoice(r *query.Request) *choice {
-	c := &choice{r: r}
+	c := &choice{r: r, own: make([]uint16, 0, blockRows), timed: r.Series || r.Folds() || r.Dedup || r.Shape == query.Conversations}
 	if r.Filter != nil {
 		c.filter = r.Filter.Scan()
 	}
@@ -36,32 +39,54 @@ func newChoice(r *query.Request) *choice {
 // of chooses the rows of b that were seen in [from, to), and tells whether there
 // are any.
 func (c *choice) of(b *Block, from, to int64) bool {
-	c.block, c.rows, c.from, c.to = b, c.rows[:0], c.from[:0], c.to[:0]
+	c.block, c.rows, c.from, c.to = b, nil, c.from[:0], c.to[:0]
 	if b.start >= to || b.end < from {
 		return false
 	}
-	c.set = slices.Grow(c.set[:0], (b.rows+63)/64)[:(b.rows+63)/64]
 	c.cut = b.start < from || b.end >= to
-	if !c.cut {
-		c.all()
+	if c.whole = !c.cut && c.filter == nil; c.whole {
+		c.rows = identity[:b.rows]
 	} else {
+		c.some(from, to)
+	}
+	if c.cut || c.timed {
+		c.spans()
+	}
+	return len(c.rows) > 0
+}
+
+// some chooses by time and filter.
+func (c *choice) some(from, to int64) {
+	n := (c.block.rows + 63) / 64
+	c.set = slices.Grow(c.set[:0], n)[:n]
+	if c.cut {
 		c.seen(from, to)
+	} else {
+		c.all()
 	}
 	if c.filter != nil {
-		c.filter.Select(b, c.set)
+		c.filter.Select(c.block, c.set)
 	}
-	c.rows = slices.Grow(c.rows[:0], b.rows)[:b.rows]
-	n := 0
+	rows := c.own[:blockRows]
+	n = 0
 	for w, left := range c.set {
 		for ; left != 0; left &= left - 1 {
-			c.rows[n] = uint16(w*64 + bits.TrailingZeros64(left))
+			rows[n] = uint16(w*64 + bits.TrailingZeros64(left))
 			n++
 		}
 	}
-	c.rows = c.rows[:n]
-	c.spans()
-	return n > 0
+	if c.rows, c.whole = rows[:n], n == c.block.rows; c.whole {
+		c.rows = identity[:n]
+	}
 }
+
+// identity are the rows of a full block.
+var identity = func() (all [blockRows]uint16) {
+	for i := range all {
+		all[i] = uint16(i)
+	}
+	return all
+}()
 
 // spans sets when the flows of rows were seen.
 func (c *choice) spans() {
@@ -80,9 +105,18 @@ func (c *choice) spans() {
 	}
 }
 
+// keep returns rows, to be kept.
+func (c *choice) keep() []uint16 {
+	if c.whole {
+		return c.rows
+	}
+	return slices.Clone(c.rows)
+}
+
 // again chooses what was chosen before.
 func (c *choice) again(x *kept) {
-	c.block, c.rows, c.from, c.to, c.cut = x.block, append(c.rows[:0], x.rows...), append(c.from[:0], x.from...), append(c.to[:0], x.to...), x.cut
+	c.block, c.rows, c.from, c.to, c.cut = x.block, x.rows, append(c.from[:0], x.from...), append(c.to[:0], x.to...), x.cut
+	c.whole = len(x.rows) == x.block.rows && len(x.from) == 0
 	c.spans()
 }
 
@@ -108,7 +142,7 @@ func (c *choice) seen(from, to int64) {
 }
 
 // volumes returns the whole volume of each row's flow, scaled unless raw. It is
-// valid until the next call.
+// valid until the next call, and may be the block's own.
 func (c *choice) volumes(of query.Volume, raw bool) []uint64 {
 	c.volume = slices.Grow(c.volume[:0], len(c.rows))[:len(c.rows)]
 	x := flow.FieldBytes
@@ -126,15 +160,28 @@ func (c *choice) volumes(of query.Volume, raw bool) []uint64 {
 		clear(c.volume)
 		return c.volume
 	}
-	rates := c.block.cols[flow.FieldSamplingRate]
-	if raw || rates == nil {
+	switch b := c.block; {
+	case (raw || b.mostRate <= 1) && c.whole:
+		return values.u64[:b.rows]
+	case raw || b.mostRate <= 1:
 		for k, i := range c.rows {
 			c.volume[k] = values.u64[i]
 		}
-		return c.volume
-	}
-	for k, i := range c.rows {
-		c.volume[k] = flow.Times(values.u64[i], uint64(max(rates.u32[i], 1)))
+	case b.leastRate == b.mostRate && c.whole:
+		rate := uint64(b.mostRate)
+		for k, v := range values.u64[:len(c.volume)] {
+			c.volume[k] = flow.Times(v, rate)
+		}
+	case b.leastRate == b.mostRate:
+		rate := uint64(b.mostRate)
+		for k, i := range c.rows {
+			c.volume[k] = flow.Times(values.u64[i], rate)
+		}
+	default:
+		rates := b.cols[flow.FieldSamplingRate].u32
+		for k, i := range c.rows {
+			c.volume[k] = flow.Times(values.u64[i], uint64(max(rates[i], 1)))
+		}
 	}
 	return c.volume
 }
@@ -166,21 +213,30 @@ func (c *choice) interval(k int) (from, to int64) {
 
 // add counts what is chosen in a.
 func (c *choice) add(a *query.Answer) {
-	rates := c.block.cols[flow.FieldSamplingRate]
-	ended := c.parts(c.volumes(query.Records, true))
-	flows, unknown, sampled := uint64(0), uint64(0), uint64(0)
-	for _, n := range ended {
-		flows += n
+	flows, unknown, sampled := uint64(len(c.rows)), uint64(0), uint64(0)
+	var ended []uint64
+	if c.cut {
+		ended = c.parts(c.volumes(query.Records, true))
+		flows = sumOf(ended)
 	}
-	if rates == nil {
+	switch b := c.block; {
+	case b.mostRate == 0:
 		unknown = flows
-	} else {
+	case b.leastRate > 1:
+		sampled = flows
+	case b.leastRate == 1 && b.mostRate == 1:
+	default:
+		rates := b.cols[flow.FieldSamplingRate].u32
 		for k, i := range c.rows {
-			switch rate := rates.u32[i]; {
+			n := uint64(1)
+			if c.cut {
+				n = ended[k]
+			}
+			switch rate := rates[i]; {
 			case rate == 0:
-				unknown += ended[k]
+				unknown += n
 			case rate > 1:
-				sampled += ended[k]
+				sampled += n
 			}
 		}
 	}
@@ -190,10 +246,14 @@ func (c *choice) add(a *query.Answer) {
 // sampled returns of each row the packets that count and were sampled, nil if there
 // are none. It is valid until the next call.
 func (c *choice) sampled() []uint64 {
-	rates, packets := c.block.cols[flow.FieldSamplingRate], c.block.cols[flow.FieldPackets]
-	if rates == nil || packets == nil {
+	packets := c.block.cols[flow.FieldPackets]
+	switch b := c.block; {
+	case packets == nil || b.mostRate <= 1:
 		return nil
+	case b.leastRate > 1:
+		return c.parts(c.volumes(query.Packets, true))
 	}
+	rates := c.block.cols[flow.FieldSamplingRate]
 	c.volume = slices.Grow(c.volume[:0], len(c.rows))[:len(c.rows)]
 	all := uint64(0)
 	for k, i := range c.rows {

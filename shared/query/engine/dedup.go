@@ -155,11 +155,11 @@ func (p *points) cut(c *choice, block int) {
 	if !duplicates {
 		return
 	}
-	p.rows, c.rows = c.rows, p.rows[:0]
+	p.rows, c.rows = append(p.rows[:0], c.rows...), c.own[:0]
 	p.start, c.start = c.start, p.start[:0]
 	p.end, c.end = c.end, p.end[:0]
 	rows, start, end := p.rows, p.start, p.end
-	c.cut = true
+	c.cut, c.whole = true, false
 	for k, i := range rows {
 		at := p.of[block][i]
 		if at.tuple == none || p.only[at.tuple] != several {

@@ -11,14 +11,15 @@ import (
 // which of them a group went to.
 func (g *grouping) series(place []uint32) error {
 	a := g.answer
+	if g.lone != nil {
+		for k := range a.Groups { // there is one, unless nothing was seen
+			a.Groups[k].Bins = g.lone
+		}
+		return nil
+	}
 	to := make([][][]uint64, 0, len(a.Groups)+1)
 	add := func(q *query.Group) {
-		q.Bins = make([][]uint64, len(g.r.Metrics))
-		for m, metric := range g.r.Metrics {
-			if metric.Of != query.Distinct {
-				q.Bins[m] = make([]uint64, g.bins.n)
-			}
-		}
+		q.Bins = g.noBins()
 		to = append(to, q.Bins)
 	}
 	for k := range a.Groups {
@@ -47,6 +48,26 @@ func (g *grouping) series(place []uint32) error {
 		}
 	}
 	return nil
+}
+
+// noBins returns the bins of a group, of each metric, as long as they are empty.
+func (g *grouping) noBins() [][]uint64 {
+	all := make([][]uint64, len(g.r.Metrics))
+	for m, metric := range g.r.Metrics {
+		if metric.Of != query.Distinct {
+			all[m] = make([]uint64, g.bins.n)
+		}
+	}
+	return all
+}
+
+// spread adds what is chosen of a block to bins.
+func (g *grouping) spread(to []uint64, of query.Volume) {
+	c := g.choice
+	for k, v := range c.volumes(of, g.r.Raw) {
+		from, before := c.interval(k)
+		g.bins.spread(to, v, c.start[k], c.end[k], from, before)
+	}
 }
 
 // volume returns the whole volume of row i, scaled unless raw.

@@ -20,6 +20,7 @@ type grouping struct {
 	samples []uint64   // of each group
 	sets    []*set     // of each metric that is Distinct
 	kept    []kept     // what is chosen, for the bins
+	lone    [][]uint64 // of each metric, the bins of a series without groups
 	bins    bins
 
 	entries          // scratch
@@ -50,13 +51,16 @@ type set struct {
 }
 
 func (s *scan) groups() error {
-	g := &grouping{scan: s, keys: newKeys(s.r.By), sides: 1, bins: bins{s.r.From, s.r.Bin, s.r.Bins()}}
+	g := &grouping{scan: s, keys: newKeys(s.r.By), sides: 1, bins: binsOf(s.r)}
 	g.table = newTable(g.keys.width)
 	if s.r.Sides {
 		g.sides = 3
 	}
 	g.values = make([][]uint64, len(s.r.Metrics)*g.sides)
 	g.sets = make([]*set, len(s.r.Metrics))
+	if s.r.Series && len(s.r.By) == 0 && !s.r.Folds() {
+		g.lone = g.noBins()
+	}
 	for m, metric := range s.r.Metrics {
 		if metric.Of == query.Distinct {
 			k := newKeys(columnsAs(metric.Column))
@@ -86,6 +90,8 @@ func (g *grouping) block(int) error {
 		switch {
 		case metric.Of == query.Distinct:
 			g.distinct(m)
+		case g.lone != nil:
+			g.spread(g.lone[m], metric.Of)
 		case metric.Fold == query.Total:
 			parts := c.parts(c.volumes(metric.Of, g.r.Raw))
 			g.sum(g.values[m*g.sides], parts, 0)
@@ -101,8 +107,8 @@ func (g *grouping) block(int) error {
 	if parts := c.sampled(); parts != nil {
 		g.sum(g.samples, parts, 0)
 	}
-	if g.r.Series || g.r.Folds() {
-		g.kept = append(g.kept, kept{c.block, slices.Clone(c.rows), slices.Clone(c.from), slices.Clone(c.to), c.cut,
+	if g.lone == nil && (g.r.Series || g.r.Folds()) {
+		g.kept = append(g.kept, kept{c.block, c.keep(), slices.Clone(c.from), slices.Clone(c.to), c.cut,
 			entries{slices.Clone(g.rows), slices.Clone(g.ids), slices.Clone(g.side)}})
 	}
 	return nil
@@ -216,6 +222,11 @@ func (g *grouping) distinct(m int) {
 // rank sets the groups of the answer.
 func (g *grouping) rank() error {
 	a, n := g.answer, g.table.n
+	for m, bins := range g.lone { // they cover the interval
+		if bins != nil && n > 0 {
+			g.values[m*g.sides][0] = sumOf(bins)
+		}
+	}
 	for m, metric := range g.r.Metrics {
 		if metric.Fold == query.Total && metric.Of != query.Distinct && g.keys.either == 0 {
 			a.Total[m] = sumOf(g.values[m*g.sides])

@@ -194,13 +194,18 @@ func (s *keys) mark(b *Block, rows []uint16, w []uint64, x flow.Field, bit int) 
 	if !b.all.Has(x) {
 		return
 	}
-	whole := b.whole.Has(x)
+	if b.whole.Has(x) {
+		for k := 0; k < len(rows)*s.width; k += s.width {
+			w[k] |= 1 << bit
+		}
+		return
+	}
 	s.has = s.has[:0]
 	for _, set := range b.sets {
 		s.has = append(s.has, set.Has(x))
 	}
 	for k, i := range rows {
-		if whole || s.has[b.set[i]] {
+		if s.has[b.set[i]] {
 			w[k*s.width] |= 1 << bit
 		}
 	}

@@ -39,7 +39,7 @@ func TestSpread(t *testing.T) {
 		if !overlaps(start, end, from, before) {
 			continue
 		}
-		b := bins{from, width, len(to)}
+		b := bins{from, width, len(to), 1 / float64(width)}
 		b.spread(to, volume, start, end, from, before)
 		first, last := b.touched(start, end, from, before)
 		sum := uint64(0)

@@ -54,26 +54,34 @@ func (t *table) idOf(key []uint64, h uint64) (id uint32, isNew bool) {
 }
 
 // idsOf sets ids to the numbers of keys, which stand one behind the other. All are
-// hashed first: so that the processor waits for several places at a time.
+// hashed first, then looked up, then compared: so that the processor waits for many
+// places at a time.
 func (t *table) idsOf(keys []uint64, ids []uint32) {
 	t.hashes = slices.Grow(t.hashes[:0], len(ids))[:len(ids)]
-	w := t.width
-	for k := range ids {
-		t.hashes[k] = t.hash(keys[k*w : (k+1)*w])
+	w, hashes := t.width, t.hashes
+	for k := range hashes {
+		hashes[k] = t.hash(keys[k*w : (k+1)*w])
 	}
-	for k := range ids {
-		h, key := t.hashes[k], keys[k*w:(k+1)*w]
-		x := t.tab[h&uint64(len(t.tab)-1)]
-		same := x != 0 && x>>32 == h>>32
-		if same {
-			for i, v := range t.key(uint32(x) - 1) {
-				same = same && v == key[i]
+	tab, mask := t.tab, uint64(len(t.tab)-1)
+	for k, h := range hashes {
+		// What is 0 here is none, or to be looked for.
+		x := tab[h&mask]
+		if x>>32 != h>>32 {
+			x = 0
+		}
+		ids[k] = uint32(x)
+	}
+	for k, n := range ids {
+		key := keys[k*w : (k+1)*w]
+		differ := uint64(1)
+		if n != 0 {
+			differ = 0
+			for i, v := range t.key(n - 1) {
+				differ |= v ^ key[i]
 			}
 		}
-		if same {
-			ids[k] = uint32(x) - 1
-		} else {
-			ids[k], _ = t.idOf(key, h)
+		if ids[k] = n - 1; differ != 0 {
+			ids[k], _ = t.idOf(key, hashes[k])
 		}
 	}
 }
