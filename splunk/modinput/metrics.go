@@ -63,8 +63,8 @@ func (m *metrics) add(b *flow.Batch) {
 		f := &b.Flows[i]
 		s := sums{f.Bytes, f.Packets, 1}
 		if f.Set.Has(flow.FieldSamplingRate) && f.SamplingRate > 1 {
-			s.bytes *= uint64(f.SamplingRate)
-			s.packets *= uint64(f.SamplingRate)
+			s.bytes = flow.Times(s.bytes, uint64(f.SamplingRate))
+			s.packets = flow.Times(s.packets, uint64(f.SamplingRate))
 		}
 		if f.Set.Has(flow.FieldInIf) {
 			m.count(metricKey{kind: byInterfaceIn, exporter: f.Exporter, id: uint64(f.InIf)}, s)
@@ -100,8 +100,8 @@ func (m *metrics) count(k metricKey, s sums) {
 		x = new(sums)
 		m.all[k] = x
 	}
-	x.bytes += s.bytes
-	x.packets += s.packets
+	x.bytes = flow.Plus(x.bytes, s.bytes)
+	x.packets = flow.Plus(x.packets, s.packets)
 	x.flows += s.flows
 }
 

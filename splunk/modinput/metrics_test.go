@@ -58,6 +58,24 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// Volumes that 64 bits don't hold are the most that they do, not little ones.
+func TestMetricsStayAtTheMost(t *testing.T) {
+	f := flow.Flow{Bytes: 1 << 62, Packets: 1 << 40, SamplingRate: 1 << 20}
+	f.Set = flow.SetOf(flow.FieldBytes, flow.FieldPackets, flow.FieldSamplingRate, flow.FieldSrcAS)
+	g := f
+	g.SamplingRate, g.Bytes = 1, 1<<64-1
+	m := newMetrics("x")
+	m.add(&flow.Batch{Flows: []flow.Flow{f, g, g}})
+	for k, s := range m.all {
+		if *s != (sums{bytes: 1<<64 - 1, packets: 1<<60 + 2<<40, flows: 3}) {
+			t.Errorf("%+v: %+v", k, *s)
+		}
+	}
+	if len(m.all) != 1 {
+		t.Errorf("%d keys", len(m.all))
+	}
+}
+
 // However many keys there are, the sums are bounded and nothing is lost.
 func TestMetricsAreBounded(t *testing.T) {
 	m := newMetrics("x")
