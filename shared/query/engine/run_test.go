@@ -63,6 +63,9 @@ func TestRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 1))
 	for range rounds {
 		b := querytest.Flows(rng, 1+rng.IntN(1<<rng.IntN(9)))
+		if rng.IntN(3) == 0 {
+			oneRate(b, uint32(rng.IntN(3)))
+		}
 		all := *b
 		v := viewOf(rng, &all)
 		for range 20 {
@@ -75,6 +78,18 @@ func TestRandom(t *testing.T) {
 				r.Filter = f
 			}
 			check(t, v, b, r)
+		}
+	}
+}
+
+// oneRate lets all flows have the same sampling rate; 0: none has any.
+func oneRate(b *flow.Batch, rate uint32) {
+	for i := range b.Flows {
+		f := &b.Flows[i]
+		if f.SamplingRate = rate; rate == 0 {
+			f.Set.Del(flow.FieldSamplingRate)
+		} else {
+			f.Set.Add(flow.FieldSamplingRate)
 		}
 	}
 }
