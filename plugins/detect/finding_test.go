@@ -3,6 +3,7 @@ package detect
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/weirflow/weir/shared/flow"
@@ -57,6 +58,24 @@ func TestFindingJSON(t *testing.T) {
 	var back Finding
 	if err := json.Unmarshal(got, &back); err != nil || !reflect.DeepEqual(back, f) {
 		t.Errorf("back it is %+v, %v", back, err)
+	}
+}
+
+// A moment that nanoseconds don't reach, or none, is no other moment.
+func TestFindingJSONTimes(t *testing.T) {
+	whole, err := json.Marshal(whole())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{
+		{`"start":"2026-11-22T00:00:00Z"`, `"start":"2600-11-22T00:00:00Z"`}, {`"start":"2026-11-22T00:00:00Z",`, ``},
+		{`"end":"1970-01-01T00:00:01Z"`, `"end":"0001-01-01T00:00:01Z"`},
+	} {
+		text := strings.Replace(string(whole), c[0], c[1], 1)
+		var f Finding
+		if err := json.Unmarshal([]byte(text), &f); text == string(whole) || err == nil || !strings.Contains(err.Error(), "is not between 1678 and 2261") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -54,6 +55,9 @@ func (f *Finding) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
+	if err := countable(j.Start, j.End); err != nil {
+		return err
+	}
 	*f = Finding{
 		ID: j.ID, Detector: j.Detector, Version: j.Version, Coverage: j.Coverage,
 		Key: j.Key, Class: j.Class, Severity: j.Severity, Confidence: j.Confidence,
@@ -90,9 +94,22 @@ func (k *FlowKey) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
+	if err := countable(j.Start, j.End); err != nil {
+		return err
+	}
 	*k = FlowKey{
 		flow.AddrFrom(j.SrcAddr), flow.AddrFrom(j.DstAddr), j.SrcPort, j.DstPort, j.Proto,
 		j.Start.UnixNano(), j.End.UnixNano(), flow.AddrFrom(j.Exporter),
+	}
+	return nil
+}
+
+// countable says which moment can't be counted in nanoseconds, or none.
+func countable(all ...time.Time) error {
+	for _, t := range all {
+		if y := t.UTC().Year(); y < 1678 || y > 2261 {
+			return fmt.Errorf("%s is not between 1678 and 2261", t.Format(time.RFC3339))
+		}
 	}
 	return nil
 }
