@@ -13,6 +13,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/weirflow/weir/collector/erase"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query/engine"
 )
@@ -199,13 +200,13 @@ func (s *Store) gone(ctx context.Context) error {
 type matcher struct {
 	addr      flow.Addr
 	octets    []byte // in an element: four or sixteen
-	text      []byte
+	text      erase.Text
 	high, low uint64
 }
 
 func newMatcher(a netip.Addr) *matcher {
 	a = a.Unmap().WithZone("")
-	m := &matcher{addr: flow.AddrFrom(a), octets: a.AsSlice(), text: []byte(a.String())}
+	m := &matcher{addr: flow.AddrFrom(a), octets: a.AsSlice(), text: erase.NewText(a)}
 	m.high, m.low = binary.BigEndian.Uint64(m.addr[:8]), binary.BigEndian.Uint64(m.addr[8:])
 	return m
 }
@@ -219,64 +220,17 @@ func (m *matcher) names(b *flow.Batch, f *flow.Flow) bool {
 				return true
 			}
 		case flow.Fields[x].Kind == flow.KindStr:
-			if m.in(b.Strings.Get(flow.Str(f.Uint(x)))) {
+			if m.text.In(b.Strings.Get(flow.Str(f.Uint(x)))) {
 				return true
 			}
 		}
 	}
 	for _, v := range b.Extra(f) {
-		if bytes.Equal(v, m.octets) || bytes.Equal(v, m.addr[:]) || m.in(v) {
+		if bytes.Equal(v, m.octets) || bytes.Equal(v, m.addr[:]) || m.text.In(v) {
 			return true
 		}
 	}
 	return false
-}
-
-// in tells whether a text has the address in it, in either case of letters, and not
-// only as a part of another: a port or the end of a sentence may follow.
-func (m *matcher) in(t []byte) bool {
-	for at := 0; ; {
-		i := indexFold(t[at:], m.text)
-		if i < 0 {
-			return false
-		}
-		from, to := at+i, at+i+len(m.text)
-		if !m.continues(t[:from], -1) && !m.continues(t[to:], 1) {
-			return true
-		}
-		at = from + 1
-	}
-}
-
-// indexFold is bytes.Index for a text of lower case.
-func indexFold(t, lower []byte) int {
-	for i := 0; i+len(lower) <= len(t); i++ {
-		if bytes.EqualFold(t[i:i+len(lower)], lower) {
-			return i
-		}
-	}
-	return -1
-}
-
-// continues tells whether an address goes on in rest: behind its text, 1, or before
-// it, -1.
-func (m *matcher) continues(rest []byte, way int) bool {
-	next := func(n int) byte {
-		if way < 0 {
-			n = len(rest) - 1 - n
-		}
-		if n < 0 || n >= len(rest) {
-			return ' '
-		}
-		return rest[n]
-	}
-	digit := func(c byte) bool { return c >= '0' && c <= '9' }
-	c := next(0)
-	if digit(c) || c == '.' && digit(next(1)) {
-		return true
-	}
-	six := len(m.octets) == 16
-	return six && (c == ':' || c|0x20 >= 'a' && c|0x20 <= 'f')
 }
 
 // suspects tells whether a column may have the address, by the file's statistics

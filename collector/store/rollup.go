@@ -217,7 +217,7 @@ func (x *Reader) Erase(ctx context.Context, r *RollupFile, addr netip.Addr) (ins
 	}
 	u, m := &duck.Rollups[at], newMatcher(addr)
 	var w duck.Statement
-	u.Without(&w, x.duck.pathOf(r.File), m.high, m.low, string(m.text))
+	u.Without(&w, x.duck.pathOf(r.File), m.high, m.low, m.text.String())
 	y := *r
 	y.Rows, y.Bins, y.MaxSum, y.Floor = 0, Range{}, 0, r.Floor
 	y.File = x.store.NewFile(kindOf(u), r.Bins[0])
