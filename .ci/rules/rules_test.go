@@ -124,8 +124,11 @@ func TestArrowsPointDown(t *testing.T) {
 			return ours(p) && !within(p, "shared", "collector/shadow", "collector/source", "collector/pipeline", "collector/sink")
 		}, "the shadow report knows what measured"},
 		{"collector/api", func(p string) bool {
-			return ours(p) && !within(p, "shared", "collector/source", "collector/pipeline", "collector/enrich", "collector/config", "collector/doctor", "collector/api")
+			return ours(p) && !within(p, "shared", "collector/source", "collector/pipeline", "collector/enrich", "collector/config", "collector/doctor", "collector/erase", "collector/findings", "collector/api", "plugins/detect", "plugins/detectpb", "plugins/internal")
 		}, "the API knows what it shows"},
+		{"collector/findings", func(p string) bool {
+			return ours(p) && !within(p, "shared", "collector/source", "collector/erase", "collector/findings", "plugins/detect", "plugins/detectpb", "plugins/internal")
+		}, "what keeps findings knows what they are"},
 		{"plugins", func(p string) bool { return ours(p) && !within(p, "shared", "plugins") }, "plugins know shared"},
 	}
 	hosts := []string{"fluentbit", "grafana", "splunk"}

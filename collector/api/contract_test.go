@@ -74,6 +74,7 @@ func TestContract(t *testing.T) {
 		deps.Ready = func() error { return unready }
 		deps.Reload = func(context.Context) error { return reload }
 		deps.Store = &fakeStore{}
+		deps.Findings = findingsStore(t)
 		deps.Erase = func(context.Context, netip.Addr, func(int64, int64)) (Erased, error) { return Erased{}, nil }
 	})
 	for _, path := range []string{"pcap/v1/softflowd", "pcap/v5/fprobe", "pcap/v7/fprobe", "made/v6/flow-tools", "made/v8/schemes", "pcap/v9/softflowd", "pcap/v9/pmacctd-sampled", "pcap/ipfix/softflowd-biflow", "pcap/sflow/pmacctd", "made/ipfix/rfc5610"} {
@@ -160,6 +161,13 @@ func TestContract(t *testing.T) {
 	f("GET", "/api/v1/fields", "", 200)
 	f("GET", "/api/v1/values?field=app_name&prefix=d", "", 200)
 	f("GET", "/api/v1/values?field=bps", "", 400)
+	f("POST", "/api/v1/findings", "", 401, scanJSON)
+	f("POST", "/api/v1/findings", d.token, 200, scanJSON)
+	f("POST", "/api/v1/findings", d.token, 200, "["+scanJSON+","+scanJSON+"]")
+	f("POST", "/api/v1/findings", d.token, 400, `{"class": "scan"}`)
+	f("GET", "/api/v1/findings", "", 200)
+	f("GET", "/api/v1/findings?severity=high&from=2026-11-26&to=1795694460000&class=scan&detector=scan&limit=1", "", 200)
+	f("GET", "/api/v1/findings?severity=awful", "", 400)
 	f("POST", "/api/v1/reload", "", 401)
 	f("POST", "/api/v1/reload", d.token, 422)
 	reload = nil
@@ -194,7 +202,10 @@ func TestContract(t *testing.T) {
 // The metrics are in Prometheus' form, say what the pipeline says, and each that
 // is described has a value.
 func TestMetrics(t *testing.T) {
-	d := start(t, nil)
+	d := start(t, func(_ *Config, deps *Deps) { deps.Findings = findingsStore(t) })
+	if _, err := (&Client{URL: d.URL(), Token: d.token}).AddFindings(t.Context(), []byte(scanJSON)); err != nil {
+		t.Fatal(err)
+	}
 	d.deps.Stored = func() StoreStats { return StoreStats{Flows: 7, Tail: 3, UnwrittenFor: 0.25} }
 	d.play(t, "pcap/v9/softflowd.pcap")
 	w, body := d.ask(t, "GET", "/metrics", "")
@@ -214,6 +225,9 @@ func TestMetrics(t *testing.T) {
 		`weir_store_flows{where="segments"} 7`,
 		`weir_store_flows{where="memory"} 3`,
 		"weir_store_unacknowledged_seconds 0.25",
+		`weir_findings_total{severity="high"} 1`,
+		`weir_findings_total{severity="critical"} 0`,
+		"weir_findings_unread_total 0",
 		"go_goroutines ",
 	} {
 		if !strings.Contains(body, "\n"+want) {

@@ -16,6 +16,7 @@ type Erased struct {
 	Flows    uint64 `json:"flows"`    // that named it, and are gone
 	Segments int    `json:"segments"` // that had such
 	Rollups  int    `json:"rollups"`  // that summed such
+	Findings int    `json:"findings"` // that named it, and are gone
 	Bad      int    `json:"bad"`      // files that had been set aside, and are gone
 }
 

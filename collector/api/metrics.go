@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/weirflow/weir/collector/doctor"
+	"github.com/weirflow/weir/plugins/detect"
 	"github.com/weirflow/weir/shared/decode"
 )
 
@@ -54,8 +55,10 @@ var (
 	mSkew      = newMetric("exporter_clock_skew_seconds", "How far an exporter's clock is behind ours.", "exporter", "domain", "protocol")
 	mSeen      = newMetric("exporter_last_seen_timestamp_seconds", "When an exporter last sent anything.", "exporter", "domain", "protocol")
 	mFindings  = newMetric("exporter_findings", "What the doctor finds about an exporter, by severity.", "exporter", "severity")
+	mFound     = newMetric("findings_total", "Findings of detectors that were taken in, by severity.", "severity")
+	mUnread    = newMetric("findings_unread_total", "Lines of findings that a kill had torn, or that are no findings.")
 
-	allMetrics = append([]*metric{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mChanges, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings}, storeMetrics...)
+	allMetrics = append([]*metric{mInfo, mDatagrams, mOctets, mRecords, mFlows, mOptions, mCounters, mTemplates, mReplaced, mFaults, mEarly, mWaiting, mFiltered, mFates, mQueued, mErrors, mChanges, mMissed, mListener, mExporters, mHeard, mData, mTransit, mSkew, mSeen, mFindings, mFound, mUnread}, storeMetrics...)
 )
 
 // newMetrics makes the handler of /metrics: it asks when it is asked.
@@ -129,6 +132,13 @@ func (g gatherer) Collect(out chan<- prometheus.Metric) {
 	if g.s.deps.Stored != nil {
 		stored := g.s.deps.Stored()
 		stored.tell(count, gauge)
+	}
+	if g.s.deps.Findings != nil {
+		found := g.s.deps.Findings.Stats()
+		for severity := detect.Info; severity <= detect.Critical; severity++ {
+			count(mFound, found.Taken[severity], severity.String())
+		}
+		count(mUnread, found.Torn+found.Unread)
 	}
 	g.exporters(count, gauge)
 }

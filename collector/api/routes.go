@@ -32,6 +32,8 @@ var routes = []route{
 	{"POST", "/api/v1/query", Viewer, (*Server).query},
 	{"GET", "/api/v1/fields", Viewer, (*Server).fields},
 	{"GET", "/api/v1/values", Viewer, (*Server).values},
+	{"GET", "/api/v1/findings", Viewer, (*Server).findings},
+	{"POST", "/api/v1/findings", Operator, (*Server).addFindings},
 	{"POST", "/api/v1/reload", Operator, (*Server).reload},
 	{"POST", "/api/v1/erase", Admin, (*Server).erase},
 	{"GET", "/metrics", Viewer, (*Server).metrics},

@@ -53,6 +53,7 @@ type Deps struct {
 	Tail     *Tail                      // a sink of the pipeline
 	Store    Store                      // nil: flows are not kept
 	Stored   func() StoreStats          // nil: no metrics of it
+	Findings Findings                   // nil: findings are not kept
 	// Erase removes all that names an address, and says how many octets of how many
 	// it has looked into; nil: there is nothing to erase.
 	Erase     func(ctx context.Context, a netip.Addr, progress func(done, total int64)) (Erased, error)

@@ -20,7 +20,7 @@ type Role uint8
 
 const (
 	Viewer   Role = iota + 1 // may look
-	Operator                 // may reload the configuration
+	Operator                 // may reload the configuration, and add findings
 	Approver                 // may approve what is to be blocked
 	Admin                    // may do all
 )

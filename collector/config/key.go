@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-//go:generate go run ./gen . ../source ../pipeline ../enrich ../sink ../api ../daemon ../../shared/template
+//go:generate go run ./gen . ../source ../pipeline ../enrich ../sink ../api ../findings ../daemon ../../shared/template
 
 // A key is one of the YAML file, as the structs declare it.
 type key struct {

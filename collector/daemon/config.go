@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirflow/weir/collector/api"
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/findings"
 	"github.com/weirflow/weir/collector/sink"
 	"github.com/weirflow/weir/shared/query"
 )
@@ -14,10 +15,11 @@ import (
 // Config is the YAML file of the collector.
 type Config struct {
 	config.Config `yaml:",inline"`
-	Store         config.Store `yaml:"store"` // what keeps flows, and answers questions about them; without a data directory there is none
-	Sinks         sink.List    `yaml:"sinks"` // where flows go
-	API           api.Config   `yaml:"api"`   // exporters, flows, metrics over HTTP
-	Relay         []Relay      `yaml:"relay"` // datagrams passed on as they came
+	Store         config.Store    `yaml:"store"`    // what keeps flows, and answers questions about them; without a data directory there is none
+	Sinks         sink.List       `yaml:"sinks"`    // where flows go
+	API           api.Config      `yaml:"api"`      // exporters, flows, metrics over HTTP
+	Findings      findings.Config `yaml:"findings"` // of detectors, as the API is told of them; without a data directory none are kept
+	Relay         []Relay         `yaml:"relay"`    // datagrams passed on as they came
 }
 
 // A Relay is another collector that gets the datagrams too.
@@ -40,7 +42,7 @@ func (r *Relay) UnmarshalYAML(unmarshal func(any) error) error {
 // Default is a collector that looks after itself: applications by their ports, the
 // store, and the API on loopback.
 func Default() Config {
-	c := Config{Config: config.Default(), Store: config.DefaultStore(), API: api.Default()}
+	c := Config{Config: config.Default(), Store: config.DefaultStore(), API: api.Default(), Findings: findings.Default()}
 	c.Enrich.Ports = true
 	return c
 }
@@ -63,6 +65,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.API.Validate(); err != nil {
 		return fmt.Errorf("api: %w", err)
+	}
+	if err := c.Findings.Validate(); err != nil {
+		return fmt.Errorf("findings: %w", err)
 	}
 	if err := c.Sinks.Validate(); err != nil {
 		return fmt.Errorf("sinks: %w", err)
@@ -101,6 +106,14 @@ func (c Config) keeps() (dir string, ok bool) {
 		return c.Store.Dir, true
 	}
 	return filepath.Join(c.Data, "store"), c.Data != ""
+}
+
+// FindingsDir returns where findings are kept, "" if they are not.
+func (c Config) FindingsDir() string {
+	if c.Data == "" {
+		return ""
+	}
+	return filepath.Join(c.Data, "findings")
 }
 
 // token returns the file of the API's token.

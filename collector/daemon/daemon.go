@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirflow/weir/collector/api"
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/findings"
 	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/collector/sink"
 	"github.com/weirflow/weir/shared/decode"
@@ -39,8 +40,9 @@ type Daemon struct {
 	opts   Options
 	sinks  []pipeline.Output // those of cfg
 	relays []*sink.Relayer
-	store  *keeper     // nil: flows are not kept
-	server *api.Server // nil: no API
+	store  *keeper         // nil: flows are not kept
+	server *api.Server     // nil: no API
+	found  *findings.Store // nil: findings are not kept
 
 	cancel context.CancelFunc // of the API
 	apiEnd chan struct{}
@@ -171,6 +173,15 @@ func (d *Daemon) serve(tail *api.Tail) error {
 	}
 	if d.store != nil {
 		deps.Store, deps.Stored = d.store, d.store.stats
+	}
+	if dir := d.cfg.FindingsDir(); dir != "" {
+		var err error
+		if d.found, err = findings.Open(dir, d.cfg.Findings, findings.Deps{Log: d.opts.Log}); err != nil {
+			return err
+		}
+		deps.Findings = d.found
+	}
+	if d.store != nil || d.found != nil {
 		deps.Erase = d.erase
 	}
 	s, err := api.New(d.cfg.API, deps)
@@ -184,6 +195,11 @@ func (d *Daemon) serve(tail *api.Tail) error {
 	d.server, d.cancel, d.apiEnd = s, cancel, make(chan struct{})
 	go func() {
 		defer close(d.apiEnd)
+		if d.found != nil {
+			trimming := make(chan struct{})
+			go func() { defer close(trimming); d.found.Run(ctx) }()
+			defer func() { <-trimming }()
+		}
 		if err := s.Run(ctx); err != nil {
 			d.opts.Log.Error("the API has ended", "error", err)
 		}
@@ -249,8 +265,8 @@ func (d *Daemon) Reload() (changes []string, err error) {
 	if c.Store != d.cfg.Store {
 		changes = append(changes, "store has changed: restart to apply it")
 	}
-	if !reflect.DeepEqual(c.API, d.cfg.API) || !reflect.DeepEqual(c.Relay, d.cfg.Relay) {
-		changes = append(changes, "api or relay has changed: restart to apply it")
+	if !reflect.DeepEqual(c.API, d.cfg.API) || !reflect.DeepEqual(c.Relay, d.cfg.Relay) || c.Findings != d.cfg.Findings {
+		changes = append(changes, "api, findings or relay has changed: restart to apply it")
 	}
 	for _, line := range changes {
 		d.opts.Log.Info("reload: " + line)

@@ -179,15 +179,26 @@ func (k *keeper) stats() api.StoreStats {
 }
 
 // erase removes all that names an address, but what waits on disk for a sink.
-func (d *Daemon) erase(ctx context.Context, a netip.Addr, progress func(done, total int64)) (api.Erased, error) {
-	ctx, finished, err := d.store.begin(ctx)
-	if err != nil {
-		return api.Erased{}, err
+func (d *Daemon) erase(ctx context.Context, a netip.Addr, progress func(done, total int64)) (x api.Erased, err error) {
+	if d.store != nil {
+		var finished func()
+		if ctx, finished, err = d.store.begin(ctx); err != nil {
+			return x, err
+		}
+		defer finished()
 	}
-	defer finished()
 	if err := d.Running.Erase(a); err != nil {
-		return api.Erased{}, err
+		return x, err
 	}
-	x, err := d.store.Erase(ctx, a, d.store.reader.Erase, progress)
-	return api.Erased(x), err
+	if d.found != nil {
+		if x.Findings, err = d.found.Erase(ctx, a); err != nil {
+			return x, err
+		}
+	}
+	if d.store == nil {
+		return x, nil
+	}
+	done, err := d.store.Erase(ctx, a, d.store.reader.Erase, progress)
+	x.Flows, x.Segments, x.Rollups, x.Bad = done.Flows, done.Segments, done.Rollups, done.Bad
+	return x, err
 }

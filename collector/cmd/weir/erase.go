@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirflow/weir/collector/api"
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/findings"
 	"github.com/weirflow/weir/collector/store"
 )
 
@@ -22,7 +23,8 @@ func eraseCommand() *cobra.Command {
 		Short: "Erase all that names an IP address",
 		Long: `Erase removes each stored flow that names an address, whether as source,
 destination, next hop, translated address or exporter, from segments, sums and
-the journal, and what was announced from that address. Files that were set aside,
+the journal, each finding that names it, and what was announced from that address.
+Files that were set aside,
 in which nobody can look, go too. It can't be undone.
 
 It asks the weir that runs (whose token must be of role admin); with --offline it
@@ -55,7 +57,7 @@ sinks have written are not weir's to change.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d flows erased, from %d segments; %d sums changed, %d files gone that had been set aside\n", x.Flows, x.Segments, x.Rollups, x.Bad)
+			fmt.Fprintf(cmd.OutOrStdout(), "%d flows erased, from %d segments; %d sums changed, %d findings erased, %d files gone that had been set aside\n", x.Flows, x.Segments, x.Rollups, x.Findings, x.Bad)
 			return nil
 		},
 	}
@@ -80,7 +82,15 @@ func eraseOffline(cmd *cobra.Command, f folderFlags, a netip.Addr, b *bar) (x ap
 		}
 		defer r.Close()
 		done, err := s.Erase(cmd.Context(), a, r.Erase, b.at)
-		x = api.Erased(done)
+		x.Flows, x.Segments, x.Rollups, x.Bad = done.Flows, done.Segments, done.Rollups, done.Bad
+		if err != nil {
+			return err
+		}
+		found, err := findings.Open(c.FindingsDir(), c.Findings, findings.Deps{})
+		if err != nil {
+			return err
+		}
+		x.Findings, err = found.Erase(cmd.Context(), a)
 		return err
 	})
 	return x, err

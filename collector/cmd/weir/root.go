@@ -103,6 +103,7 @@ func groups() []group {
 			tailCommand(),
 			topCommand(),
 			queryCommand(),
+			findingsCommand(),
 			reportCommand(),
 		}},
 		{"What is stored", []*cobra.Command{
