@@ -44,9 +44,9 @@ check: ## format, vet, staticcheck, rules, generated files, builds for every pla
 	$(GO) test -race -short ./shared/... ./collector/... ./plugins/...
 	$(GO) mod verify >/dev/null && $(GO) mod tidy -diff
 
-generate: ## everything that is made from the column table, the registries, the settings and detect.proto
+generate: ## everything that is made from the column table, the registries, the settings and detect.proto; Grafana's dashboards
 	$(GO) generate ./shared/ie ./shared/flow ./collector/config
-	$(GO) generate ./plugins/... ./splunk/... ./fluentbit/...
+	$(GO) generate ./plugins/... ./splunk/... ./fluentbit/... ./grafana/...
 
 fuzz: ## each fuzz target for FUZZTIME (60 s)
 	@set -e; for p in $$($(GO) list ./shared/... ./collector/... ./splunk/... ./plugins/...); do \
