@@ -11,7 +11,8 @@ import (
 )
 
 func main() {
-	if err := datasource.Manage(plugin.ID, plugin.New(), datasource.ManageOpts{}); err != nil {
+	admin := plugin.Admin{Listen: os.Getenv("GF_PLUGIN_LISTEN"), WindowMB: os.Getenv("GF_PLUGIN_WINDOW_MB")}
+	if err := datasource.Manage(plugin.ID, plugin.New(admin), datasource.ManageOpts{}); err != nil {
 		backend.Logger.Error("plugin ended", "error", err)
 		os.Exit(1)
 	}

@@ -24,7 +24,8 @@ type collector struct {
 	url     string
 	token   string
 	http    *http.Client
-	timeout time.Duration // of the client; weir has a second less, so that it can say so
+	streams *http.Client  // for what has no end
+	timeout time.Duration // of http; weir has a second less, so that it can say so
 }
 
 const (
@@ -43,6 +44,15 @@ func (p *problem) Error() string { return p.text }
 
 // send asks, and returns the body of an answer of success.
 func (c *collector) send(ctx context.Context, method, path string, params url.Values, body any) (io.ReadCloser, error) {
+	w, err := c.sendBy(ctx, c.http, method, path, params, body)
+	if err != nil {
+		return nil, err
+	}
+	return limited{io.LimitReader(w, maxAnswer), w}, nil
+}
+
+// sendBy is send by one of the clients, for a body of any size.
+func (c *collector) sendBy(ctx context.Context, by *http.Client, method, path string, params url.Values, body any) (io.ReadCloser, error) {
 	var text []byte
 	if body != nil {
 		var err error
@@ -60,14 +70,14 @@ func (c *collector) send(ctx context.Context, method, path string, params url.Va
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	w, err := c.http.Do(r)
+	w, err := by.Do(r)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, fmt.Errorf("ask weir: %w", err)
 	case w.StatusCode == http.StatusOK:
-		return limited{io.LimitReader(w.Body, maxAnswer), w.Body}, nil
+		return w.Body, nil
 	}
 	defer w.Body.Close()
 	return nil, c.problem(w)
@@ -148,9 +158,13 @@ type heard struct {
 	State    string    `json:"state,omitempty"`
 	LastSeen time.Time `json:"last_seen"`
 	Domains  []struct {
-		State  string `json:"state"`
-		Inside struct {
-			Waiting uint64 `json:"waiting_octets"`
+		Domain      uint32     `json:"domain"`
+		Protocol    string     `json:"protocol"`
+		State       string     `json:"state"`
+		LastDecoded *time.Time `json:"last_decoded"`
+		Inside      struct {
+			Waiting   uint64 `json:"waiting_octets"`
+			Undecoded uint64 `json:"undecoded_octets"`
 		} `json:"inside"`
 	} `json:"domains"`
 }
@@ -190,15 +204,15 @@ func (c *collector) health(ctx context.Context) (h health, err error) {
 		return h, err
 	}
 	h.Exporters = len(list)
-	unreadable := 0
 	for i := range list {
-		if x := &list[i]; h.Newest == nil || x.LastSeen.After(*h.Newest) {
-			h.Newest = &x.LastSeen
-		}
 		for _, d := range list[i].Domains {
-			h.WaitingOctets += d.Inside.Waiting
-			if d.State == "unreadable" {
-				unreadable++
+			if t := d.LastDecoded; t != nil && (h.Newest == nil || t.After(*h.Newest)) {
+				h.Newest = t
+			}
+			in := d.Inside
+			h.WaitingOctets += in.Waiting
+			if in.Waiting > 0 || d.State == "unreadable" && in.Undecoded > 0 {
+				h.Templates = append(h.Templates, untaught{list[i].Address, d.Domain, d.Protocol, in.Waiting})
 			}
 		}
 	}
@@ -214,11 +228,9 @@ func (c *collector) health(ctx context.Context) (h health, err error) {
 	h.Flows = int(t.Flows)
 	h.Message = fmt.Sprintf("weir %s at %s; flows of the last hour: %d; exporters: %d", status.Version, c.url, h.Flows, h.Exporters)
 	if h.Newest != nil {
-		h.Message += fmt.Sprintf(", the newest datagram came %s ago", now.Sub(*h.Newest).Round(time.Second))
+		h.Message += fmt.Sprintf(", the newest flow came %s ago", now.Sub(*h.Newest).Round(time.Second))
 	}
-	if unreadable > 0 {
-		h.Message += fmt.Sprintf("; of %d domains nothing could be read yet: their templates are missing", unreadable)
-	}
+	h.teach()
 	h.VerboseMessage = fmt.Sprintf("%d datagrams and %d flows have come since it began", h.Datagrams, h.Decoded)
 	return h, nil
 }
@@ -236,6 +248,15 @@ func newCollector(ctx context.Context, s Settings, d backend.DataSourceInstanceS
 		c.timeout = min(max(o.Timeouts.Timeout, time.Second), mostTimeout)
 	}
 	if c.http, err = httpclient.New(o); err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	times := httpclient.DefaultTimeoutOptions
+	if o.Timeouts != nil {
+		times = *o.Timeouts
+	}
+	times.Timeout = 0
+	o.Timeouts = &times
+	if c.streams, err = httpclient.New(o); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	return c, nil

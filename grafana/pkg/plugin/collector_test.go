@@ -207,7 +207,7 @@ func TestCollectorErrors(t *testing.T) {
 func TestCollectorHealth(t *testing.T) {
 	s, h := checkHealth(t, asks(t, recorded(t).URL, "secret"))
 	if s != backend.HealthStatusOk || h.Exporters != 3 || h.Decoded != 125 || h.Datagrams != 24 || h.Flows != 3 || h.Newest == nil || h.Listening != nil ||
-		!strings.Contains(h.Message, "flows of the last hour: 3; exporters: 3, the newest datagram came") {
+		!strings.Contains(h.Message, "flows of the last hour: 3; exporters: 3, the newest flow came") {
 		t.Errorf("%v: %+v", s, h)
 	}
 }

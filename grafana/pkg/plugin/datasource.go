@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/experimental/concurrent"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // ID is the plugin's, in plugin.json and everywhere.
@@ -19,9 +19,13 @@ const ID = "weir-flows-datasource"
 // parallel is how many queries of a request run at once.
 const parallel = 4
 
-// New returns what makes the datasources of this process, over one Hub.
-func New() datasource.InstanceFactoryFunc {
-	return NewHub(slog.New(logHandler{backend.Logger})).NewDatasource
+// New returns what makes the datasources of this process, over one Hub, which
+// listens already if the administrator wants it to.
+func New(a Admin) datasource.InstanceFactoryFunc {
+	h := NewHub(slog.New(logHandler{backend.Logger}))
+	h.Administer(a)
+	prometheus.MustRegister(meter{h})
+	return h.NewDatasource
 }
 
 // A Datasource is one configured datasource until its settings change. It
@@ -45,6 +49,7 @@ var (
 	_ backend.QueryDataHandler      = (*Datasource)(nil)
 	_ backend.CheckHealthHandler    = (*Datasource)(nil)
 	_ backend.CallResourceHandler   = (*Datasource)(nil)
+	_ backend.StreamHandler         = (*Datasource)(nil)
 	_ instancemgmt.InstanceDisposer = (*Datasource)(nil)
 )
 
@@ -53,7 +58,7 @@ var (
 func (h *Hub) NewDatasource(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	d := &Datasource{hub: h, uid: s.UID}
 	d.CallResourceHandler = d.resources()
-	if d.settings, d.invalid = ParseSettings(s); d.invalid != nil {
+	if d.settings, d.invalid = parseSettings(s, h.defaults); d.invalid != nil {
 		return d, nil
 	}
 	if d.settings.Mode == modeCollector {
@@ -85,7 +90,7 @@ func (d *Datasource) listening() (*ear, error) {
 	case d.invalid != nil:
 		return nil, d.invalid
 	case d.disposed:
-		return nil, errors.New("the datasource's settings have changed: ask again")
+		return nil, errDisposed
 	case d.ear != nil && !ended(d.ear.now()):
 		return d.ear, nil
 	}
@@ -103,6 +108,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 
 // origin returns where d's flows are.
 func (d *Datasource) origin() (origin, error) {
+	d.hub.wake()
 	if d.invalid == nil && d.weir != nil {
 		return d.weir, nil
 	}
@@ -118,23 +124,33 @@ func (d *Datasource) query(ctx context.Context, q concurrent.Query) backend.Data
 	if err != nil {
 		return refused(backend.StatusBadRequest, err)
 	}
+	goesOn, id := newLiveQuery(q.DataQuery, a)
 	s, err := d.origin()
 	if err != nil {
 		return refused(backend.StatusBadGateway, err)
 	}
 	var frames []*dataFrame
-	if e, ok := s.(*ear); ok && first != nil {
+	switch e, ok := s.(*ear); {
+	case goesOn != nil:
+		frames, err = d.begin(ctx, s, orgOf(q.PluginContext), goesOn, id)
+	case ok && first != nil:
 		frames, err = first.hear(ctx, e)
-	} else {
-		var t *answer
-		if t, err = s.ask(ctx, &a.Question); err == nil {
-			frames = a.frames(t, d.uid)
-		}
+	default:
+		frames, err = d.reply(ctx, s, a)
 	}
 	if err != nil {
 		return refused(statusOf(err), err)
 	}
 	return backend.DataResponse{Frames: frames}
+}
+
+// reply asks s, and makes frames of the answer.
+func (d *Datasource) reply(ctx context.Context, s origin, a *asked) ([]*dataFrame, error) {
+	t, err := s.ask(ctx, &a.Question)
+	if err != nil {
+		return nil, err
+	}
+	return a.frames(t, d.uid), nil
 }
 
 // refused is the answer to a query that there is none to. It isn't the plugin's

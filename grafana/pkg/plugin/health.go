@@ -10,6 +10,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
+	"github.com/weirflow/weir/collector/config"
 	"github.com/weirflow/weir/shared/decode"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
@@ -32,7 +33,47 @@ type health struct {
 	Decoded        uint64            `json:"decoded"`   // flows
 	Lost           uint64            `json:"lost"`      // flows that the queue had no room for
 	WaitingOctets  uint64            `json:"waitingOctets"`
+	Templates      []untaught        `json:"missingTemplates,omitempty"`
 	Faults         map[string]uint64 `json:"faults,omitempty"` // datagrams and sets that were not understood
+}
+
+// An untaught is an exporter's domain whose data can't be read: its template has not
+// come.
+type untaught struct {
+	Exporter      string `json:"exporter"`
+	Domain        uint32 `json:"domain"`
+	Protocol      string `json:"protocol"`
+	WaitingOctets uint64 `json:"waitingOctets"` // of what may still be read once it comes
+}
+
+// mostUntaught is how many a message names.
+const mostUntaught = 5
+
+// teach tells of those whose templates are missing.
+func (h *health) teach() {
+	if len(h.Templates) == 0 {
+		return
+	}
+	var all []string
+	for _, x := range h.Templates[:min(mostUntaught, len(h.Templates))] {
+		all = append(all, fmt.Sprintf("%s (%s, domain %d)", x.Exporter, x.Protocol, x.Domain))
+	}
+	h.Message += "; data waits for its template, of " + strings.Join(all, ", ")
+	if more := len(h.Templates) - len(all); more > 0 {
+		h.Message += fmt.Sprintf(" and %d more", more)
+	}
+}
+
+// untaughtOf returns the domains of r whose data waits, or was given up before anything
+// could be read.
+func untaughtOf(r *config.Running) (all []untaught) {
+	for _, l := range r.Pipeline().Ledgers() {
+		octets := l.Early - min(l.Early, l.Recovered+l.Undecoded)
+		if l.Exporter.IsValid() && (octets > 0 || l.Decoded == 0 && l.Early > 0) {
+			all = append(all, untaught{l.Exporter.Unmap().String(), l.Domain, l.Protocol(), octets})
+		}
+	}
+	return all
 }
 
 // CheckHealth says whether d listens and what it has heard, or whether its collector
@@ -64,7 +105,7 @@ func (e *ear) health(ctx context.Context) (health, error) {
 	s := r.Stats()
 	h := health{
 		Listening: r.Addrs(), Flows: v.Rows, Since: v.Since, WindowBytes: v.Size, WindowLimit: v.Limit,
-		Datagrams: s.Datagrams, Decoded: s.Flows, Lost: s.Dropped, WaitingOctets: s.Waiting, Faults: map[string]uint64{},
+		Datagrams: s.Datagrams, Decoded: s.Flows, Lost: s.Dropped, WaitingOctets: waiting(&s), Templates: untaughtOf(r), Faults: map[string]uint64{},
 	}
 	for f, n := range s.Faults {
 		if n > 0 {
@@ -92,10 +133,8 @@ func (e *ear) health(ctx context.Context) (health, error) {
 		h.Message += "; nothing has come yet: point exporters here, and let UDP through"
 	default:
 		h.Message += fmt.Sprintf("; %d datagrams have come, but no flows yet", s.Datagrams)
-		if s.Waiting > 0 {
-			h.Message += ": exporters have not sent their templates"
-		}
 	}
+	h.teach()
 	h.VerboseMessage = fmt.Sprintf("complete since %s; %d of %d MiB used; %d flows lost in the queue",
 		v.Since.Format(time.RFC3339), v.Size>>20, v.Limit>>20, s.Dropped)
 	h.Message += "; complete since " + v.Since.Format(time.RFC3339)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirflow/weir/collector/config"
+	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/query/engine"
 )
 
@@ -29,14 +30,20 @@ type Hub struct {
 	ears  []*ear
 	grace time.Duration
 	log   *slog.Logger
+	live  liveQueries
+
+	defaults Settings // of datasources
+	admin    Admin
+	process  *Datasource // stands for the process, which listens for itself; nil: it doesn't
 }
 
 // An ear is a set of sockets with the window that they fill.
 type ear struct {
-	window *engine.Window
-	uids   map[*Datasource]string // who uses it
-	last   string                 // uid of the latest user
-	timer  *time.Timer            // runs while there are no users
+	window   *engine.Window
+	watchers *watchers
+	uids     map[*Datasource]string // who uses it
+	last     string                 // uid of the latest user
+	timer    *time.Timer            // runs while there are no users
 
 	mu        sync.Mutex
 	addresses []string
@@ -44,7 +51,9 @@ type ear struct {
 }
 
 // NewHub makes a Hub that listens nowhere yet.
-func NewHub(log *slog.Logger) *Hub { return &Hub{grace: grace, log: log} }
+func NewHub(log *slog.Logger) *Hub {
+	return &Hub{grace: grace, log: log, defaults: DefaultSettings()}
+}
 
 // acquire returns the ear on d's addresses, and listens there if nobody does.
 // The caller releases it.
@@ -57,7 +66,7 @@ func (h *Hub) acquire(d *Datasource) (*ear, error) {
 		return nil, err
 	}
 	if e == nil {
-		e = &ear{window: engine.NewWindow(d.settings.limit(), time.Now()), uids: map[*Datasource]string{}}
+		e = &ear{window: engine.NewWindow(d.settings.limit(), time.Now()), watchers: newWatchers(), uids: map[*Datasource]string{}}
 	}
 	if err := h.listen(e, d.settings, want); err != nil {
 		return nil, err
@@ -70,7 +79,9 @@ func (h *Hub) acquire(d *Datasource) (*ear, error) {
 		e.timer = nil
 	}
 	e.uids[d], e.last = d.uid, d.uid
-	e.window.Resize(d.settings.limit())
+	if _, admins := e.uids[h.process]; !admins || d == h.process || h.admin.WindowMB == "" {
+		e.window.Resize(d.settings.limit())
+	}
 	return e, nil
 }
 
@@ -90,8 +101,12 @@ func (h *Hub) find(uid string, want []string) (*ear, error) {
 		case len(e.uids) == 0: // nobody needs it any more
 			h.drop(e)
 		default:
-			return nil, fmt.Errorf("listen on %s: another datasource of this Grafana listens on %s: give both the same list, or ports of their own",
-				strings.Join(want, ", "), strings.Join(have, ", "))
+			who := "another datasource of this Grafana listens"
+			if _, admins := e.uids[h.process]; admins {
+				who = "its administrator lets this Grafana listen"
+			}
+			return nil, fmt.Errorf("listen on %s: %s on %s: give both the same list, or ports of their own",
+				strings.Join(want, ", "), who, strings.Join(have, ", "))
 		}
 	}
 	return own, nil
@@ -108,7 +123,7 @@ func (h *Hub) start(s Settings, e *ear) (*config.Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Start(e.window, h.log)
+	return c.StartWith(config.Options{Sink: e.window, Outputs: []pipeline.Output{e.watchers.output()}, Log: h.log})
 }
 
 // listen lets e listen on want, unless it does. If that is impossible e goes on

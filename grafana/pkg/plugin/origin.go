@@ -18,6 +18,8 @@ type origin interface {
 	values(ctx context.Context, field, prefix string, from, to int64, limit int) ([]string, error)
 	exporters(ctx context.Context, from, to int64) ([]exporter, error)
 	health(context.Context) (health, error)
+	// tail fills x with flows as they come, until ctx ends or there is an error.
+	tail(ctx context.Context, x *catch) error
 }
 
 // An exporter is one that a variable may name.

@@ -22,7 +22,8 @@ type Settings struct {
 	Listen   string `json:"listen"`    // UDP addresses, separated by commas: udp://127.0.0.1:2055
 	WindowMB int    `json:"window_mb"` // memory for flows, in MiB
 
-	token string // for the collector: Grafana's secureJsonData
+	token        string // for the collector: Grafana's secureJsonData
+	administered string // where the process listens anyhow; "": nowhere
 }
 
 // The ways to flows.
@@ -41,7 +42,10 @@ func DefaultSettings() Settings {
 // URL that Grafana has for all kinds, and the token of secureJsonData. Keys that it
 // doesn't know are Grafana's.
 func ParseSettings(d backend.DataSourceInstanceSettings) (Settings, error) {
-	s := DefaultSettings()
+	return parseSettings(d, DefaultSettings())
+}
+
+func parseSettings(d backend.DataSourceInstanceSettings, s Settings) (Settings, error) {
 	if d.URL != "" {
 		s.URL = d.URL
 	}
@@ -50,6 +54,9 @@ func ParseSettings(d backend.DataSourceInstanceSettings) (Settings, error) {
 		if err := json.Unmarshal(d.JSONData, &s); err != nil {
 			return s, fmt.Errorf("settings: %w", err)
 		}
+	}
+	if strings.TrimSpace(s.Listen) == "" && s.administered != "" {
+		s.Listen = s.administered
 	}
 	return s, s.Validate()
 }
