@@ -1,0 +1,16 @@
+// All that is done in the browser, one after the other, in one Chromium.
+
+import { after, before } from 'node:test';
+import { close, netflow5, office } from './exporter.mjs';
+import { start, stop, until } from './page.mjs';
+import { fed } from './fed.mjs';
+
+before(async () => {
+  await Promise.all([start(), fed()]);
+});
+after(async () => {
+  await stop();
+  close();
+});
+
+await import('./config.mjs');
