@@ -5,13 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -19,17 +15,13 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
-	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
-	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
-	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
 
+	"github.com/weirflow/weir/grafana/drive"
 	"github.com/weirflow/weir/shared/pcap"
 )
 
-// The binary, built without cgo and driven over gRPC as Grafana does it, gives
-// testdata/same through its sockets.
+// The binary, built without cgo and driven over gRPC as Grafana does it.
 func TestBinary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the plugin")
@@ -37,7 +29,21 @@ func TestBinary(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs all of 127.0.0.0/8 on loopback")
 	}
-	g := startBinary(t)
+	bin, err := drive.Build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(*testing.T, string){
+		"same": binaryGivesSame, "streams": binaryStreams, "organisations": binaryOrganisations, "saved": binarySaved,
+		"restarted": binaryRestarted, "administered": binaryAdministered, "cancelled": binaryCancelled, "errors": binaryErrors,
+	} {
+		t.Run(name, func(t *testing.T) { f(t, bin) })
+	}
+}
+
+// It gives testdata/same through its sockets.
+func binaryGivesSame(t *testing.T, bin string) {
+	g := startBinary(t, bin)
 	s, h := checkHealth(t, g)
 	if s != backend.HealthStatusOk || len(h.Listening) != 2 || h.Flows != 0 {
 		t.Fatalf("%v: %+v", s, h)
@@ -293,12 +299,10 @@ func moveTimes(p pcap.Packet, shift time.Duration) {
 	}
 }
 
-// A grafana drives the binary as the Grafana server does.
+// A grafana is a running binary with one of its datasources.
 type grafana struct {
-	context     backend.PluginContext
-	data        grpcplugin.DataClient
-	diagnostics grpcplugin.DiagnosticsClient
-	resource    grpcplugin.ResourceClient
+	*drive.Plugin
+	context backend.PluginContext
 }
 
 // with is another datasource of the same process.
@@ -323,82 +327,47 @@ func (g *grafana) call(t *testing.T, path, body string) string {
 	if body != "" {
 		method = "POST"
 	}
-	stream, err := g.resource.CallResource(t.Context(), &pluginv2.CallResourceRequest{
-		PluginContext: backend.ToProto().PluginContext(g.context), Path: name, Url: path, Method: method, Body: []byte(body),
-	})
+	_, all, err := g.Call(t.Context(), &backend.CallResourceRequest{PluginContext: g.context, Path: name, URL: path, Method: method, Body: []byte(body)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []byte
-	for {
-		r, err := stream.Recv()
-		if err == io.EOF {
-			return string(all)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, r.Body...)
-	}
+	return string(all)
 }
 
-func startBinary(t *testing.T) *grafana {
+// startBinary runs it, with a datasource that listens on two ports.
+func startBinary(t *testing.T, bin string, env ...string) *grafana {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "gpx_weir_flows")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "arrow_json_stdlib", "-o", bin, "..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	c := goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig: goplugin.HandshakeConfig{
-			ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey, MagicCookieValue: grpcplugin.MagicCookieValue,
-		},
-		VersionedPlugins: map[int]goplugin.PluginSet{grpcplugin.ProtocolVersion: {
-			"data": &grpcplugin.DataGRPCPlugin{}, "diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{}, "resource": &grpcplugin.ResourceGRPCPlugin{},
-		}},
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		Cmd:              exec.Command(bin),
-		Logger:           hclog.NewNullLogger(),
-	})
-	t.Cleanup(c.Kill)
-	rpc, err := c.Client()
+	p, err := drive.Start(bin, env...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &grafana{context: backend.PluginContext{
-		PluginID: ID,
-		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
-			ID: 1, UID: "flows", Name: "flows", Updated: time.Now(),
-			JSONData: []byte(`{"listen":"udp://127.0.0.1:0,udp://127.0.0.1:0","window_mb":8}`),
-		},
-	}}
-	dispense := func(name string) any {
-		t.Helper()
-		raw, err := rpc.Dispense(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return raw
-	}
-	g.data = dispense("data").(grpcplugin.DataClient)
-	g.diagnostics = dispense("diagnostics").(grpcplugin.DiagnosticsClient)
-	g.resource = dispense("resource").(grpcplugin.ResourceClient)
-	return g
+	t.Cleanup(p.Kill)
+	g := &grafana{Plugin: p, context: ofOrg(7)}
+	g.context.PluginID = ID
+	return g.saved(`{"listen":"udp://127.0.0.1:0,udp://127.0.0.1:0","window_mb":8}`)
 }
 
-func (g *grafana) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	r, err := g.data.QueryData(ctx, backend.ToProto().QueryDataRequest(req))
-	if err != nil {
-		return nil, err
+// saved is the datasource with other settings.
+func (g *grafana) saved(jsonData string) *grafana {
+	other := *g
+	time.Sleep(2 * time.Millisecond) // as Updated is told in milliseconds
+	other.context.DataSourceInstanceSettings = &backend.DataSourceInstanceSettings{
+		ID: 1, UID: "flows", Name: "flows", Type: ID, Updated: time.Now(), JSONData: []byte(jsonData),
 	}
-	return backend.FromProto().QueryDataResponse(r)
+	return &other
 }
 
+// CheckHealth is of the datasource.
 func (g *grafana) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	r, err := g.diagnostics.CheckHealth(ctx, &pluginv2.CheckHealthRequest{PluginContext: backend.ToProto().PluginContext(g.context)})
+	return g.Plugin.CheckHealth(ctx, &backend.CheckHealthRequest{PluginContext: g.context})
+}
+
+// ask asks the queries at once.
+func (g *grafana) ask(t *testing.T, queries ...backend.DataQuery) backend.Responses {
+	t.Helper()
+	r, err := g.QueryData(t.Context(), &backend.QueryDataRequest{PluginContext: g.context, Queries: queries})
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	return backend.FromProto().CheckHealthResponse(r), nil
+	return r.Responses
 }

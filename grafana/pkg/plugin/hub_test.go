@@ -64,7 +64,7 @@ func sendV5(t *testing.T, to netip.AddrPort) {
 	}
 }
 
-func waitFlows(t *testing.T, d *Datasource, n int) {
+func waitFlows(t *testing.T, d backend.CheckHealthHandler, n int) {
 	t.Helper()
 	for range 1500 {
 		if _, h := checkHealth(t, d); h.Flows == n {

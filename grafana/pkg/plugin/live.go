@@ -167,7 +167,7 @@ func (q *liveQuery) at(now time.Time) backend.DataQuery {
 
 // orgOf is the organisation that a request is of.
 func orgOf(c backend.PluginContext) int64 {
-	//lint:ignore SA1019 its successor is a text of the server's making, and absent before Grafana 11
+	//lint:ignore SA1019 its successor is a text of the server's making
 	return c.OrgID
 }
 

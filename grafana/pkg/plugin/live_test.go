@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,36 +17,23 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/weirflow/weir/grafana/drive"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
 )
 
-// packets gets what a stream sends, and puts it together as a panel does: what has
-// no schema is of the last one.
+// packets gets what a stream sends.
 type packets struct {
-	got    chan *data.Frame
-	schema json.RawMessage
+	drive.Frames
+	got chan *data.Frame
 }
 
 func (p *packets) Send(x *backend.StreamPacket) error {
-	f, err := p.frame(x.Data)
+	f, err := p.Read(x.Data)
 	if err == nil {
 		p.got <- f
 	}
 	return err
-}
-
-func (p *packets) frame(text json.RawMessage) (*data.Frame, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, err
-	}
-	if m["schema"] == nil {
-		m["schema"] = p.schema
-	}
-	p.schema = m["schema"]
-	f := &data.Frame{} // which wants the schema first
-	return f, json.Unmarshal(fmt.Appendf(nil, `{"schema":%s,"data":%s}`, m["schema"], m["data"]), f)
 }
 
 // next returns the next frame for which ok holds.
