@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -44,7 +45,7 @@ func (h *host) handler() http.Handler {
 		m.Handle("GET "+prefix, http.StripPrefix(prefix, http.FileServer(http.Dir(folder))))
 	}
 	files("/public/plugins/"+pluginID+"/", filepath.Join(h.grafana, "dist"))
-	files("/public/build/img/", filepath.Join(h.grafana, "node_modules/@grafana/ui/dist/public/img"))
+	m.HandleFunc("GET /public/build/img/icons/{icon...}", h.icon)
 	files("/public/build/", h.page)
 	for ours, theirs := range fonts {
 		m.HandleFunc("GET /public/fonts/"+ours, func(w http.ResponseWriter, r *http.Request) {
@@ -73,6 +74,22 @@ func (h *host) handler() http.Handler {
 		w.Header().Set("Content-Security-Policy", policy)
 		m.ServeHTTP(w, r)
 	})
+}
+
+// icon serves an icon of Grafana's. Some are not in its npm package, and empty here.
+func (h *host) icon(w http.ResponseWriter, r *http.Request) {
+	icons, err := os.OpenRoot(filepath.Join(h.grafana, "node_modules/@grafana/ui/dist/public/img/icons"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer icons.Close()
+	text, err := icons.ReadFile(r.PathValue("icon"))
+	if err != nil {
+		text = []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"></svg>`)
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Write(text)
 }
 
 // orgOf returns the organisation that a user is in.

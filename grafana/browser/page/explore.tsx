@@ -27,7 +27,8 @@ interface Left {
 // What a link to Explore says.
 function linked(): Left {
   const text = new URLSearchParams(location.search).get('left');
-  return text ? JSON.parse(text) : {};
+  const left: Left = text ? JSON.parse(text) : {};
+  return { ...left, queries: left.queries?.map((q, i) => ({ ...q, refId: q.refId ?? 'ABCDEFGH'[i] })) };
 }
 
 export function Explore({ width }: { width: number }) {

@@ -23,9 +23,9 @@ import {
   setTemplateSrv,
 } from '@grafana/runtime';
 import { ErrorBoundaryAlert, GlobalStyles, PortalContainer, ThemeContext, useStyles2 } from '@grafana/ui';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { firstValueFrom, lastValueFrom, type Observable } from 'rxjs';
+import { lastValueFrom } from 'rxjs';
 import { backend } from './backend';
 import { Config } from './config';
 import { AnnotationPage, HelpPage, VariablePage } from './editors';
@@ -41,35 +41,43 @@ declare global {
   }
 }
 
-// What tests call as a dashboard would.
+// What tests call as a dashboard would, of the datasource of a uid.
 const handle = {
   sources,
+  // Another page without loading all again, as Grafana's router does.
+  go: (path: string) => {
+    history.pushState({}, '', path);
+    window.dispatchEvent(new PopStateEvent('popstate'));
+  },
+  live,
   templates: (variables: Variable[]) => templates.set(variables),
   replace: (text: string) => templates.replace(text),
-  query: (queries: DataQuery[], raw: RawTimeRange, more?: Partial<DataQueryRequest>) => {
-    const ds = sources.instance();
-    return lastValueFrom(run(ds, requestOf(ds, queries, raw, more)));
-  },
-  watch: (queries: DataQuery[], raw: RawTimeRange, more?: Partial<DataQueryRequest>) => {
-    const ds = sources.instance();
+  query: (uid: string, queries: DataQuery[], raw: RawTimeRange, more?: Partial<DataQueryRequest>) =>
+    lastValueFrom(handle.watch(uid, queries, raw, more)),
+  watch: (uid: string, queries: DataQuery[], raw: RawTimeRange, more?: Partial<DataQueryRequest>) => {
+    const ds = sources.instance(uid);
     return run(ds, requestOf(ds, queries, raw, more));
   },
-  request: (queries: DataQuery[], raw: RawTimeRange, more?: Partial<DataQueryRequest>) =>
-    requestOf(sources.instance(), queries, raw, more),
-  values: (query: unknown, raw: RawTimeRange) => values(sources.instance(), query, raw),
-  marks: (annotation: unknown, raw: RawTimeRange) => marks(sources.instance(), annotation, raw),
-  first: (from: Observable<unknown>) => firstValueFrom(from),
-  live,
+  request: (uid: string, queries: DataQuery[], raw: RawTimeRange, more?: Partial<DataQueryRequest>) =>
+    requestOf(sources.instance(uid), queries, raw, more),
+  values: (uid: string, query: unknown, raw: RawTimeRange) => values(sources.instance(uid), query, raw),
+  marks: (uid: string, annotation: unknown, raw: RawTimeRange) => marks(sources.instance(uid), annotation, raw),
 };
 
 const width = 1240;
 
 function Page() {
   const styles = useStyles2(getStyles);
-  const [path] = useState(location.pathname);
+  const [url, setURL] = useState(location.href);
+  useEffect(() => {
+    const moved = () => setURL(location.href);
+    window.addEventListener('popstate', moved);
+    return () => window.removeEventListener('popstate', moved);
+  }, []);
+  const path = new URL(url).pathname;
   const uid = path.match(/^\/connections\/datasources\/edit\/([^/]+)$/)?.[1];
   return (
-    <div className={styles.page}>
+    <div key={url} className={styles.page} data-testid={`page ${url}`}>
       <ErrorBoundaryAlert>
         {uid && <Config uid={uid} />}
         {path === '/explore' && <Explore width={width} />}

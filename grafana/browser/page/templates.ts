@@ -1,6 +1,6 @@
 // Template variables, as Grafana's dashboards replace them.
 
-import { type ScopedVars, type TypedVariableModel } from '@grafana/data';
+import { formattedValueToString, type ScopedVars, type TypedVariableModel } from '@grafana/data';
 import { type TemplateSrv, type VariableInterpolation } from '@grafana/runtime';
 
 export interface Variable {
@@ -45,6 +45,16 @@ function format(value: Value, how: string | Function | undefined, variable: obje
   return (formats[name] ?? glob)(value);
 }
 
+// What a data link says of the cell that it is in: ${__value.raw} and the like.
+function ofCell(name: string, path: string | undefined, scoped?: ScopedVars): string | undefined {
+  const cell = scoped?.__dataContext?.value;
+  if (name !== '__value' || cell?.rowIndex === undefined) {
+    return undefined;
+  }
+  const value = cell.field.values[cell.rowIndex];
+  return path === 'text' ? formattedValueToString(cell.field.display!(value)) : String(value);
+}
+
 class Templates implements TemplateSrv {
   private variables: Variable[] = [];
 
@@ -77,7 +87,7 @@ class Templates implements TemplateSrv {
     return target.replace(pattern, (match, bare, square, squareHow, curly, fieldPath, curlyHow) => {
       const name = bare ?? square ?? curly;
       const asked = squareHow ?? curlyHow ?? how;
-      const value = this.value(name, scoped, asked);
+      const value = ofCell(name, fieldPath, scoped) ?? this.value(name, scoped, asked);
       found?.push({
         match,
         variableName: name,

@@ -4,6 +4,7 @@
 import { css } from '@emotion/css';
 import {
   applyFieldOverrides,
+  cacheFieldDisplayNames,
   type DataFrame,
   DataFrameType,
   type Field,
@@ -42,17 +43,17 @@ const copied = (frame: DataFrame): DataFrame => ({
 
 export function Results({ shown, width, onFilter, onContext }: ViewProps) {
   const theme = useTheme2();
-  const frames = useMemo(
-    () =>
-      applyFieldOverrides({
-        data: shown.series.map(copied),
-        fieldConfig: { defaults: {}, overrides: [] },
-        replaceVariables: (text, scoped, how) => templates.replace(text, scoped, how),
-        theme,
-        timeZone: 'utc',
-      }),
-    [shown, theme]
-  );
+  const frames = useMemo(() => {
+    const data = applyFieldOverrides({
+      data: shown.series.map(copied),
+      fieldConfig: { defaults: {}, overrides: [] },
+      replaceVariables: (text, scoped, how) => templates.replace(text, scoped, how),
+      theme,
+      timeZone: 'utc',
+    });
+    cacheFieldDisplayNames(data);
+    return data;
+  }, [shown, theme]);
   const graph = frames.filter((f) => kindOf(f) === 'graph');
   const nodes = frames.filter((f) => kindOf(f) === 'nodeGraph');
   return (

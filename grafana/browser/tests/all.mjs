@@ -1,8 +1,8 @@
 // All that is done in the browser, one after the other, in one Chromium.
 
 import { after, before } from 'node:test';
-import { close, netflow5, office } from './exporter.mjs';
-import { start, stop, until } from './page.mjs';
+import { close } from './exporter.mjs';
+import { start, stop } from './page.mjs';
 import { fed } from './fed.mjs';
 
 before(async () => {
@@ -14,3 +14,4 @@ after(async () => {
 });
 
 await import('./config.mjs');
+await import('./queries.mjs');

@@ -120,7 +120,7 @@ export function office(now) {
       for (let host = 1; host <= 5; host++) {
         const busy = 1 + 0.7 * Math.sin((minute + 9 * n) / 7) + 0.3 * random();
         const bytes = Math.round((s.weight * busy * 40_000) / host);
-        const start = now - minute * 60_000 + Math.floor(5_000 * random());
+        const start = now - minute * 60_000;
         const sport = 40_000 + Math.floor(20_000 * random());
         const out = {
           src: `10.1.0.${host}`,
@@ -128,7 +128,7 @@ export function office(now) {
           packets: Math.ceil(bytes / 900),
           bytes,
           start,
-          end: start + 50_000,
+          end: start + 60_000,
           srcAs: 64496,
           in: 2,
           out: 1,

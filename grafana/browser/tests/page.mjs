@@ -31,35 +31,55 @@ export const stop = () => browser.close();
 // Whatever a refused request leaves in Chromium's console.
 export const refusedRequest = /^Failed to load resource: the server responded with a status of 400/;
 
-// onPage is a test on a page of its own.
+let page;
+let errors = [];
+
+async function fresh() {
+  page = await context.newPage();
+  page.on('console', (m) => m.type() === 'error' && errors.push(`${m.text()} ${m.location().url}`));
+  page.on('pageerror', (e) => errors.push(e.stack ?? String(e)));
+  await page.goto(`${host}/`);
+  await page.waitForFunction(() => window.weir);
+}
+
+// onPage is a test that begins at an address. Tests share a page, as what a user does
+// one after the other, until one fails.
 export function onPage(name, at, steps, { allow = [] } = {}) {
   return test(name, async () => {
-    const page = await context.newPage();
-    const errors = [];
-    page.on('console', (m) => {
-      if (m.type() === 'error' && !allow.some((a) => a.test(m.text()))) {
-        errors.push(`${m.text()} ${m.location().url}`);
-      }
-    });
-    page.on('pageerror', (e) => errors.push(e.stack ?? String(e)));
+    errors = [];
+    if (!page) {
+      await fresh();
+    }
     try {
-      await page.goto(host + at);
-      await page.waitForFunction(() => window.weir);
+      await page.evaluate(
+        (to) => {
+          window.weir.templates([]);
+          window.weir.go(to);
+        },
+        `${at}${at.includes('?') ? '&' : '?'}test=${++tests}`
+      );
+      await page.getByTestId(new RegExp(`^page .*test=${tests}$`)).waitFor();
       await steps(page);
-      assert.deepEqual(errors, []);
+      assert.deepEqual(
+        errors.filter((e) => !allow.some((a) => a.test(e))),
+        []
+      );
     } catch (error) {
       await shot(page, `failed ${name}`);
       if (errors.length > 0) {
         error.message += `\nthe console has:\n${errors.join('\n')}`;
       }
-      throw error;
-    } finally {
       await page.close();
+      page = undefined;
+      throw error;
     }
   });
 }
 
+let tests = 0;
+
 export async function shot(page, name) {
+  await page.waitForLoadState('networkidle');
   await page.screenshot({ path: path.join(process.env.SHOTS, `${name.replace(/[^a-z0-9]+/gi, '-')}.png`) });
 }
 
@@ -70,10 +90,10 @@ export function explore(queries, { from = 'now-2h', to = 'now', datasource = 'fl
 }
 
 // ask runs queries as a dashboard does, and returns plain frames.
-export const ask = (page, queries, { from = 'now-2h', to = 'now', ...more } = {}) =>
+export const ask = (page, queries, { uid = 'flows', from = 'now-2h', to = 'now', ...more } = {}) =>
   page.evaluate(
-    async ([queries, raw, more]) => {
-      const shown = await window.weir.query(queries, raw, more);
+    async ([uid, queries, raw, more]) => {
+      const shown = await window.weir.query(uid, queries, raw, more);
       return {
         state: shown.state,
         errors: shown.errors.map((e) => e.message),
@@ -82,18 +102,26 @@ export const ask = (page, queries, { from = 'now-2h', to = 'now', ...more } = {}
           refId: f.refId,
           meta: f.meta,
           length: f.length,
-          fields: f.fields.map((x) => ({
-            name: x.name,
-            type: x.type,
-            labels: x.labels,
-            config: x.config,
-            values: Array.from(x.values),
+          fields: f.fields.map(({ name, type, labels, config, values }) => ({
+            name,
+            type,
+            labels,
+            config,
+            values: Array.from(values),
           })),
         })),
       };
     },
-    [queries.map((q, i) => ({ refId: 'ABC'[i], ...q })), { from, to }, more]
+    [uid, queries.map((q, i) => ({ refId: 'ABC'[i], ...q })), { from, to }, more]
   );
+
+// frame asks one query, and returns the frame that it gives.
+export async function frame(page, query, options) {
+  const { errors, frames } = await ask(page, [query], options);
+  assert.deepEqual(errors, []);
+  assert.equal(frames.length, 1);
+  return frames[0];
+}
 
 // column returns the values of a field.
 export function column(frame, name) {
