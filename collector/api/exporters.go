@@ -49,11 +49,11 @@ func (s *Server) exporter(w http.ResponseWriter, r *http.Request) {
 // unless the address is of a link and does not say of which.
 func (s *Server) look(only netip.Addr) Exporters {
 	out := Exporters{Exporters: []Exporter{}}
-	sessions := s.sessions()
+	sessions := doctor.SessionsOf(s.deps.Sessions())
 	now := s.deps.Now().UnixNano()
 	dropped := s.kernelDropped()
 	ledgers := s.deps.Pipeline.Ledgers()
-	newest := newestOf(ledgers)
+	newest := doctor.NewestOf(ledgers)
 	for _, l := range ledgers {
 		a := l.Exporter.Unmap()
 		switch {
@@ -74,10 +74,10 @@ func (s *Server) look(only netip.Addr) Exporters {
 		p := doctor.Patient{
 			Ledger: l, Now: now, RateSet: s.deps.Known(a).RateSet, Dropped: dropped,
 			Before: s.history.Before(&l),
-			Moved:  state(&l, now) == Silent && newest[domainOf(&l)] > l.Last,
+			Moved:  newest.Moved(&l, now),
 		}
-		d := s.domain(&p, sessions.of(&l.Key), only.IsValid())
-		if order(d.State) < order(e.State) {
+		d := s.domain(&p, sessions.Of(&l.Key), only.IsValid())
+		if d.State.Better(e.State) {
 			e.State = d.State
 		}
 		if d.LastSeen.After(e.LastSeen) {
@@ -87,30 +87,6 @@ func (s *Server) look(only netip.Addr) Exporters {
 	}
 	return out
 }
-
-// A domainKey is an observation domain, whatever port it comes from.
-type domainKey struct {
-	exporter netip.Addr
-	domain   uint32
-	version  uint8
-}
-
-func domainOf(l *pipeline.Ledger) domainKey {
-	return domainKey{l.Exporter.Unmap(), l.Domain, l.Version}
-}
-
-// newestOf returns when each domain was last heard: an exporter that restarts may
-// send from another port then, which makes another ledger.
-func newestOf(all []pipeline.Ledger) map[domainKey]int64 {
-	newest := map[domainKey]int64{}
-	for i := range all {
-		k := domainOf(&all[i])
-		newest[k] = max(newest[k], all[i].Last)
-	}
-	return newest
-}
-
-func order(s State) int { return slices.Index([]State{Up, Unreadable, Silent}, s) }
 
 // kernelDropped is how many datagrams the kernel has dropped at all listeners.
 func (s *Server) kernelDropped() (n uint64) {
@@ -125,29 +101,17 @@ func (s *Server) kernelDropped() (n uint64) {
 func (s *Server) domain(p *doctor.Patient, sessions []*template.Session, whole bool) Domain {
 	l := &p.Ledger
 	d := Domain{
-		Source: l.From, Domain: l.Domain, Protocol: protocol(l.Version), Transport: l.Over.String(),
-		State: state(l, p.Now), FirstSeen: at(l.First), LastSeen: at(l.Last), LastDecoded: maybe(l.Decoded),
+		Source: l.From, Domain: l.Domain, Protocol: doctor.Protocol(l.Version), Transport: l.Over.String(),
+		State: doctor.StateOf(l, p.Now), FirstSeen: at(l.First), LastSeen: at(l.Last), LastDecoded: maybe(l.Decoded),
 		ClockSkew: seconds(l.Skew), Ledger: ledgerView(l),
 		Templates: Templates{Changes: l.Traits.Templates, Redefined: l.Redefined, LastAnnounced: maybe(l.Announced), Refresh: seconds(l.Refresh)},
 		Samplers:  []Sampler{},
 	}
-	var enterprises []uint32
+	p.Learn(sessions)
+	d.Templates.Known, d.Templates.Options, d.Platform = p.Templates, p.Options, p.Platform
 	for _, x := range sessions {
 		x.Announced(func(domain uint32, t *template.Template, last int64) {
-			if domain != l.Domain {
-				return
-			}
-			if t.Options {
-				d.Templates.Options++
-			} else {
-				d.Templates.Known++
-			}
-			for _, f := range t.Fields {
-				if f.PEN != 0 && !slices.Contains(enterprises, f.PEN) {
-					enterprises = append(enterprises, f.PEN)
-				}
-			}
-			if whole {
+			if whole && domain == l.Domain {
 				d.Templates.Announced = append(d.Templates.Announced, templateView(t, last))
 			}
 		})
@@ -163,8 +127,6 @@ func (s *Server) domain(p *doctor.Patient, sessions []*template.Session, whole b
 	if l.Version == flow.SFlow5 {
 		d.Samples = s.samples(l, whole)
 	}
-	d.Platform = doctor.Platform(enterprises, l.Inclusive)
-	p.Templates, p.Options, p.Platform = d.Templates.Known, d.Templates.Options, d.Platform
 	p.Outputs = slices.DeleteFunc(slices.Clone(p.Outputs), func(o pipeline.OutputLedger) bool { return o.Name == TailOutput })
 	if d.Advice = doctor.Examine(p); d.Advice == nil {
 		d.Advice = []doctor.Finding{}
@@ -204,35 +166,6 @@ func sampler(names template.Names, of template.RateOf, id uint64, rate uint32) S
 	return Sampler{Of: "domain", Rate: rate}
 }
 
-// sessions are those of the template store, by address.
-type sessions map[netip.Addr][]*template.Session
-
-func (s *Server) sessions() sessions {
-	all := sessions{}
-	for _, x := range s.deps.Sessions() {
-		a := x.From.Addr().Unmap()
-		all[a] = append(all[a], x)
-	}
-	return all
-}
-
-// of returns the sessions that speak for k: its own or, as templates may come
-// from another port than data, those of its address.
-func (s sessions) of(k *pipeline.Key) (out []*template.Session) {
-	for _, x := range s[k.From.Addr().Unmap()] {
-		if x.Version != k.Version || x.Over != k.Over {
-			continue
-		}
-		if x.From == k.From {
-			return []*template.Session{x}
-		}
-		if !k.Over.Connected() {
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
 func ledgerView(l *pipeline.Ledger) Ledger {
 	v := Ledger{
 		Traffic: Traffic{l.Datagrams, l.Octets, l.Flows, l.Options, l.Counters},
@@ -259,27 +192,6 @@ func faults(counts *[decode.NumFaults]uint64) map[string]uint64 {
 		}
 	}
 	return all
-}
-
-func state(l *pipeline.Ledger, now int64) State {
-	switch {
-	case now-l.Last > int64(doctor.Silent):
-		return Silent
-	case l.Decoded == 0:
-		return Unreadable
-	}
-	return Up
-}
-
-// protocol names a Flow's Version.
-func protocol(version uint8) string {
-	switch version {
-	case 10:
-		return "ipfix"
-	case flow.SFlow5:
-		return "sflow5"
-	}
-	return "netflow" + string(rune('0'+version%10))
 }
 
 // noUnit is that of NetFlow v1, which has no sequence numbers.

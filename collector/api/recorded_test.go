@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -26,7 +27,9 @@ func TestRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := windowStore{Window: office(t)}
+	found := findingsStore(t)
 	d := start(t, func(_ *Config, deps *Deps) {
+		deps.Findings = found
 		deps.Store = &s
 		deps.Now = func() time.Time { return time.Date(2026, 11, 26, 12, 21, 0, 0, time.UTC) }
 	})
@@ -50,12 +53,18 @@ func TestRecorded(t *testing.T) {
 		}
 	}
 	d.play(t, "same/same.pcap")
+	for _, text := range []string{scanJSON, strings.NewReplacer("scan.horizontal", "ddos.flood", "high", "info", "12:00:00Z", "12:00:30Z", `"T1046"`, `""`, "tries 300 hosts", "<b>is</b> &amp; stays").Replace(scanJSON)} {
+		if _, err := (&Client{URL: d.URL(), Token: d.token}).AddFindings(t.Context(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for file, x := range map[string]struct {
 		path string
 		as   any
 	}{
 		"status.json": {"/api/v1/status", &Status{}}, "exporters.json": {"/api/v1/exporters", &Exporters{}},
-		"values.json": {"/api/v1/values?field=proto&prefix=ud", &Values{}},
+		"values.json":   {"/api/v1/values?field=proto&prefix=ud", &Values{}},
+		"findings.json": {"/api/v1/findings", &Found{}},
 	} {
 		name := filepath.Join(dir, file)
 		if *record {

@@ -13,12 +13,13 @@ import (
 // together.
 
 // A State says how an exporter's domain is.
-type State string
+type State = doctor.State
 
+// The states.
 const (
-	Up         State = "up"         // sends, and can be read
-	Unreadable State = "unreadable" // sends, but nothing could be decoded yet
-	Silent     State = "silent"     // nothing has come for doctor.Silent
+	Up         = doctor.Up
+	Unreadable = doctor.Unreadable
+	Silent     = doctor.Quiet
 )
 
 // Exporters is the answer to GET /api/v1/exporters.
