@@ -1,6 +1,10 @@
 package query
 
-import "github.com/weirflow/weir/shared/flow"
+import (
+	"cmp"
+
+	"github.com/weirflow/weir/shared/flow"
+)
 
 // A Filter chooses flow records. It never changes: any goroutines may use one at
 // once.
@@ -19,6 +23,22 @@ func Parse(text string) (*Filter, error) {
 		return nil, err
 	}
 	return compile(e), nil
+}
+
+// Both returns the filter that holds where both do. A nil one holds everywhere.
+func Both(x, y *Filter) *Filter {
+	if x == nil || y == nil {
+		return cmp.Or(x, y)
+	}
+	e := Expr{Op: And}
+	for _, part := range []Expr{x.expr, y.expr} {
+		if part.Op == And {
+			e.Args = append(e.Args, part.Args...)
+		} else {
+			e.Args = append(e.Args, part)
+		}
+	}
+	return compile(e)
 }
 
 // Match tells whether the filter holds for f, a record of b. Where f lacks what
