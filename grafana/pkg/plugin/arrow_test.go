@@ -63,7 +63,7 @@ func TestRecordedForms(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		for _, format := range []string{"", formatTable, formatLogs, formatGraph, formatSankey} {
+		for _, format := range []string{"", formatTable, formatLogs, formatGraph, formatSankey, formatHeat, formatGeo} {
 			a := &asked{Question: *q, format: format}
 			if a.check() != nil {
 				continue

@@ -16,6 +16,7 @@ import (
 // a code editor store.
 type asked struct {
 	query.Question
+	aside  *aside   // it is that instead; nil: it is the Question
 	format string   // how the answer is shown: one of the formats
 	names  []string // of the columns that flows are grouped by; nil: the table's
 	sole   bool     // of values, only the first
@@ -28,6 +29,8 @@ const (
 	formatLogs   = "logs"      // flows as lines
 	formatGraph  = "nodegraph" // nodes and edges of two columns
 	formatSankey = "sankey"    // columns from left to right, then the value
+	formatHeat   = "heatmap"   // of a series: a row for each group
+	formatGeo    = "geo"       // by countries, for a map
 )
 
 // Most that a frame holds.
@@ -44,6 +47,9 @@ func parseAsked(q backend.DataQuery, now time.Time) (a *asked, ok bool, err erro
 	}
 	if err := json.Unmarshal(q.JSON, &m); err != nil {
 		return nil, false, fmt.Errorf("query: %w", err)
+	}
+	if a, err := parseAside(q, m.Format); a != nil || err != nil {
+		return a, true, err
 	}
 	if parts := m.Asked; parts.Question == "" {
 		parts.Limit = 0 // the other kind has one, too
@@ -63,9 +69,11 @@ func parseAsked(q backend.DataQuery, now time.Time) (a *asked, ok bool, err erro
 		}
 	}
 	switch m.Format {
-	case "", formatTable, formatLogs, formatGraph, formatSankey:
+	case "", formatTable, formatLogs, formatGraph, formatSankey, formatHeat, formatGeo:
+	case formatMarks:
+		return nil, true, errors.New("only findings are shown as annotations: ask for findings")
 	default:
-		return nil, true, fmt.Errorf("format %q is not known: leave it empty, or write table, logs, nodegraph or sankey", m.Format)
+		return nil, true, fmt.Errorf("format %q is not known: leave it empty, or write table, logs, nodegraph, sankey, heatmap, geo or annotations", m.Format)
 	}
 	if m.Question != "" {
 		m.Asked = query.Asked{Question: m.Question} // what a builder has left behind doesn't matter
@@ -74,8 +82,21 @@ func parseAsked(q backend.DataQuery, now time.Time) (a *asked, ok bool, err erro
 	if err != nil {
 		return nil, true, pointed(err)
 	}
+	adhoc, err := adhocOf(q)
+	if err != nil {
+		return nil, true, err
+	}
+	question.Filter = query.Both(question.Filter, adhoc)
 	a = &asked{Question: *question, format: m.Format}
 	return a, true, a.check()
+}
+
+// String is the question in its usual form.
+func (a *asked) String() string {
+	if a.aside != nil {
+		return a.aside.String()
+	}
+	return a.Question.String()
 }
 
 // check refuses what no frame holds.
@@ -91,6 +112,10 @@ func (a *asked) check() error {
 		return errors.New("a node graph needs two columns: ask for matrix src x dst, or for top pair")
 	case a.format == formatSankey && (a.Shape != query.Groups || a.Series || len(a.By) == 0):
 		return errors.New("a Sankey diagram needs columns and no time: ask for top or matrix")
+	case a.format == formatHeat && (!a.Series || len(a.Metrics) > 1):
+		return errors.New("a heatmap needs a series of one metric: ask for series, by bits alone")
+	case a.format == formatGeo && (a.Shape != query.Groups || a.Series || a.country() < 0):
+		return errors.New("a map needs a country and no time: ask for top country, src country or dst country")
 	}
 	return nil
 }
@@ -157,6 +182,13 @@ func (s scope) expand(text, filter string) (string, error) {
 		case name == "timeFilter" && filter != "":
 			out.WriteString(filter)
 			rest = strings.TrimPrefix(rest, "()")
+		case name == "in":
+			term, behind, err := expandIn(rest)
+			if err != nil {
+				return "", err
+			}
+			out.WriteString(term)
+			rest = behind
 		case name == "interval":
 			fmt.Fprintf(&out, "%ds", s.Bin/int64(time.Second))
 		case name == "interval_ms":
@@ -166,8 +198,77 @@ func (s scope) expand(text, filter string) (string, error) {
 		case name == "to":
 			out.WriteString(moment(s.To))
 		default:
-			return "", fmt.Errorf("macro $__%s is not known here: there are $__timeFilter, $__interval, $__interval_ms, $__from and $__to", name)
+			return "", fmt.Errorf("macro $__%s is not known here: there are $__timeFilter, $__interval, $__interval_ms, $__from, $__to and $__in(FIELD, VALUE)", name)
 		}
 		text = rest
 	}
 }
+
+// expandIn replaces the arguments of $__in at the front of text, (FIELD, X), by a term:
+// X is what a variable of several values has become, a list, one value, any or nothing.
+// It returns what is behind them.
+func expandIn(text string) (term, behind string, err error) {
+	wrong := errors.New("$__in is written as $__in(FIELD, VALUE)")
+	inner, ok := strings.CutPrefix(text, "(")
+	if !ok {
+		return "", "", wrong
+	}
+	field, inner, ok := strings.Cut(inner, ",")
+	if field = strings.TrimSpace(field); !ok || field == "" || strings.ContainsAny(field, "\"'()[]") {
+		return "", "", wrong
+	}
+	values, behind, ok := valuesOf(inner)
+	switch {
+	case !ok:
+		return "", "", wrong
+	case len(values) == 0 || len(values) == 1 && values[0] == "any":
+		return "any", behind, nil
+	case len(values) == 1 && unquoted(values[0]) != missing:
+		return field + " " + values[0], behind, nil
+	}
+	var parts, list []string
+	for _, v := range values {
+		if unquoted(v) == missing {
+			parts = []string{"not " + field + " exists"}
+		} else {
+			list = append(list, v)
+		}
+	}
+	if len(list) > 0 {
+		parts = append(parts, field+" in ["+strings.Join(list, " ")+"]")
+	}
+	if len(parts) == 1 {
+		return parts[0], behind, nil
+	}
+	return "(" + strings.Join(parts, " or ") + ")", behind, nil
+}
+
+// valuesOf reads words and texts in quotes up to a bracket that closes. Square brackets
+// and commas are between them.
+func valuesOf(text string) (all []string, behind string, ok bool) {
+	for at := 0; at < len(text); {
+		switch c := text[at]; {
+		case c == ')':
+			return all, text[at+1:], true
+		case c == '"' || c == '\'':
+			n := strings.IndexByte(text[at+1:], c)
+			if n < 0 {
+				return nil, "", false
+			}
+			all, at = append(all, text[at:at+n+2]), at+n+2
+		case strings.IndexByte("[], \t\r\n", c) >= 0:
+			at++
+		case c == '(':
+			return nil, "", false
+		default:
+			n := strings.IndexAny(text[at:], "[](), \t\r\n\"'")
+			if n < 0 {
+				return nil, "", false
+			}
+			all, at = append(all, text[at:at+n]), at+n
+		}
+	}
+	return nil, "", false
+}
+
+func unquoted(v string) string { return strings.Trim(v, "\"'") }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
-	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/engine"
 )
 
@@ -124,9 +123,8 @@ func TestForms(t *testing.T) {
 	if len(links) != 1 || links[0].Internal.DatasourceUID != "uid" {
 		t.Fatalf("links are %+v", links)
 	}
-	where := strings.ReplaceAll(links[0].Internal.Query.(map[string]string)["where"], "${__value.raw}", "192.0.2.1")
-	if filter, err := query.Parse(where); err != nil || filter.String() != "src ip 192.0.2.1" {
-		t.Errorf("a host's flows are %q, %v", where, err)
+	if got := follow(t, links[0], "192.0.2.1", nil); got.Filter.String() != "src ip 192.0.2.1" {
+		t.Errorf("a host's flows are %s", got)
 	}
 	f(`{"show":"top","by":["proto"],"metrics":["packets","flows"],"where":"proto tcp or proto udp","raw":true}`, data.FrameTypeNumericLong,
 		"proto, packets [short], packets_rate [pps], share [percent], flows [short], flows_rate [si:flows/s]\n"+

@@ -67,7 +67,7 @@ func recorded(t *testing.T) *httptest.Server {
 		t.Errorf("asked %s", q.Question)
 		w.WriteHeader(http.StatusTeapot)
 	})
-	for path, name := range map[string]string{"/api/v1/status": "status.json", "/api/v1/exporters": "exporters.json", "/api/v1/values": "values.json"} {
+	for path, name := range map[string]string{"/api/v1/status": "status.json", "/api/v1/exporters": "exporters.json", "/api/v1/values": "values.json", "/api/v1/findings": "findings.json"} {
 		m.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { file(w, http.StatusOK, name) })
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

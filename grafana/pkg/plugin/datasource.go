@@ -146,6 +146,13 @@ func (d *Datasource) query(ctx context.Context, q concurrent.Query) backend.Data
 
 // reply asks s, and makes frames of the answer.
 func (d *Datasource) reply(ctx context.Context, s origin, a *asked) ([]*dataFrame, error) {
+	if a.aside != nil {
+		f, err := a.aside.answer(ctx, s, a.format, d.uid)
+		if err != nil {
+			return nil, err
+		}
+		return []*dataFrame{f}, nil
+	}
 	t, err := s.ask(ctx, &a.Question)
 	if err != nil {
 		return nil, err

@@ -202,16 +202,19 @@ func (d *Datasource) pathOf(path string) (k liveKey, n int, ok bool) {
 // begin answers a question that is asked live, and says where its answer goes on. Of
 // flows, the newest come last, as those that follow.
 func (d *Datasource) begin(ctx context.Context, s origin, org int64, q *liveQuery, id string) ([]*dataFrame, error) {
-	t, err := s.ask(ctx, &q.asked.Question)
-	if err != nil {
-		return nil, err
-	}
 	var frames []*dataFrame
 	if q.appends() {
+		t, err := s.ask(ctx, &q.asked.Question)
+		if err != nil {
+			return nil, err
+		}
 		slices.Reverse(t.Rows)
 		frames = []*dataFrame{q.rows(t, d.uid)}
 	} else {
-		frames = q.asked.frames(t, d.uid)
+		var err error
+		if frames, err = d.reply(ctx, s, &q.asked); err != nil {
+			return nil, err
+		}
 	}
 	k := liveKey{org, d.uid, id}
 	d.hub.live.keep(k, q)

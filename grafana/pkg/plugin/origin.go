@@ -5,6 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/weirflow/weir/plugins/detect"
 	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/engine"
@@ -17,6 +20,10 @@ type origin interface {
 	// them, of flows seen from one moment to another.
 	values(ctx context.Context, field, prefix string, from, to int64, limit int) ([]string, error)
 	exporters(ctx context.Context, from, to int64) ([]exporter, error)
+	// findings returns the newest, and how many more there are.
+	findings(context.Context, *aside) (all []detect.Finding, more int, notices []data.Notice, err error)
+	// report tells of each exporter, by address.
+	report(context.Context) ([]report, []data.Notice, error)
 	health(context.Context) (health, error)
 	// tail fills x with flows as they come, until ctx ends or there is an error.
 	tail(ctx context.Context, x *catch) error

@@ -111,6 +111,11 @@ func parseQuery(q backend.DataQuery) (panel, error) {
 			return panel{}, pointed(&query.FieldError{Field: "filter", Err: err})
 		}
 	}
+	adhoc, err := adhocOf(q)
+	if err != nil {
+		return panel{}, err
+	}
+	r.Request.Filter = query.Both(r.Request.Filter, adhoc)
 	if len(m.GroupBy) > maxGroupBy {
 		return panel{}, fmt.Errorf("groupBy has %d columns: write %d at most", len(m.GroupBy), maxGroupBy)
 	}

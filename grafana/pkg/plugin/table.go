@@ -31,11 +31,15 @@ var units = map[string]string{
 func (a *asked) frames(t *answer, uid string) (all []*dataFrame) {
 	switch {
 	case a.format == formatGraph:
-		all = a.graph(t)
+		all = a.graph(t, uid)
+	case a.format == formatHeat:
+		all = []*dataFrame{a.heat(t)}
+	case a.format == formatGeo:
+		all = []*dataFrame{a.geo(t, uid)}
 	case a.format == formatLogs:
 		all = []*dataFrame{a.logs(t)}
 	case a.Series && a.format != formatTable:
-		all = []*dataFrame{a.series(t)}
+		all = []*dataFrame{a.series(t, uid)}
 	default:
 		all = []*dataFrame{a.table(t, uid)}
 	}
@@ -103,7 +107,7 @@ func keyOf(c query.Cell) string {
 }
 
 // series is a line for each group and metric, as rates.
-func (a *asked) series(t *answer) *dataFrame {
+func (a *asked) series(t *answer, uid string) *dataFrame {
 	f := tableFrame(data.FrameTypeTimeSeriesWide)
 	lines := t.Series
 	if len(lines) == 0 && len(a.By) == 0 { // silence is a value
@@ -150,7 +154,7 @@ func (a *asked) series(t *answer) *dataFrame {
 				display += " " + metric
 			}
 		}
-		config := &data.FieldConfig{Unit: units[l.Unit], DisplayNameFromDS: display}
+		config := &data.FieldConfig{Unit: units[l.Unit], DisplayNameFromDS: display, Links: a.lineLinks(t, l, uid)}
 		f.Fields = append(f.Fields, data.NewField(metric, labels, values).SetConfig(config))
 	}
 	return f
@@ -201,7 +205,7 @@ func (a *asked) table(t *answer, uid string) *dataFrame {
 		} else {
 			field = cellField(c, n, rows)
 		}
-		field.Config = &data.FieldConfig{Unit: units[c.Unit], Links: linksOf(c, uid)}
+		field.Config = &data.FieldConfig{Unit: units[c.Unit], Links: a.links(t, n, names, uid)}
 		f.Fields = append(f.Fields, field)
 	}
 	return f
@@ -255,91 +259,6 @@ func cellField(c query.TableColumn, n int, rows [][]query.Cell) *data.Field {
 		}
 	}
 	return f
-}
-
-// linksOf leads from a host, network, number or name of a key to its flows.
-func linksOf(c query.TableColumn, uid string) []data.DataLink {
-	if c.Role != query.KeyRole || c.Field == "" || c.Kind == query.TimeCell || uid == "" {
-		return nil
-	}
-	q, ok := query.FieldNamed(c.Field)
-	if !ok || q.Of != query.Column || q.Kind != query.Address && q.Kind != query.Number {
-		return nil // a text may need quotes
-	}
-	return []data.DataLink{{Title: "Its flows", Internal: &data.InternalDataLink{
-		DatasourceUID: uid, DatasourceName: "Weir flows",
-		Query: map[string]string{"show": "flows", "where": c.Field + " ${__value.raw}"},
-	}}}
-}
-
-// graph is who talks to whom.
-func (a *asked) graph(t *answer) []*dataFrame {
-	value := 2
-	column := t.Columns[value]
-	config := func() *data.FieldConfig { return &data.FieldConfig{Unit: units[column.Unit], DisplayName: column.Name} }
-	// Both sides of one thing are the same nodes.
-	side := [2]string{}
-	if x, y := sideless(t.Columns[0].Field), sideless(t.Columns[1].Field); x != y {
-		side = [2]string{t.Columns[0].Name + " ", t.Columns[1].Name + " "}
-	}
-	var ids, titles, from, to, edge []string
-	var stats, weights, widths []float64
-	at := map[string]int{}
-	node := func(n int, c query.Cell, weight float64) string {
-		id := side[n] + keyOf(c)
-		i, ok := at[id]
-		if !ok {
-			i = len(ids)
-			at[id] = i
-			ids, titles, stats = append(ids, id), append(titles, keyOf(c)), append(stats, 0)
-		}
-		stats[i] += weight
-		return id
-	}
-	most := 0.0
-	for _, row := range t.Rows {
-		most = max(most, row[value].Number())
-	}
-	for i, row := range t.Rows {
-		weight := row[value].Number()
-		x, y := node(0, row[0], weight), row[1]
-		yid := side[1] + keyOf(y)
-		if yid != x {
-			node(1, y, weight)
-		}
-		from, to, edge, weights = append(from, x), append(to, yid), append(edge, strconv.Itoa(i)), append(weights, weight)
-		width := 1.0
-		if most > 0 {
-			width += 9 * weight / most
-		}
-		widths = append(widths, width)
-	}
-	nodes, edges := tableFrame(data.FrameTypeTable), tableFrame(data.FrameTypeTable)
-	nodes.Name, edges.Name = "nodes", "edges"
-	nodes.RefID, edges.RefID = "nodes", "edges"
-	nodes.Fields = []*data.Field{
-		data.NewField("id", nil, ids), data.NewField("title", nil, titles), data.NewField("mainstat", nil, stats).SetConfig(config()),
-	}
-	edges.Fields = []*data.Field{
-		data.NewField("id", nil, edge), data.NewField("source", nil, from), data.NewField("target", nil, to),
-		data.NewField("mainstat", nil, weights).SetConfig(config()), data.NewField("thickness", nil, widths),
-	}
-	for _, f := range []*dataFrame{nodes, edges} {
-		f.Meta.PreferredVisualization = data.VisTypeNodeGraph
-	}
-	if t.Others > 0 {
-		nodes.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf("the %d largest of %d edges are shown", len(t.Rows), len(t.Rows)+t.Others)})
-	}
-	return []*dataFrame{nodes, edges}
-}
-
-// sideless is a field's name without its side.
-func sideless(name string) string {
-	word, rest, ok := strings.Cut(name, " ")
-	if ok && (word == "src" || word == "dst" || word == "in" || word == "out") {
-		return rest
-	}
-	return name
 }
 
 // logs has a line for each flow.
