@@ -64,7 +64,7 @@ func variables() []object {
 		return object{
 			"type": "query", "name": name, "label": label, "description": doc, "datasource": datasource, "query": query, "definition": "",
 			"multi": true, "includeAll": true, "allValue": "any", "current": object{"text": []string{"All"}, "value": []string{"$__all"}},
-			"options": []object{}, "refresh": 2, "regex": "", "sort": 0, "hide": 0, "skipUrlSync": false,
+			"options": []object{}, "refresh": 2, "regex": "", "sort": 7, "hide": 0, "skipUrlSync": false,
 		}
 	}
 	return []object{
@@ -73,7 +73,7 @@ func variables() []object {
 			"query": plugin.ID, "multi": false, "includeAll": false, "current": object{}, "options": []object{}, "refresh": 1, "regex": "", "hide": 0, "skipUrlSync": false,
 		},
 		all("exporter", "Exporter", "Who observed the flows", object{"kind": "exporters"}),
-		all("interface", "Interface", "ifIndex of the exporters that are chosen", object{"kind": "values", "field": "if"}),
+		all("interface", "Interface", "ifIndex of the exporters that are chosen", object{"kind": "values", "field": "if", "where": exporters}),
 		direction(),
 		{
 			"type": "adhoc", "name": "filters", "label": "Filters", "description": "On any field of flows", "datasource": datasource,
@@ -85,7 +85,7 @@ func variables() []object {
 // direction says which side of a flow the interface is on.
 func direction() object {
 	options, query := []object{}, ""
-	for n, x := range []struct{ text, field string }{{"in or out", "if"}, {"in", "in if"}, {"out", "out if"}} {
+	for n, x := range []struct{ text, field string }{{"both", "if"}, {"in", "in if"}, {"out", "out if"}} {
 		options = append(options, object{"selected": n == 0, "text": x.text, "value": x.field})
 		query += fmt.Sprintf(", %s : %s", x.text, x.field)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
@@ -16,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 )
 
 // These are the rules of Grafana's plugin validator (github.com/grafana/plugin-validator
@@ -233,33 +231,4 @@ func TestCodeRules(t *testing.T) {
 			t.Errorf("%s has %s: what a plugin prints is not its log", name, found)
 		}
 	})
-}
-
-// The same files give the same octets; only binaries may be run.
-func TestArchive(t *testing.T) {
-	files := fstest.MapFS{
-		"plugin.json": {Data: []byte("{}")}, "img/logo.svg": {Data: []byte("<svg/>")}, "gpx_x_linux_amd64": {Data: []byte("\x7fELF")}, "gpx_x_windows_amd64.exe": {Data: []byte("MZ")},
-	}
-	first, err := archive(files, "a-b-datasource", "gpx_x_")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := archive(files, "a-b-datasource", "gpx_x_"); err != nil || !bytes.Equal(first, again) {
-		t.Errorf("twice is not the same: %v", err)
-	}
-	z, err := zip.NewReader(bytes.NewReader(first), int64(len(first)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, f := range z.File {
-		got = append(got, f.Mode().String()+" "+f.Name)
-	}
-	want := []string{
-		"-rwxr-xr-x a-b-datasource/gpx_x_linux_amd64", "-rwxr-xr-x a-b-datasource/gpx_x_windows_amd64.exe",
-		"-rw-r--r-- a-b-datasource/img/logo.svg", "-rw-r--r-- a-b-datasource/plugin.json",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("the archive has\n%s", strings.Join(got, "\n"))
-	}
 }
