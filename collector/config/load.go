@@ -31,7 +31,7 @@ func Load(path string) (Config, error) {
 // Read reads a YAML file over v, which points to a struct. A key that doesn't
 // exist is an error, which names it and its line; so is a second document.
 func Read(path string, v any) error {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		return err
 	}
@@ -39,6 +39,23 @@ func Read(path string, v any) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// mostText is how long a file of settings may be: a list of 100,000 networks has
+// room. A device or a pipe may have no end.
+const mostText = 16 << 20
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, mostText+1))
+	if err == nil && len(text) > mostText {
+		err = fmt.Errorf("read %s: it is longer than 16 MiB: is it a file of settings?", path)
+	}
+	return text, err
 }
 
 func read(text []byte, v any) error {
