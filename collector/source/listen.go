@@ -188,6 +188,19 @@ func (l Listen) Key() string {
 	return network(scheme) + "://" + net.JoinHostPort(host, port)
 }
 
+// Clashes tells whether l and m can't both be open: one port of one transport, at
+// one address, or at all of them for one of the two.
+func (l Listen) Clashes(m Listen) bool {
+	if l.Socket != "" || m.Socket != "" {
+		return l.Key() == m.Key()
+	}
+	a, b := l.resolve(), m.resolve()
+	if a.Port() == 0 || a.Port() != b.Port() || network(l.Scheme()) != network(m.Scheme()) {
+		return false
+	}
+	return a.Addr() == b.Addr() || a.Addr().IsUnspecified() || b.Addr().IsUnspecified()
+}
+
 // String returns a valid listener in its text form, the shortest one.
 func (l Listen) String() string {
 	scheme, hostport, _ := l.split()

@@ -124,3 +124,33 @@ func TestHear(t *testing.T) {
 	f("127.0.0.2:2055", false, "127.0.0.1:2055")
 	f("127.0.0.1:4739", false, "tcp://:4739")
 }
+
+// Which two listeners one machine can't have at once.
+func TestListenClashes(t *testing.T) {
+	f := func(a, b string, want bool) {
+		t.Helper()
+		x, err := ParseListen(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := ParseListen(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Clashes(y) != want || y.Clashes(x) != want {
+			t.Errorf("%s and %s: clash %v, want %v", a, b, !want, want)
+		}
+	}
+	f(":2055", "udp://:2055", true)
+	f(":2055", "0.0.0.0:2055", true)
+	f(":2055", "[::]:2055", true)
+	f(":2055", "127.0.0.1:2055?protocol=sflow", true)
+	f("127.0.0.1:2055", "[::ffff:127.0.0.1]:2055", true)
+	f("127.0.0.1:2055", "127.0.0.2:2055", false)
+	f("127.0.0.1:2055", "[::1]:2055", false)
+	f(":2055", ":2056", false)
+	f(":4739", "tcp://:4739", false)
+	f("127.0.0.1:0", "127.0.0.1:0", false)
+	f("?socket=flows", "?socket=flows", true)
+	f("?socket=flows", ":2055", false)
+}

@@ -142,6 +142,16 @@ func TestSpill(t *testing.T) {
 	}
 }
 
+// A directory that can't hold what is spilled is refused at the start.
+func TestSpillPathRefused(t *testing.T) {
+	for _, path := range []string{file(t, ""), "/proc/none"} {
+		_, err := Start(configOf(t, map[string]string{"listeners": "udp://127.0.0.1:0", "spill_path": path}), slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), `"spill_path"`) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // What a run that was killed has spilled goes.
 func TestLeftover(t *testing.T) {
 	dir := t.TempDir()

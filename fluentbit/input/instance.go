@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -25,6 +26,7 @@ type Instance struct {
 	voice   *voice // where log writes
 	loss    lossReport
 	paused  atomic.Bool
+	unlock  func() // of the spill's directory
 
 	telling sync.WaitGroup // of the ledger
 	silence context.CancelFunc
@@ -37,15 +39,20 @@ func Start(cfg Config, log *slog.Logger) (*Instance, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if x := lot.take(&cfg); x != nil {
-		return x, x.resume(cfg, log)
+	x, left := lot.take(&cfg)
+	var err error
+	if x != nil {
+		err = x.resume(cfg, log)
+	} else {
+		x = &Instance{ring: newRing(cfg.BufferLimit, cfg.MaxBatch, chunkSize), voice: newVoice(log), unlock: func() {}}
+		x.log = slog.New(x.voice)
+		x.sink = newSink(x.ring, &cfg)
+		err = x.start(cfg, nil)
 	}
-	x := &Instance{ring: newRing(cfg.BufferLimit, cfg.MaxBatch, chunkSize), voice: newVoice(log)}
-	x.log = slog.New(x.voice)
-	x.sink = newSink(x.ring, &cfg)
-	if err := x.start(cfg, nil); err != nil {
+	if err != nil {
 		return nil, err
 	}
+	x.inherit(left)
 	return x, nil
 }
 
@@ -61,12 +68,20 @@ func (x *Instance) start(cfg Config, announced []byte) (err error) {
 	}
 	var left pipeline.Leftover
 	if queue.Dir != "" {
+		// What can't be used is to be said now, not when the buffer is full.
+		unlock, err := config.LockData(queue.Dir, x.log)
+		if err != nil {
+			return fmt.Errorf("property \"spill_path\": %w", err)
+		}
+		x.unlock = unlock
 		left = pipeline.FindLeftover(queue.Dir)
 	}
 	x.running, err = cfg.Collector.StartWith(config.Options{
 		Outputs: []pipeline.Output{{Name: "fluent bit", Sink: x.sink, Queue: queue}}, Log: x.log, Announced: announced,
+		Stay: true, // a reload may put others in the place of all listeners
 	})
 	if err != nil {
+		x.unlock()
 		return err
 	}
 	left.Drop(x.log)
@@ -114,6 +129,7 @@ func (x *Instance) Stats() Stats {
 func (x *Instance) Stop(ctx context.Context) error {
 	x.hush()
 	err := x.running.Stop(ctx)
+	x.unlock()
 	x.report(time.Time{})
 	c := x.ring.counts()
 	x.log.Info("stopped", "events", c.In.Events, "delivered", c.Out.Events, "dropped", c.Dropped.Events, "undelivered", c.Waiting.Events)

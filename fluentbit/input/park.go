@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/weirflow/weir/collector/source"
 )
 
 // Fluent Bit's hot reload ends an input and makes a new one in the same process.
@@ -30,8 +32,8 @@ type parked struct {
 const parkedFor = 30 * time.Second
 
 // Park keeps x's sockets, templates and events for the next Start that listens at
-// one of its addresses. After 30 seconds without one x is stopped, and its events
-// are dropped. It takes the place of Stop.
+// one of its ports. After 30 seconds without one x is stopped, and its events are
+// dropped. It takes the place of Stop.
 func (x *Instance) Park() { lot.park(x, parkedFor) }
 
 func (p *parking) park(x *Instance, long time.Duration) {
@@ -46,37 +48,77 @@ func (p *parking) park(x *Instance, long time.Duration) {
 		gone := len(p.all) < n
 		p.mu.Unlock()
 		if gone {
-			x.log.Warn("nobody has taken over after the reload")
-			x.end()
+			x.shut()
+			x.log.Warn("nobody has taken over after the reload", "dropped", x.ring.counts().Waiting.Events)
+			x.ring.giveUp()
 		}
 	})
 	p.all = append(p.all, one)
 }
 
-// take returns a parked instance that listens where c wants to, or nil.
-func (p *parking) take(c *Config) *Instance {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	want := c.Collector.Listen.Addresses()
-	for i, one := range p.all {
-		has := one.cfg.Collector.Listen.Addresses()
-		if slices.ContainsFunc(has, func(a string) bool { return slices.Contains(want, a) }) {
-			one.timer.Stop()
-			p.all = slices.Delete(p.all, i, i+1)
-			return one.Instance
-		}
-	}
-	return nil
+// An heirloom is what parked instances leave to one that listens in their place.
+type heirloom struct {
+	announced [][]byte // by their exporters
+	rings     []*ring  // of those that have ended
 }
 
-// end stops x and drops what waits.
-func (x *Instance) end() {
+// take returns a parked instance that listens where c wants to, or nil. Others that
+// do so too make room: they stop to listen there, and end if they listen nowhere
+// else.
+func (p *parking) take(c *Config) (x *Instance, left heirloom) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = slices.DeleteFunc(p.all, func(one *parked) bool {
+		has := one.cfg.Collector.Listen
+		rest := slices.DeleteFunc(slices.Clone(has), func(l source.Listen) bool {
+			return slices.ContainsFunc(c.Collector.Listen, func(want source.Listen) bool { return l.Address == want.Address || l.Clashes(want) })
+		})
+		switch {
+		case len(rest) == len(has):
+			return false
+		case x == nil:
+			x = one.Instance
+		default:
+			left.announced = append(left.announced, one.running.Store().AppendSnapshot(nil))
+			if len(rest) > 0 {
+				one.cfg.Collector.Listen = rest
+				if _, err := one.running.Reload(one.cfg.Collector); err != nil {
+					one.log.Error("reload: " + err.Error())
+				}
+				return false
+			}
+			one.shut()
+			left.rings = append(left.rings, one.ring)
+		}
+		one.timer.Stop()
+		return true
+	})
+	return x, left
+}
+
+// inherit takes over what others have left, once x listens in their place.
+func (x *Instance) inherit(left heirloom) {
+	for _, a := range left.announced {
+		if err := x.running.Store().Restore(a); err != nil {
+			x.log.Error("templates of another input: " + err.Error())
+		}
+	}
+	for _, r := range left.rings {
+		for c := r.take(r.limit); c != nil; c = r.take(r.limit) {
+			x.ring.add(c.tag, int(c.events), c.data, nil)
+			r.delivered(c)
+		}
+	}
+}
+
+// shut stops x; what waits stays in its ring.
+func (x *Instance) shut() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := x.running.Stop(ctx); err != nil {
 		x.log.Error("stop: " + err.Error())
 	}
-	x.ring.giveUp()
+	x.unlock()
 }
 
 // resume makes a parked instance go on as cfg says. If that needs a new pipeline,
@@ -93,11 +135,12 @@ func (x *Instance) resume(cfg Config, log *slog.Logger) error {
 		if err := x.running.Stop(ctx); err != nil {
 			return err
 		}
+		x.unlock()
 		return x.start(cfg, announced)
 	}
 	changes, err := x.running.Reload(cfg.Collector)
 	if err != nil {
-		x.end()
+		x.shut()
 		return err
 	}
 	for _, line := range changes {

@@ -84,6 +84,92 @@ func TestPark(t *testing.T) {
 	}
 }
 
+// freePort returns a listener on a port of loopback that nobody has.
+func freePort(t *testing.T) string {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().String()
+}
+
+// A reload may put listeners together, spread them otherwise, or write their
+// addresses in other words: the ports are free for it, and what waited and what is
+// known goes on.
+func TestParkMoves(t *testing.T) {
+	a, b, c := freePort(t), freePort(t), freePort(t)
+	for name, f := range map[string]struct{ before, after []string }{
+		"together":     {[]string{a, b, c}, []string{a + "," + b + "," + c}},
+		"apart":        {[]string{a + "," + b, c}, []string{a, b + "," + c}},
+		"from another": {[]string{a, b + "," + c}, []string{a + "," + b, c}},
+		"other words":  {[]string{a, b, c}, []string{"udp://" + a, b + "?workers=1", c}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gen := flowtest.New(7)
+			conns := map[string]net.Conn{}
+			send := func(to string, sets ...[]byte) {
+				t.Helper()
+				if conns[to] == nil {
+					conn, err := net.Dial("udp4", to)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { conn.Close() })
+					conns[to] = conn
+				}
+				if _, err := conns[to].Write(flowtest.Packet(10, 5, sets...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			in := func(xs []*Instance) (n uint64) {
+				for _, x := range xs {
+					n += x.Stats().Ring.In.Events
+				}
+				return n
+			}
+			var before, after []*Instance
+			for _, l := range f.before {
+				before = append(before, start(t, map[string]string{"listeners": l}))
+			}
+			for _, to := range []string{a, b, c} {
+				send(to, flowtest.Template(10, 300, flowtest.TwentyIPFIX), gen.Data(300, 3, flowtest.TwentyIPFIX))
+			}
+			until(t, "what comes before", func() bool { return in(before) == 9 })
+			for _, x := range before {
+				x.Park()
+			}
+			for _, to := range []string{a, b, c} {
+				send(to, gen.Data(300, 4, flowtest.TwentyIPFIX))
+			}
+			until(t, "what comes between", func() bool { return in(before) == 21 })
+			for _, l := range f.after {
+				after = append(after, start(t, map[string]string{"listeners": l}))
+			}
+			got := 0
+			for _, to := range []string{a, b, c} {
+				if name == "apart" && to == b { // its templates are with those of a
+					send(to, flowtest.Template(10, 300, flowtest.TwentyIPFIX))
+				}
+				send(to, gen.Data(300, 5, flowtest.TwentyIPFIX))
+			}
+			until(t, "all events", func() bool {
+				for _, x := range after {
+					got += len(drained(t, x))
+				}
+				return got >= 36
+			})
+			if got != 36 {
+				t.Errorf("%d events, want 36", got)
+			}
+			if len(lot.all) > 0 {
+				t.Errorf("%d are still parked", len(lot.all))
+			}
+		})
+	}
+}
+
 // Without a successor a parked instance ends, and its events are dropped.
 func TestParkedInVain(t *testing.T) {
 	x := start(t, map[string]string{})
@@ -93,7 +179,7 @@ func TestParkedInVain(t *testing.T) {
 	until(t, "the end", func() bool { return x.Stats().Ring.Dropped.Events == uint64(same.Records(t)) })
 	until(t, "the ledger", func() bool { return x.Stats().Collector.Dropped == uint64(same.Records(t)) })
 	cfg := x.cfg
-	if lot.take(&cfg) != nil {
+	if y, _ := lot.take(&cfg); y != nil {
 		t.Error("it is still parked")
 	}
 	x.tell() // for the test's own Stop

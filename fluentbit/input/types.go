@@ -35,6 +35,9 @@ func parseTypes(s string) (t Types, err error) {
 			t |= 1 << i
 		}
 	}
+	if t == 0 {
+		return 0, fmt.Errorf("%q names no type: write some of %s", s, strings.Join(typeNames, ", "))
+	}
 	return t, nil
 }
 
