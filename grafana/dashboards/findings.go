@@ -11,19 +11,19 @@ var findings = board{
 			asks:      []ask{{Asked: query.Asked{Show: "findings", Limit: 1000}}},
 			defaults:  object{"noValue": "0", "displayName": "${__data.fields.severity}"},
 			options:   object{"graphMode": "none", "reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/count/", "values": true}},
-			transform: []object{counted("severity")},
+			transform: []object{counted("severity", "id")},
 		},
 		{
 			kind: "barchart", title: "By class", w: 12, h: 5, doc: "Kinds of finding", unit: "short",
 			asks:      []ask{{Asked: query.Asked{Show: "findings", Limit: 1000}}},
 			options:   object{"xField": "class"},
-			transform: []object{counted("class")},
+			transform: []object{counted("class", "id")},
 		},
 		{
 			kind: "table", title: "Findings", w: 24, h: 12, doc: "Newest first",
 			asks: []ask{{Asked: query.Asked{Show: "findings", Limit: 500}}},
-			overrides: append(columns("time=Start", "timeEnd=End", "class=Class", "key=About", "detector=Detector", "explanation=What was seen", "technique=Technique", "actions=What one may do"),
-				field("severity", named("Severity"), property("custom.cellOptions", object{"type": "color-background", "mode": "basic"}), property("mappings", severities)),
+			overrides: append(columns("time=Start", "timeEnd=End", "class=Class", "key=About", "detector=Detector", "explanation=What was seen", "technique=Technique", "actions=What one may do", "flows=Flows"),
+				field("severity", named("Severity"), property("custom.cellOptions", object{"type": "color-background", "mode": "basic"})),
 				field("confidence", append(gauge("percentunit", 1), named("Confidence"))...)),
 			transform: []object{without("id")},
 		},
@@ -34,18 +34,9 @@ var findings = board{
 	},
 }
 
-// severities have colours.
-var severities = func() []object {
-	options := object{}
-	for n, x := range [][2]string{{"critical", "dark-red"}, {"high", "red"}, {"medium", "orange"}, {"low", "yellow"}, {"info", "blue"}} {
-		options[x[0]] = object{"color": x[1], "index": n, "text": x[0]}
-	}
-	return []object{{"type": "value", "options": options}}
-}()
-
-// counted makes of findings how many there are of each value of a column.
-func counted(column string) object {
+// counted makes of findings or exporters how many there are of each value of a column.
+func counted(column, id string) object {
 	return object{"id": "groupBy", "options": object{"fields": object{
-		column: object{"operation": "groupby", "aggregations": []string{}}, "id": object{"operation": "aggregate", "aggregations": []string{"count"}},
+		column: object{"operation": "groupby", "aggregations": []string{}}, id: object{"operation": "aggregate", "aggregations": []string{"count"}},
 	}}}
 }

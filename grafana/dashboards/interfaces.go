@@ -77,6 +77,8 @@ func capacity(title, side string) panel {
 		},
 		overrides: append(columns("exporter=Exporter", index+"=Interface", name+"=Name", "bits_p95=95th percentile", "bits_max=Largest", "bytes=Octets"),
 			field(speed, named("Speed"), property("unit", "Kbits")),
-			field("use", append(gauge("percentunit", 1), named("Use"))...)),
+			field("use", append(gauge("percentunit", 1), named("Use"), property("mappings", []object{
+				{"type": "range", "options": object{"from": 1000, "to": nil, "result": object{"text": "speed not known", "color": "text", "index": 0}}},
+			}))...)),
 	}
 }
