@@ -49,7 +49,7 @@ generate: ## everything that is made from the column table, the registries, the 
 	$(GO) generate ./plugins/... ./splunk/... ./fluentbit/... ./grafana/...
 
 fuzz: ## each fuzz target for FUZZTIME (60 s)
-	@set -e; for p in $$($(GO) list ./shared/... ./collector/... ./splunk/... ./plugins/...); do \
+	@set -e; for p in $$($(GO) list ./shared/... ./collector/... ./grafana/pkg/... ./splunk/... ./plugins/...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz || true); do \
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 1x $$p; done; done
 

@@ -15,15 +15,15 @@ import (
 
 // readArrow reads the answer to q as a collector writes it in Arrow IPC: flat rows,
 // and all else as JSON in the schema's metadata. Of a series, rows have no values
-// then, but lines. An answer to something else is refused. Package ipc trusts
-// counts in a schema with memory: the collector must be one's own.
+// then, but lines. An answer to something else is refused, and one that has more than
+// was asked for.
 func readArrow(r io.Reader, q *query.Question) (t *query.Table, err error) {
 	defer func() {
 		if p := recover(); p != nil { // package ipc does so at what it doesn't understand
 			t, err = nil, fmt.Errorf("the answer is not understood: %v", p)
 		}
 	}()
-	in, err := ipc.NewReader(r)
+	in, err := ipc.NewReader(&arrowGuard{r: r})
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func readArrow(r io.Reader, q *query.Question) (t *query.Table, err error) {
 	if !ok {
 		return nil, errors.New("the answer is not weir's: its schema has no metadata")
 	}
-	if err := json.Unmarshal([]byte(about), t); err != nil {
+	if err := readAbout(about, t); err != nil {
 		return nil, fmt.Errorf("the answer's metadata: %w", err)
 	}
 	if err := fits(t, q); err != nil {
@@ -44,8 +44,15 @@ func readArrow(r io.Reader, q *query.Question) (t *query.Table, err error) {
 		return nil, fmt.Errorf("the answer has %d columns, not %d", n, len(t.Columns))
 	}
 	flat := &flatSeries{Table: t, bins: q.Bins()}
+	rows, most := int64(0), int64(q.Limit)
+	if series {
+		most *= int64(q.Bins())
+	}
 	for in.Next() {
 		b := in.RecordBatch()
+		if rows += b.NumRows(); rows > most || b.NumRows() < 0 {
+			return nil, fmt.Errorf("the answer has more than %d rows, which were asked for", most)
+		}
 		for i := range int(b.NumRows()) {
 			row := make([]query.Cell, b.NumCols())
 			for n := range row {
@@ -65,6 +72,27 @@ func readArrow(r io.Reader, q *query.Question) (t *query.Table, err error) {
 	}
 	flat.end()
 	return t, nil
+}
+
+// mostAside is how many octets of JSON a row has that is none of the rows.
+const mostAside = 1 << 20
+
+// readAbout reads what an answer's metadata tells. Rows are not among it.
+func readAbout(text string, t *query.Table) error {
+	var has struct {
+		Columns            []json.RawMessage
+		Rows, Other, Total json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(text), &has); err != nil {
+		return err
+	}
+	switch rows := string(has.Rows); {
+	case rows != "" && rows != "null" && rows != "[]":
+		return errors.New("it has rows")
+	case len(has.Columns) > mostColumns || len(has.Other) > mostAside || len(has.Total) > mostAside:
+		return fmt.Errorf("it has %d columns, and %d octets beside its rows", len(has.Columns), len(has.Other)+len(has.Total))
+	}
+	return json.Unmarshal([]byte(text), t)
 }
 
 // fits tells whether t's columns are of an answer to q.

@@ -11,7 +11,7 @@ import (
 	"github.com/weirflow/weir/shared/query"
 )
 
-func recording(t *testing.T, name string) []byte {
+func recording(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "collector", name))
 	if err != nil {
