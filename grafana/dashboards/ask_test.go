@@ -51,7 +51,7 @@ func view(t *testing.T, jsonData map[string]any, token string) *viewer {
 	if d, ok := made.(interface{ Dispose() }); ok {
 		t.Cleanup(d.Dispose)
 	}
-	v := &viewer{T: t, context: backend.PluginContext{PluginID: plugin.ID, OrgID: 1, DataSourceInstanceSettings: &settings}}
+	v := &viewer{T: t, context: backend.PluginContext{PluginID: plugin.ID, DataSourceInstanceSettings: &settings}}
 	v.source = made.(interface {
 		backend.QueryDataHandler
 		backend.CallResourceHandler

@@ -62,7 +62,7 @@ func variables() []object {
 	all := func(name, label, doc string, query object) object {
 		query["refId"] = "WeirVariableQuery"
 		return object{
-			"type": "query", "name": name, "label": label, "description": doc, "datasource": datasource, "query": query, "definition": "",
+			"type": "query", "name": name, "label": label, "description": doc, "datasource": datasource, "query": query,
 			"multi": true, "includeAll": true, "allValue": "any", "current": object{"text": []string{"All"}, "value": []string{"$__all"}},
 			"options": []object{}, "refresh": 2, "regex": "", "sort": 7, "hide": 0, "skipUrlSync": false,
 		}
@@ -77,7 +77,7 @@ func variables() []object {
 		direction(),
 		{
 			"type": "adhoc", "name": "filters", "label": "Filters", "description": "On any field of flows", "datasource": datasource,
-			"filters": []object{}, "baseFilters": []object{}, "hide": 0, "skipUrlSync": false,
+			"filters": []object{}, "hide": 0, "skipUrlSync": false,
 		},
 	}
 }

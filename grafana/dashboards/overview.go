@@ -68,7 +68,7 @@ var overview = board{
 		{
 			kind: "piechart", title: "Protocols", w: 4, h: 9, doc: "Share of the traffic by IP protocol",
 			asks:    []ask{{Asked: query.Asked{Limit: 5, By: []string{"proto"}, Metrics: []string{"bits"}, Where: chosen}}},
-			options: object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/^bits$/", "values": true}, "legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "values": []string{"percent"}}},
+			options: object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/^bits$/", "values": true}, "legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}, "values": []string{"percent"}}},
 		},
 	},
 }

@@ -111,7 +111,7 @@ func usualOptions(kind string) object {
 			"tooltip": object{"mode": "multi", "sort": "desc", "hideZeros": true},
 		}
 	case "table":
-		return object{"cellHeight": "sm", "showHeader": true, "footer": object{"show": false, "reducer": []string{"sum"}, "fields": ""}}
+		return object{"cellHeight": "sm", "showHeader": true}
 	case "stat":
 		return object{
 			"colorMode": "value", "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "auto", "wideLayout": true,
@@ -125,12 +125,12 @@ func usualOptions(kind string) object {
 	case "piechart":
 		return object{
 			"pieType": "donut", "reduceOptions": reduce, "tooltip": object{"mode": "single", "sort": "none"}, "displayLabels": []string{},
-			"legend": object{"displayMode": "table", "placement": "right", "showLegend": true, "values": []string{"percent"}},
+			"legend": object{"displayMode": "table", "placement": "right", "showLegend": true, "calcs": []string{}, "values": []string{"percent"}},
 		}
 	case "barchart":
 		return object{
 			"orientation": "horizontal", "showValue": "auto", "stacking": "none", "groupWidth": 0.7, "barWidth": 0.9, "xTickLabelRotation": 0,
-			"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": false}, "tooltip": object{"mode": "single", "sort": "none"},
+			"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []string{}}, "tooltip": object{"mode": "single", "sort": "none"},
 		}
 	case "heatmap":
 		return object{
