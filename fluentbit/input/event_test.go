@@ -142,6 +142,32 @@ func TestSpill(t *testing.T) {
 	}
 }
 
+// At the end nobody drains any more: what was spilled is accounted for at once, and
+// its files are gone.
+func TestSpillEnds(t *testing.T) {
+	dir := t.TempDir()
+	x := start(t, map[string]string{"spill_path": dir, "buffer_limit": "1m", "config_file": file(t, "pipeline: {queue: 2, batch: 64, flush: 1ms}\n")})
+	const rounds = 60
+	for range rounds {
+		same.Send(t, x.Addrs()[0])
+		time.Sleep(time.Millisecond)
+	}
+	n := uint64(rounds * same.Records(t))
+	until(t, "all records", func() bool { return x.Stats().Collector.Flows == n })
+	if s := x.Stats(); s.Collector.Outputs[0].Spilled == 0 {
+		t.Errorf("nothing was spilled: %+v", s)
+	}
+	if err := x.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if c := x.ring.counts(); c.In.Events != n || c.Dropped.Events == 0 || c.Dropped.Events+c.Waiting.Events != n {
+		t.Errorf("%+v, want %d events", c, n)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "spill", pipeline.SpillPrefix+"*")); len(left) > 0 {
+		t.Errorf("%q are there still", left)
+	}
+}
+
 // A directory that can't hold what is spilled is refused at the start.
 func TestSpillPathRefused(t *testing.T) {
 	for _, path := range []string{file(t, ""), "/proc/none"} {

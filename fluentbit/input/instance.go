@@ -124,10 +124,12 @@ func (x *Instance) Stats() Stats {
 	return Stats{x.running.Stats(), x.ring.counts()}
 }
 
-// Stop closes the sockets and waits until all that was read is in the ring,
-// or ctx ends. What waits there can still be drained.
+// Stop closes the sockets and waits until all that was read is in the ring, also
+// what was spilled, or ctx ends. What waits there can still be drained; what it has
+// no room for is dropped, and counted.
 func (x *Instance) Stop(ctx context.Context) error {
 	x.hush()
+	x.ring.letGo()
 	err := x.running.Stop(ctx)
 	x.unlock()
 	x.report(time.Time{})
@@ -150,6 +152,7 @@ func (x *Instance) tell() {
 				tick.Stop()
 				return
 			case now := <-tick.C:
+				x.report(now) // while fluent bit pauses, it doesn't ask
 				x.tellLedger(now)
 			}
 		}

@@ -31,10 +31,18 @@ func (x *Instance) report(now time.Time) {
 		x.loss.next = now.Add(reportEvery)
 	}
 	if n := s.Collector.Dropped - min(s.Collector.Dropped, s.Ring.Lost-x.loss.before+x.loss.pipeline); n > 0 {
-		x.log.Warn("dropped flows before encoding: this machine is too slow for them", "flows", n)
+		x.log.Warn("dropped flows before encoding: "+x.reason(), "flows", n)
 		x.loss.pipeline += n
 		x.loss.next = now.Add(reportEvery)
 	}
+}
+
+// reason says why flows don't reach the ring.
+func (x *Instance) reason() string {
+	if x.cfg.SpillPath != "" {
+		return "spill_path has no room for them (spill_limit, or its disk), or is too slow"
+	}
+	return "this machine is too slow for them"
 }
 
 // advice says what lets Fluent Bit take events faster.

@@ -29,6 +29,7 @@ type ring struct {
 	out     Count
 	dropped Count
 	lost    uint64 // flows of batches of which something was dropped
+	over    bool   // nobody drains any more: nobody is to wait
 }
 
 // A chunk is a run of whole events of one tag.
@@ -125,9 +126,17 @@ func (r *ring) wait(ctx context.Context, n int) {
 	})()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for ctx.Err() == nil && len(r.chunks) > 0 && r.memory-len(r.free)*r.size+max(n, r.size) > r.limit {
+	for ctx.Err() == nil && !r.over && len(r.chunks) > 0 && r.memory-len(r.free)*r.size+max(n, r.size) > r.limit {
 		r.room.Wait()
 	}
+}
+
+// letGo lets nobody wait for room from now on: what is beyond it is dropped.
+func (r *ring) letGo() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	r.room.Broadcast()
 }
 
 // add adds events, whole ones, that follow one another in data; s is nil if nobody

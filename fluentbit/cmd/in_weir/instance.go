@@ -129,7 +129,7 @@ func (x *instance) exit() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if err := x.Stop(ctx); err != nil {
-			x.log.Error("stop: " + err.Error())
+			x.log.Error(err.Error())
 		}
 		return flb.FLB_OK
 	})
