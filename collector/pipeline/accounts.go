@@ -113,7 +113,7 @@ func (s *accounts) evict() bool {
 		a.mu.Lock()
 		t, d := a.traits, a.decoded
 		a.mu.Unlock()
-		if d && t.Decoded-t.First >= int64(Steady) || s.named != nil && s.named(a.From.Addr()) {
+		if d && t.Decoded-t.First >= int64(Steady) || s.keeps(a, d) {
 			continue
 		}
 		if victim == nil || decoded && !d || decoded == d && t.Last < last {
@@ -126,6 +126,13 @@ func (s *accounts) evict() bool {
 	s.evicted++
 	s.remove(victim, decoded)
 	return true
+}
+
+// keeps tells whether the operator knows the exporter of a. Anyone may send in its
+// name from any port: once it has delivered, only accounts that did are its own.
+func (s *accounts) keeps(a *Account, delivered bool) bool {
+	from := a.From.Addr()
+	return s.named != nil && s.named(from) && (delivered || s.known[from] == 0)
 }
 
 // remove lets go of an account, which has delivered or not. The caller has both

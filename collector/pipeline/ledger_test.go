@@ -448,6 +448,28 @@ func TestAccountsAreBounded(t *testing.T) {
 	}
 }
 
+// Who sends in the name of an exporter that the operator knows, from ever new
+// ports, takes nobody's room.
+func TestNamedPortsAreBounded(t *testing.T) {
+	cfg := Default()
+	cfg.Accounts, cfg.Overflow = 8, Block
+	named := &numbered{from: netip.MustParseAddrPort("192.0.2.200:1")}
+	in := []decode.Datagram{named.datagram(2)}
+	for port := range uint16(2000) {
+		in = append(in, decode.Datagram{From: netip.AddrPortFrom(named.from.Addr(), 1000+port), Data: v5(0, 0)})
+	}
+	late := &numbered{from: netip.MustParseAddrPort("192.0.2.202:1")}
+	in = append(in, late.datagram(3))
+	p := newPipeline(t, cfg, Deps{Sources: []Source{&list{all: in}}, Sink: &taker{}, Named: func(a netip.Addr) bool { return a == named.from.Addr() }})
+	watch(t, t.Context(), p)
+	if l := ledgerOf(t, p, named.from); l.Records != 2 {
+		t.Errorf("%+v", l)
+	}
+	if l := ledgerOf(t, p, late.from); l.Records != 3 {
+		t.Errorf("%+v", l)
+	}
+}
+
 // What is on its way when its account is evicted counts for the others.
 func TestEvictedAccountsAddUp(t *testing.T) {
 	const short = 100 // datagrams without a header: they are of no account
