@@ -103,7 +103,8 @@ bench-fluentbit: ## from a datagram to events beside fluent-bit-go's encoder; in
 	@$(GO) run ./fluentbit/bench
 	@$(GOBENCH) . ./fluentbit/input ./fluentbit/cmd/in_weir | .ci/figures fluentbit AgainstFluentBitGo/flat x '>=40' AgainstFluentBitGo/ecs x '>=30'
 
-bench-grafana: ## queries and inserts of the window in memory
+bench-grafana: build ## the datasource's backend over gRPC: what it asks a collector with 100 million flows, its own window, live streams; the window's queries and inserts
+	@STORE=$(STORE) $(GO) run ./grafana/bench
 	@$(GOBENCH) . ./shared/query/engine | .ci/figures grafana
 
 bench-splunk: ## 100,000 flows/s for a minute through the program, stitched and to an event collector too, and while nobody reads; from v9 datagrams to events by CPU time; stitching; the event collector

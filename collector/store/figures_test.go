@@ -87,23 +87,56 @@ func (f *figures) run() {
 	}
 	defer d.close()
 	f.d = d
+	f.flows()
+	f.questions()
+}
+
+// flows makes the day's files, unless they are there.
+func (f *figures) flows() {
 	list := filepath.Join(f.dir, "list.json")
 	if text, err := os.ReadFile(list); err == nil {
 		if err := json.Unmarshal(text, &f.s); err != nil {
 			f.Fatal(err)
 		}
-	} else {
-		f.write()
-		f.sums()
-		text, err := json.Marshal(f.s)
-		if err == nil {
-			err = os.WriteFile(list, text, 0o600)
-		}
-		if err != nil {
-			f.Fatal(err)
-		}
+		return
 	}
-	f.questions()
+	f.write()
+	f.sums()
+	text, err := json.Marshal(f.s)
+	if err == nil {
+		err = os.WriteFile(list, text, 0o600)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// BenchmarkFolder makes a store of a day of synthetic flows, the 24th of November 2026,
+// for those who measure what asks one: FOLDER says where, FLOWS how many million. What
+// is there stays. b.N counts for nothing.
+func BenchmarkFolder(b *testing.B) {
+	dir := os.Getenv("FOLDER")
+	n, err := strconv.Atoi(os.Getenv("FLOWS"))
+	if dir == "" || err != nil {
+		b.Skip("FOLDER says where, FLOWS how many million")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		b.Fatal(err)
+	}
+	d, err := openDuckDB(dir, Limits{Memory: 2 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.close()
+	f := &figures{B: b, millions: n, dir: dir, d: d}
+	f.flows()
+	if _, err := os.Stat(filepath.Join(dir, manifestName)); err == nil {
+		return
+	}
+	c := &catalog{segments: f.s.Segments, rollups: f.s.Rollups, next: uint64(len(f.s.Segments) + len(f.s.Rollups))}
+	if err := (&manifest{dir: dir, catalog: c}).rewrite(); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // write writes the day's segments.

@@ -44,25 +44,25 @@ func readArrow(r io.Reader, q *query.Question) (t *query.Table, err error) {
 		return nil, fmt.Errorf("the answer has %d columns, not %d", n, len(t.Columns))
 	}
 	flat := &flatSeries{Table: t, bins: q.Bins()}
-	rows, most := int64(0), int64(q.Limit)
+	height, most := int64(0), int64(q.Limit)
 	if series {
 		most *= int64(q.Bins())
 	}
 	for in.Next() {
 		b := in.RecordBatch()
-		if rows += b.NumRows(); rows > most || b.NumRows() < 0 {
+		if height += b.NumRows(); height > most || b.NumRows() < 0 {
 			return nil, fmt.Errorf("the answer has more than %d rows, which were asked for", most)
 		}
-		for i := range int(b.NumRows()) {
-			row := make([]query.Cell, b.NumCols())
-			for n := range row {
-				if row[n], err = cellOf(b.Column(n), i); err != nil {
-					return nil, err
-				}
-			}
-			if !series {
-				t.Rows = append(t.Rows, row)
-			} else if err := flat.add(in.Schema(), row); err != nil {
+		rows, err := cellsOf(b)
+		if err != nil {
+			return nil, err
+		}
+		if !series {
+			t.Rows = append(t.Rows, rows...)
+			continue
+		}
+		for _, row := range rows {
+			if err := flat.add(in.Schema(), row); err != nil {
 				return nil, err
 			}
 		}
@@ -121,21 +121,35 @@ func fits(t *query.Table, q *query.Question) error {
 	return nil
 }
 
-func cellOf(a arrow.Array, i int) (query.Cell, error) {
-	if a.IsNull(i) {
-		return query.Cell{}, nil
+// cellsOf makes rows of a batch's columns.
+func cellsOf(b arrow.RecordBatch) (rows [][]query.Cell, err error) {
+	height, width := int(b.NumRows()), int(b.NumCols())
+	all := make([]query.Cell, height*width)
+	rows = make([][]query.Cell, height)
+	for i := range rows {
+		rows[i] = all[i*width : (i+1)*width : (i+1)*width]
 	}
-	switch a := a.(type) {
-	case *array.String:
-		return query.Cell{Kind: query.TextCell, Text: a.Value(i)}, nil
-	case *array.Uint64:
-		return query.Cell{Kind: query.UintCell, Uint: a.Value(i)}, nil
-	case *array.Float64:
-		return query.Cell{Kind: query.FloatCell, Float: a.Value(i)}, nil
-	case *array.Timestamp:
-		return query.Cell{Kind: query.TimeCell, Time: int64(a.Value(i))}, nil
+	for n := range width {
+		var value func(*query.Cell, int)
+		switch a := b.Column(n).(type) {
+		case *array.String:
+			value = func(c *query.Cell, i int) { c.Kind, c.Text = query.TextCell, a.Value(i) }
+		case *array.Uint64:
+			value = func(c *query.Cell, i int) { c.Kind, c.Uint = query.UintCell, a.Value(i) }
+		case *array.Float64:
+			value = func(c *query.Cell, i int) { c.Kind, c.Float = query.FloatCell, a.Value(i) }
+		case *array.Timestamp:
+			value = func(c *query.Cell, i int) { c.Kind, c.Time = query.TimeCell, int64(a.Value(i)) }
+		default:
+			return nil, fmt.Errorf("the answer has a column of %s", a.DataType())
+		}
+		for i := range rows {
+			if b.Column(n).IsValid(i) {
+				value(&rows[i][n], i)
+			}
+		}
 	}
-	return query.Cell{}, fmt.Errorf("the answer has a column of %s", a.DataType())
+	return rows, nil
 }
 
 // flatSeries makes rows and lines of a series' flat rows: a time, the keys, and a

@@ -35,7 +35,7 @@ const (
 
 // Most that a frame holds.
 const (
-	maxRows  = 50_000
+	maxRows  = 100_000
 	maxCells = 1_000_000 // points of a series, of all its lines
 )
 

@@ -155,7 +155,7 @@ func newLiveQuery(q backend.DataQuery, a *asked) (*liveQuery, string) {
 
 // appends tells whether the stream has flows as they come.
 func (q *liveQuery) appends() bool {
-	return q.asked.Shape == query.Flows && (q.asked.format == "" || q.asked.format == formatTable || q.asked.format == formatLogs)
+	return q.asked.aside == nil && q.asked.Shape == query.Flows && (q.asked.format == "" || q.asked.format == formatTable || q.asked.format == formatLogs)
 }
 
 // at is q for the range of its length that ends now.

@@ -412,3 +412,20 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 }
+
+// Lines of what was denied or dropped are warnings, by name or by number.
+func TestSeverity(t *testing.T) {
+	text := func(s string) query.Cell { return query.Cell{Kind: query.TextCell, Text: s} }
+	f := func(event, status query.Cell, want string) {
+		t.Helper()
+		if got := severityOf(event, status); got != want {
+			t.Errorf("%s, %s is %s", event, status, got)
+		}
+	}
+	f(query.Cell{}, query.Cell{}, "info")
+	f(text("created"), text("64"), "info")
+	f(text("denied"), query.Cell{}, "warning")
+	f(query.Cell{}, text("130"), "warning")
+	f(query.Cell{}, text("dropped"), "warning")
+	f(query.Cell{}, text("192"), "info")
+}

@@ -40,7 +40,7 @@ const (
 var limits = map[string][2]int{
 	typeSeries: {10, 100},
 	typeTop:    {10, 1000},
-	typeFlows:  {1000, 50_000},
+	typeFlows:  {1000, maxRows},
 }
 
 // What a query may add up, and how a rate of it and a total of it are shown.
@@ -146,12 +146,33 @@ func (q *panel) align(interval time.Duration, points int64) {
 	if points <= 0 || points > maxBins {
 		points = maxBins
 	}
-	span := time.Duration(q.To - q.From)
-	bin := max(interval, minBin, span/time.Duration(points))
+	bin := max(interval, minBin)
+	if least := time.Duration(q.To-q.From) / time.Duration(points); bin < least {
+		bin = even(least)
+	}
 	bin = (bin + minBin - 1) / minBin * minBin
 	q.Bin = int64(bin)
 	q.From -= ((q.From % q.Bin) + q.Bin) % q.Bin
 	q.To = q.From + int64(q.Bins())*q.Bin
+}
+
+// steps are bins that go without rest into those that a collector keeps sums of, or
+// are made of whole ones.
+var steps = []time.Duration{
+	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 20 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 20 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 3 * time.Hour, 4 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+}
+
+// even returns the shortest step that is no shorter, or whole days.
+func even(least time.Duration) time.Duration {
+	for _, s := range steps {
+		if s >= least {
+			return s
+		}
+	}
+	const day = 24 * time.Hour
+	return (least + day - 1) / day * day
 }
 
 // String says what the query does, for Grafana's inspector.

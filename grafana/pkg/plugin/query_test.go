@@ -53,7 +53,7 @@ func TestQueryErrors(t *testing.T) {
 	bad(`{"type":"pie"}`, `type "pie" is not known: write timeseries, top or flows`)
 	bad(`{"metric":"octets"}`, `metric "octets" is not known: write bits, bytes, packets or flows`)
 	bad(`{"limit":-1}`, "limit is -1: write a number from 1 to 100")
-	bad(`{"type":"flows","limit":100000}`, "limit is 100000: write a number from 1 to 50000")
+	bad(`{"type":"flows","limit":100001}`, "limit is 100001: write a number from 1 to 100000")
 	bad(`{"filter":"proto tcpp"}`, "filter: column 7: \"tcpp\"")
 	bad(`{"filter":"proto tcpp"}`, "\nproto tcpp\n      ^^^^")
 	bad(`{"filter":"start > $__now"}`, "macro $__now is not known here")
@@ -66,7 +66,7 @@ func TestQueryErrors(t *testing.T) {
 	bad(`{"show":"top","by":["src"],"format":"logs"}`, "only flows are shown as logs")
 	bad(`{"show":"top","by":["src"],"format":"nodegraph"}`, "a node graph needs two columns")
 	bad(`{"show":"flows","format":"sankey"}`, "a Sankey diagram needs columns")
-	bad(`{"show":"flows","limit":50001}`, "limit is 50001: write a number from 1 to 50000")
+	bad(`{"show":"flows","limit":100001}`, "limit is 100001: write a number from 1 to 100000")
 	bad(`{"show":"series","every":"1s","limit":30000}`, "points: ask for fewer groups or longer bins")
 }
 
@@ -232,4 +232,24 @@ func TestCanceled(t *testing.T) {
 	if err != nil || r.Responses["A"].Error == nil || r.Responses["A"].ErrorSource != backend.ErrorSourceDownstream {
 		t.Errorf("%v %+v", err, r)
 	}
+}
+
+// Where the panel's interval makes more points than it has, bins are such that sums of
+// a minute, five or an hour can be had.
+func TestBins(t *testing.T) {
+	f := func(interval, span time.Duration, points int64, want time.Duration) {
+		t.Helper()
+		p := panel{Request: query.Request{From: 0, To: int64(span)}}
+		if p.align(interval, points); p.Bin != int64(want) {
+			t.Errorf("%s of %s with %d points are bins of %s, not %s", interval, span, points, time.Duration(p.Bin), want)
+		}
+	}
+	f(time.Minute, 24*time.Hour, 1000, 2*time.Minute)
+	f(time.Minute, 24*time.Hour, 1440, time.Minute)
+	f(7*time.Second, time.Hour, 1000, 7*time.Second)
+	f(0, 15*time.Minute, 1000, time.Second)
+	f(0, 15*time.Minute, 700, 2*time.Second)
+	f(0, 30*24*time.Hour, 100, 12*time.Hour)
+	f(0, 365*24*time.Hour, 100, 4*24*time.Hour)
+	f(90*time.Second, 24*time.Hour, 5000, 90*time.Second)
 }

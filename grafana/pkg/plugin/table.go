@@ -235,30 +235,39 @@ func textField(name string, n int, rows [][]query.Cell, others int, last bool) *
 
 // cellField has values as they are.
 func cellField(c query.TableColumn, n int, rows [][]query.Cell) *data.Field {
-	kinds := map[query.CellKind]data.FieldType{
-		query.UintCell: data.FieldTypeNullableUint64, query.FloatCell: data.FieldTypeNullableFloat64,
-		query.TimeCell: data.FieldTypeNullableTime, query.TextCell: data.FieldTypeNullableString,
+	switch c.Kind {
+	case query.UintCell:
+		if c.Role == query.KeyRole {
+			return data.NewField(c.Name, nil, pointersOf(n, rows, func(x *query.Cell) uint64 { return x.Uint }))
+		}
+		fallthrough // as Grafana reckons
+	case query.FloatCell:
+		return data.NewField(c.Name, nil, pointersOf(n, rows, func(x *query.Cell) float64 { return x.Number() }))
+	case query.TimeCell:
+		return data.NewField(c.Name, nil, pointersOf(n, rows, func(x *query.Cell) time.Time { return time.Unix(0, x.Time).UTC() }))
 	}
-	kind := kinds[c.Kind]
-	if c.Role != query.KeyRole && c.Kind == query.UintCell {
-		kind = data.FieldTypeNullableFloat64 // as Grafana reckons
-	}
-	f := data.NewFieldFromFieldType(kind, len(rows))
-	f.Name = c.Name
+	return data.NewField(c.Name, nil, pointersOf(n, rows, func(x *query.Cell) string { return x.String() }))
+}
+
+// pointersOf returns where the values of a column are, which are made at once.
+func pointersOf[T any](n int, rows [][]query.Cell, value func(*query.Cell) T) []*T {
+	values, at := make([]T, len(rows)), make([]*T, len(rows))
 	for i, row := range rows {
-		switch x := row[n]; {
-		case x.IsNone():
-		case kind == data.FieldTypeNullableFloat64:
-			f.SetConcrete(i, x.Number())
-		case kind == data.FieldTypeNullableUint64:
-			f.SetConcrete(i, x.Uint)
-		case kind == data.FieldTypeNullableTime:
-			f.SetConcrete(i, time.Unix(0, x.Time).UTC())
-		default:
-			f.SetConcrete(i, x.String())
+		if x := &row[n]; !x.IsNone() {
+			values[i] = value(x)
+			at[i] = &values[i]
 		}
 	}
-	return f
+	return at
+}
+
+// severityOf is a line's: a warning is of a flow that a firewall has denied or a router
+// has dropped (RFC 7270 §4.12).
+func severityOf(event, status query.Cell) string {
+	if n, err := strconv.ParseUint(status.String(), 10, 8); event.String() == "denied" || status.String() == "dropped" || err == nil && n>>6 == 2 {
+		return "warning"
+	}
+	return "info"
 }
 
 // logs has a line for each flow.
@@ -276,7 +285,7 @@ func (a *asked) logs(t *answer) *dataFrame {
 		return query.Cell{}
 	}
 	var times []time.Time
-	var bodies, ids []string
+	var bodies, severities, ids []string
 	var labels []json.RawMessage
 	for i, row := range t.Rows {
 		when := t.To
@@ -312,10 +321,11 @@ func (a *asked) logs(t *answer) *dataFrame {
 		}
 		times, bodies, labels = append(times, when), append(bodies, strings.TrimSpace(body.String())), append(labels, text)
 		ids = append(ids, fmt.Sprintf("%016x-%d", id.Sum64(), i))
+		severities = append(severities, severityOf(cell(row, flow.FieldFwEvent), cell(row, flow.FieldFwdStatus)))
 	}
 	f.Fields = []*data.Field{
 		data.NewField("timestamp", nil, times), data.NewField("body", nil, bodies),
-		data.NewField("id", nil, ids), data.NewField("labels", nil, labels),
+		data.NewField("severity", nil, severities), data.NewField("id", nil, ids), data.NewField("labels", nil, labels),
 	}
 	return f
 }
