@@ -189,8 +189,14 @@ func TestCollectorErrors(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	f(asks(t, gone.URL, ""), `{"show":"top"}`, backend.StatusBadGateway, "connection refused")
-	if s, h := checkHealth(t, asks(t, gone.URL, "")); s != backend.HealthStatusError || !strings.Contains(h.Message, "connection refused") {
-		t.Errorf("%v: %s", s, h.Message)
+	for d, want := range map[*Datasource][2]string{
+		asks(t, gone.URL, ""):  {"connection refused", "let weir run there"},
+		asks(t, s.URL, "old"):  {"a token is needed", "make a token of role viewer"},
+		asks(t, other.URL, ""): {"it is no weir", "write the URL of a weir's API"},
+	} {
+		if s, h := checkHealth(t, d); s != backend.HealthStatusError || !strings.Contains(h.Message, want[0]) || !strings.Contains(h.VerboseMessage, want[1]) {
+			t.Errorf("%v: %s: %s", s, h.Message, h.VerboseMessage)
+		}
 	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

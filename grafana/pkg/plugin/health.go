@@ -3,7 +3,9 @@ package plugin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -87,9 +89,24 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 	h, err := s.health(ctx)
 	if err != nil {
 		h.Message = err.Error()
+		if d.weir != nil {
+			h.VerboseMessage = remedy(err)
+		}
 		return h.result(backend.HealthStatusError)
 	}
 	return h.result(backend.HealthStatusOk)
+}
+
+// remedy is what to do about a collector that doesn't tell how it is.
+func remedy(err error) string {
+	var p *problem
+	switch {
+	case !errors.As(err, &p):
+		return "let weir run there, and its API listen where Grafana's server reaches it (api.listen in weir's configuration): 127.0.0.1 is that server itself, or its container"
+	case p.status == http.StatusUnauthorized || p.status == http.StatusForbidden:
+		return "make a token of role viewer for Grafana at the collector (api.tokens in weir's configuration), and write it into these settings"
+	}
+	return "write the URL of a weir's API, as " + DefaultSettings().URL
 }
 
 func (h health) result(status backend.HealthStatus) (*backend.CheckHealthResult, error) {

@@ -206,6 +206,9 @@ func (a *asked) table(t *answer, uid string) *dataFrame {
 			field = cellField(c, n, rows)
 		}
 		field.Config = &data.FieldConfig{Unit: units[c.Unit], Links: a.links(t, n, names, uid)}
+		if field.Config.Links != nil {
+			field.Config.SetFilterable(true) // Grafana's tables offer to filter for a value, or out
+		}
 		f.Fields = append(f.Fields, field)
 	}
 	return f
