@@ -13,8 +13,8 @@ var applications = board{
 		},
 		{
 			kind: "piechart", title: "Share", w: 8, h: 10, doc: "Of the traffic, by application",
-			asks:    []ask{{Asked: query.Asked{Limit: 10, By: []string{"app_name"}, Metrics: []string{"bits"}, Where: chosen}}},
-			options: object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/^bits$/", "values": true}},
+			asks:      []ask{{Asked: query.Asked{Limit: 10, By: []string{"app_name"}, Metrics: []string{"bits"}, Where: chosen}}},
+			transform: []object{without("bits_rate", "share", "error")}, // which else would be named beside it
 		},
 		{
 			kind: "table", title: "Applications in figures", w: 12, h: 10, doc: "How much, how many flows, from how many hosts to how many",

@@ -10,7 +10,7 @@ var findings = board{
 			kind: "stat", title: "By severity", w: 12, h: 5, doc: "Findings in the range", unit: "short",
 			asks:      []ask{{Asked: query.Asked{Show: "findings", Limit: 1000}}},
 			defaults:  object{"noValue": "0", "displayName": "${__data.fields.severity}"},
-			options:   object{"graphMode": "none", "reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/count/", "values": true}},
+			options:   object{"graphMode": "none", "reduceOptions": usualReduce},
 			transform: []object{counted("severity", "id")},
 		},
 		{

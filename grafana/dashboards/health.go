@@ -10,7 +10,7 @@ var health = board{
 			kind: "stat", title: "By state", w: 8, h: 5, doc: "Exporters that a weir has heard since it began: up, silent, or unreadable for want of a template", unit: "short",
 			asks:      []ask{{Asked: query.Asked{Show: "exporters"}}},
 			defaults:  object{"displayName": "${__data.fields.state}"},
-			options:   object{"graphMode": "none", "reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/count/", "values": true}},
+			options:   object{"graphMode": "none", "reduceOptions": usualReduce},
 			transform: []object{counted("state", "address")},
 		},
 		ledger("Missing", "missing", "sum", "Export packets, records or datagrams, as an exporter numbers them, that were sent and didn't arrive", thresholds("red", 1)),

@@ -36,14 +36,14 @@ var interfaces = board{
 		{
 			kind: "bargauge", title: "95th percentile, in", w: 8, h: 9, doc: "By interface, in bins of 5 minutes",
 			asks:      []ask{{Asked: query.Asked{Limit: 12, By: []string{"exporter", "in if"}, Metrics: []string{"bits p95"}, Where: exporters + " and $__in(in if, ${interface:weir})"}}},
-			options:   object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/^bits_p95$/", "values": true}},
-			overrides: []object{field("bits_p95", named("${__data.fields.exporter} if ${__data.fields.in_if}"))},
+			defaults:  object{"displayName": "${__data.fields.exporter} if ${__data.fields.in_if}"},
+			transform: []object{without("error")},
 		},
 		{
 			kind: "bargauge", title: "95th percentile, out", w: 8, h: 9, doc: "By interface, in bins of 5 minutes",
 			asks:      []ask{{Asked: query.Asked{Limit: 12, By: []string{"exporter", "out if"}, Metrics: []string{"bits p95"}, Where: exporters + " and $__in(out if, ${interface:weir})"}}},
-			options:   object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/^bits_p95$/", "values": true}},
-			overrides: []object{field("bits_p95", named("${__data.fields.exporter} if ${__data.fields.out_if}"))},
+			defaults:  object{"displayName": "${__data.fields.exporter} if ${__data.fields.out_if}"},
+			transform: []object{without("error")},
 		},
 		{
 			kind: "heatmap", title: "When", w: 8, h: 9, doc: "What came in, by interface, over time", unit: "bps",

@@ -41,8 +41,8 @@ var overview = board{
 		{
 			kind: "bargauge", title: "Busiest interfaces", w: 8, h: 10, doc: "95th percentile of what came in, in bins of 5 minutes",
 			asks:      []ask{{Asked: query.Asked{Show: "top", Limit: 12, By: []string{"exporter", "in if"}, Metrics: []string{"bits p95"}, Where: chosen}}},
-			options:   object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/^bits_p95$/", "values": true}},
-			overrides: []object{field("bits_p95", named("${__data.fields.exporter} if ${__data.fields.in_if}"))},
+			defaults:  object{"displayName": "${__data.fields.exporter} if ${__data.fields.in_if}"},
+			transform: []object{without("error")},
 		},
 		{
 			kind: "timeseries", title: "With what", w: 12, h: 9, doc: "Traffic of the eight largest applications, and of all others",
@@ -67,8 +67,9 @@ var overview = board{
 		},
 		{
 			kind: "piechart", title: "Protocols", w: 4, h: 9, doc: "Share of the traffic by IP protocol",
-			asks:    []ask{{Asked: query.Asked{Limit: 5, By: []string{"proto"}, Metrics: []string{"bits"}, Where: chosen}}},
-			options: object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "/^bits$/", "values": true}, "legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}, "values": []string{"percent"}}},
+			asks:      []ask{{Asked: query.Asked{Limit: 5, By: []string{"proto"}, Metrics: []string{"bits"}, Where: chosen}}},
+			options:   object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}, "values": []string{"percent"}}},
+			transform: []object{without("bits_rate", "share", "error")}, // which else would be named beside it
 		},
 	},
 }

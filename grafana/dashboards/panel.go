@@ -102,8 +102,11 @@ var usualCustom = map[string]object{
 	"heatmap":  {"hideFrom": object{"legend": false, "tooltip": false, "viz": false}, "scaleDistribution": object{"type": "linear"}},
 }
 
+// usualReduce shows each number of a table. A pattern in fields would be matched
+// with the name that is shown, not with the column's.
+var usualReduce = object{"calcs": []string{"lastNotNull"}, "fields": "", "values": true}
+
 func usualOptions(kind string) object {
-	reduce := object{"calcs": []string{"lastNotNull"}, "fields": "", "values": true}
 	switch kind {
 	case "timeseries":
 		return object{
@@ -120,11 +123,11 @@ func usualOptions(kind string) object {
 	case "bargauge":
 		return object{
 			"displayMode": "gradient", "orientation": "horizontal", "valueMode": "color", "showUnfilled": true, "namePlacement": "auto", "sizing": "auto",
-			"minVizHeight": 16, "minVizWidth": 8, "maxVizHeight": 300, "reduceOptions": reduce,
+			"minVizHeight": 16, "minVizWidth": 8, "maxVizHeight": 300, "reduceOptions": usualReduce,
 		}
 	case "piechart":
 		return object{
-			"pieType": "donut", "reduceOptions": reduce, "tooltip": object{"mode": "single", "sort": "none"}, "displayLabels": []string{},
+			"pieType": "donut", "reduceOptions": usualReduce, "tooltip": object{"mode": "single", "sort": "none"}, "displayLabels": []string{},
 			"legend": object{"displayMode": "table", "placement": "right", "showLegend": true, "calcs": []string{}, "values": []string{"percent"}},
 		}
 	case "barchart":
