@@ -8,6 +8,8 @@ const [[, swc]] = Object.entries(base.transform);
 module.exports = {
   // Jest configuration provided by Grafana scaffolding
   ...base,
+  // A busy machine may take its time.
+  testTimeout: 60_000,
   // Packages that come as .mjs are transformed, too.
   transform: { '^.+\\.m?(t|j)sx?$': swc },
 };

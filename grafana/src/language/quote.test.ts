@@ -1,35 +1,14 @@
 import { quote, quoteAll } from './quote';
+import { language } from './testing';
 
-describe('quote', () => {
-  it.each([
-    ['443', '443'],
-    ['10.0.0.0/8', '10.0.0.0/8'],
-    ['2001:db8::/32', '2001:db8::/32'],
-    ['80-90', '80-90'],
-    ['müller', 'müller'],
-    ['', '""'],
-    ['Gi0/1 uplink', '"Gi0/1 uplink"'],
-    ['say "hi"', `'say "hi"'`],
-    ["it's", `"it's"`],
-    ['a#b', '"a#b"'],
-    ['and', '"and"'],
-    ['IN', '"IN"'],
-    ['exists', '"exists"'],
-    ['x or any', '"x or any"'],
-    ['a) or (any', '"a) or (any"'],
-    ['<b>', '"<b>"'],
-  ])('writes %p as %p', (value, want) => {
-    expect(quote(value)).toBe(want);
-  });
-
-  it('refuses what can’t be written', () => {
-    expect(() => quote(`a"b'c`)).toThrow('both kinds of quotes');
-  });
+test.each(language.quotes)('quote writes $value as $text', ({ value, text }) => {
+  expect(quote(value)).toBe(text);
 });
 
-describe('quoteAll', () => {
-  it('writes one value alone, several as a list', () => {
-    expect(quoteAll(['tcp'])).toBe('tcp');
-    expect(quoteAll(['tcp', 'a b'])).toBe('[tcp "a b"]');
-  });
+test.each(language.lists)('quoteAll writes $values', ({ values, where }) => {
+  expect(values.length === 1 ? `[${quoteAll(values)}]` : quoteAll(values)).toBe(where.replace('app_name in ', ''));
+});
+
+test('a value with both kinds of quotes is refused', () => {
+  expect(() => quote(`a"b'c`)).toThrow('both kinds of quotes');
 });

@@ -1,14 +1,14 @@
-/** Words that mean something where a value may stand. */
-const taken = new Set(['and', 'or', 'not', 'in', 'any', 'exists', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'x']);
+import { wholeWord } from './tokens';
 
-const word = /^[\p{L}\p{Nd}_.:/+-]+$/u;
+/** Words that mean something where a value may stand. */
+const taken = new Set(['and', 'or', 'not', 'in', 'any', 'exists', 'eq', 'ne', 'lt', 'le', 'gt', 'ge']);
 
 /**
  * quote writes a value as a filter takes it: a text that is no single word in quotes.
  * There are no escapes, so that one with both kinds of quotes can't be written.
  */
 export function quote(value: string): string {
-  if (word.test(value) && !taken.has(value.toLowerCase())) {
+  if (wholeWord.test(value) && !taken.has(value.toLowerCase())) {
     return value;
   }
   if (!value.includes('"')) {

@@ -1,0 +1,100 @@
+import { AdHocVariableFilter, ScopedVars } from '@grafana/data';
+import { getTemplateSrv } from '@grafana/runtime';
+
+import { none, termOf } from './filters';
+import { quote, quoteAll } from './language/quote';
+import { hasVariables } from './language/tokens';
+import { andWhere } from './language/terms';
+import { whereOf, withWhere } from './language/question';
+import { WeirQuery } from './types';
+
+/** formatValues writes a variable's values as filters take them. */
+export function formatValues(value: unknown): string {
+  const all = (Array.isArray(value) ? value : [value]).map(String).filter((v) => v !== '');
+  return all.length === 0 ? '' : quoteAll(all);
+}
+
+const plainValues = (value: unknown) => (Array.isArray(value) ? value.join(',') : String(value));
+
+/** replaceIn replaces a dashboard's variables; macros, which begin with $__, are the backend's. */
+function replaceIn(text: string, scopedVars: ScopedVars, format: (value: unknown) => string): string {
+  return text
+    .split(/(\$__\w+)/)
+    .map((part, i) => (i % 2 === 1 ? part : getTemplateSrv().replace(part, scopedVars, format)))
+    .join('');
+}
+
+/** replaceVariables writes values into a question or a filter. `${name:weir}` is what no format is, too. */
+export function replaceVariables(text: string, scopedVars: ScopedVars): string {
+  const usual = text.replace(/\$\{([\w.]+):weir\}/g, '${$1}').replace(/\[\[([\w.]+):weir\]\]/g, '[[$1]]');
+  return replaceIn(usual, scopedVars, formatValues);
+}
+
+/** interpolate writes the values of a dashboard's variables into a query. */
+export function interpolate(query: WeirQuery, scopedVars: ScopedVars): WeirQuery {
+  const out = { ...query };
+  for (const key of ['question', 'where'] as const) {
+    const text = out[key];
+    if (text) {
+      out[key] = replaceVariables(text, scopedVars);
+    }
+  }
+  for (const key of ['every', 'class', 'severity'] as const) {
+    const text = out[key];
+    if (text) {
+      out[key] = replaceIn(text, scopedVars, plainValues);
+    }
+  }
+  out.by = out.by?.flatMap((column) =>
+    hasVariables(column)
+      ? replaceIn(column, scopedVars, plainValues)
+          .split(',')
+          .map((c) => c.trim())
+          .filter((c) => c !== '')
+      : [column]
+  );
+  return out;
+}
+
+/** adhocTerm writes an ad-hoc filter as a term; undefined: no filter can say that. */
+export function adhocTerm({ key, operator, value, values }: AdHocVariableFilter): string | undefined {
+  try {
+    switch (operator) {
+      case '=':
+      case '!=':
+        return termOf(key, value, operator === '!=');
+      case '=|':
+      case '!=|': {
+        const all = values ?? [value];
+        if (all.length === 0 || all.includes(none)) {
+          return undefined;
+        }
+        return `${operator === '!=|' ? 'not ' : ''}${key} in [${all.map(quote).join(' ')}]`;
+      }
+      case '=~':
+      case '!~':
+        return `${key} ${operator === '=~' ? '~' : '!~'} ${quote(value)}`;
+      case '<':
+      case '>':
+        return `${key} ${operator} ${quote(value)}`;
+    }
+  } catch {
+    // It has both kinds of quotes.
+  }
+  return undefined;
+}
+
+/** unfold writes ad-hoc filters into the query's own filter, where somebody can see and change them. */
+export function unfold(query: WeirQuery, filters: AdHocVariableFilter[]): WeirQuery {
+  const left: AdHocVariableFilter[] = [];
+  let out = query;
+  for (const f of filters) {
+    const term = adhocTerm(f);
+    if (term === undefined) {
+      left.push(f);
+    } else {
+      out = withWhere(out, andWhere(whereOf(out), term));
+    }
+  }
+  return { ...out, adhoc: left.length > 0 ? left : undefined };
+}
