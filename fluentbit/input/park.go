@@ -19,8 +19,10 @@ import (
 var lot parking
 
 type parking struct {
-	mu  sync.Mutex
-	all []*parked
+	mu    sync.Mutex
+	all   []*parked
+	moved [][]byte  // what exporters have announced to listeners that are to be another's
+	until time.Time // when nobody wants that any more
 }
 
 type parked struct {
@@ -58,7 +60,7 @@ func (p *parking) park(x *Instance, long time.Duration) {
 
 // An heirloom is what parked instances leave to one that listens in their place.
 type heirloom struct {
-	announced [][]byte // by their exporters
+	announced [][]byte // by exporters, of those that listened before
 	rings     []*ring  // of those that have ended
 }
 
@@ -78,6 +80,9 @@ func (p *parking) take(c *Config) (x *Instance, left heirloom) {
 			return false
 		case x == nil:
 			x = one.Instance
+			if len(rest) > 0 {
+				p.moved, p.until = append(p.moved, x.running.Store().AppendSnapshot(nil)), time.Now().Add(parkedFor)
+			}
 		default:
 			left.announced = append(left.announced, one.running.Store().AppendSnapshot(nil))
 			if len(rest) > 0 {
@@ -93,6 +98,10 @@ func (p *parking) take(c *Config) (x *Instance, left heirloom) {
 		one.timer.Stop()
 		return true
 	})
+	if time.Now().After(p.until) {
+		p.moved = nil
+	}
+	left.announced = append(left.announced, p.moved...)
 	return x, left
 }
 
