@@ -88,6 +88,9 @@ func checkMetadata(t *testing.T, files fs.FS) (m metadata) {
 		}
 		images = append(images, s.Path)
 	}
+	if len(m.Info.Screenshots) == 0 {
+		t.Error("no screenshots")
+	}
 	for _, name := range images {
 		image := read(t, files, name)
 		kinds := map[string]string{".svg": "text/plain; charset=utf-8", ".png": "image/png", ".jpg": "image/jpeg"}
