@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weirflow/weir/testdata"
 )
 
 // The built frontend in Chromium does what tests/ has, against the built backend,
@@ -62,7 +64,7 @@ func TestRealBrowser(t *testing.T) {
 	}
 	tests := exec.Command("node", "browser/tests/all.mjs")
 	tests.Dir = grafana
-	tests.Env = append(os.Environ(), "HOST="+server.URL, "WEIR="+weir.url, "WEIR_PORT="+weir.port,
+	tests.Env = append(os.Environ(), "HOST="+server.URL, "WEIR="+weir.url, "WEIR_PORT="+weir.port, "WEIR_TOKEN="+weir.token,
 		"DIRECT_PORT="+direct, "FREE_PORT="+freeUDP(t), "SHOTS="+shots)
 	tests.Stdout, tests.Stderr = os.Stdout, os.Stderr
 	start := time.Now()
@@ -112,7 +114,7 @@ func freeUDP(t *testing.T) string {
 }
 
 // A collector is weir run with a store.
-type collector struct{ url, port string }
+type collector struct{ url, port, token string }
 
 // names are what the collector's operator calls the exporters' interfaces: one of
 // the names is HTML.
@@ -123,6 +125,7 @@ enrich:
     - {exporter: 127.0.0.0/8, index: 2, name: '<b onmouseover="window.hacked=1">lan</b>', speed: 10G}
   networks:
     - {prefix: 10.0.0.0/8, name: office, site: north}
+  maxmind: ['%s']
 pipeline: {flush: 20ms}
 `
 
@@ -139,8 +142,17 @@ func startCollector(t *testing.T, binary string) collector {
 	c.url = "http://" + address
 	dir := t.TempDir()
 	file := filepath.Join(dir, "weir.yaml")
-	if err := os.WriteFile(file, []byte(names), 0o666); err != nil {
-		t.Fatal(err)
+	countries := filepath.Join(dir, "countries.mmdb")
+	for name, text := range map[string][]byte{
+		file: fmt.Appendf(nil, names, countries),
+		countries: testdata.MMDB(map[string]map[string]any{
+			"10.0.0.0/8": {"country": map[string]any{"iso_code": "CH"}}, "192.0.2.0/24": {"country": map[string]any{"iso_code": "DE"}},
+			"198.51.100.0/24": {"country": map[string]any{"iso_code": "NL"}}, "203.0.113.0/24": {"country": map[string]any{"iso_code": "JP"}},
+		}),
+	} {
+		if err := os.WriteFile(name, text, 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var log screen
 	cmd := exec.Command(binary, "run", "--config", file, "--data", filepath.Join(dir, "data"), "--http", address, "--listen", "udp://127.0.0.1:"+c.port)
@@ -160,6 +172,11 @@ func startCollector(t *testing.T, binary string) collector {
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if r, err := http.Get(c.url + "/health"); err == nil {
 			r.Body.Close()
+			token, err := os.ReadFile(filepath.Join(dir, "data/token"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.token = strings.TrimSpace(string(token))
 			return c
 		}
 		if time.Now().After(end) {

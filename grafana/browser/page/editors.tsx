@@ -60,25 +60,20 @@ export function VariablePage() {
 export function AnnotationPage() {
   const ds = sources.instance();
   const support: any = ds.annotations;
-  const [annotation, setAnnotation] = useState<any>({
-    name: 'Findings',
-    enable: true,
-    iconColor: 'red',
-    datasource: ds.getRef(),
-    target: { refId: 'Anno' },
-    ...support.getDefaultQuery?.(),
-  });
+  const prepare = support.prepareAnnotation ?? ((one: unknown) => one);
+  const [annotation, setAnnotation] = useState<any>(() =>
+    prepare({ name: 'New annotation', enable: true, iconColor: 'red', datasource: ds.getRef() })
+  );
   const [found, setFound] = useState<AnnotationEvent[]>([]);
   const [error, setError] = useState('');
   const Editor: any = support.QueryEditor ?? sources.plugin.components.QueryEditor!;
-  const prepared = support.prepareAnnotation ? support.prepareAnnotation(annotation) : annotation;
-  const query = support.prepareQuery ? support.prepareQuery(prepared) : prepared.target;
+  const query = { ...support.getDefaultQuery?.(), ...(annotation.target ?? { refId: 'Anno' }) };
   return (
     <div data-testid="annotation">
       <DataSourcePluginContextProvider instanceSettings={sources.getInstanceSettings(ds.uid)!}>
         <Editor
           datasource={ds}
-          query={{ refId: 'Anno', ...query }}
+          query={query}
           app={CoreApp.Dashboard}
           onChange={(target: DataQuery) => setAnnotation({ ...annotation, target })}
           onRunQuery={() => {}}
@@ -91,7 +86,7 @@ export function AnnotationPage() {
         onClick={async () => {
           setError('');
           try {
-            setFound(await marks(ds, annotation, raw));
+            setFound(await marks(ds, prepare(annotation), raw));
           } catch (e: any) {
             setError(e.message ?? String(e));
           }

@@ -24,10 +24,12 @@ interface Left {
   range?: RawTimeRange;
 }
 
-// What a link to Explore says.
+// What a link to Explore says: in the form of Grafana's links within it, or of its
+// address since Grafana 10.
 function linked(): Left {
-  const text = new URLSearchParams(location.search).get('left');
-  const left: Left = text ? JSON.parse(text) : {};
+  const search = new URLSearchParams(location.search);
+  const panes = search.get('panes');
+  const left: Left = panes ? Object.values(JSON.parse(panes))[0] : JSON.parse(search.get('left') ?? '{}');
   return { ...left, queries: left.queries?.map((q, i) => ({ ...q, refId: q.refId ?? 'ABCDEFGH'[i] })) };
 }
 

@@ -58,6 +58,7 @@ const handle = {
     const ds = sources.instance(uid);
     return run(ds, requestOf(ds, queries, raw, more));
   },
+  run: (uid: string, request: DataQueryRequest) => lastValueFrom(run(sources.instance(uid), request)),
   request: (uid: string, queries: DataQuery[], raw: RawTimeRange, more?: Partial<DataQueryRequest>) =>
     requestOf(sources.instance(uid), queries, raw, more),
   values: (uid: string, query: unknown, raw: RawTimeRange) => values(sources.instance(uid), query, raw),

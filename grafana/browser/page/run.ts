@@ -10,6 +10,7 @@ import {
   type DataQueryResponse,
   type DataSourceApi,
   dateMath,
+  dateTime,
   FieldType,
   LoadingState,
   type MetricFindValue,
@@ -34,7 +35,9 @@ let requests = 0;
 
 export function absolute(raw: RawTimeRange): TimeRange {
   const moment = (text: RawTimeRange['from'], end: boolean) =>
-    dateMath.toDateTime(text, { roundUp: end, timezone: 'utc' })!;
+    typeof text === 'string' && /^\d+$/.test(text)
+      ? dateTime(Number(text))
+      : dateMath.toDateTime(text, { roundUp: end, timezone: 'utc' })!;
   return { from: moment(raw.from, false), to: moment(raw.to, true), raw };
 }
 
@@ -66,12 +69,16 @@ export function requestOf(
   };
 }
 
+// Only a query that says nothing becomes the default one.
+const isEmpty = (q: DataQuery) =>
+  Object.keys(q).every((key) => ['refId', 'hide', 'key', 'queryType', 'datasource'].includes(key));
+
 // What comes under another key is shown beside what came before, under the same in
 // its place.
 export function run(ds: DataSourceApi, request: DataQueryRequest): Observable<Shown> {
-  const defaults = ds.getDefaultQuery?.(request.app as CoreApp) ?? {};
+  const defaults = ds.getDefaultQuery?.(CoreApp.PanelEditor) ?? {};
   request.targets = request.targets
-    .map((q) => ({ ...defaults, ...q }))
+    .map((q) => (isEmpty(q) ? { ...defaults, ...q } : q))
     .filter((q) => !q.hide && (ds.filterQuery?.(q) ?? true));
   const empty: Shown = { state: LoadingState.Done, series: [], annotations: [], errors: [], request };
   if (request.targets.length === 0) {

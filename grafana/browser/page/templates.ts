@@ -1,6 +1,12 @@
 // Template variables, as Grafana's dashboards replace them.
 
-import { formattedValueToString, type ScopedVars, type TypedVariableModel } from '@grafana/data';
+import {
+  type Field,
+  formattedValueToString,
+  getFieldDisplayName,
+  type ScopedVars,
+  type TypedVariableModel,
+} from '@grafana/data';
 import { type TemplateSrv, type VariableInterpolation } from '@grafana/runtime';
 
 export interface Variable {
@@ -45,14 +51,22 @@ function format(value: Value, how: string | Function | undefined, variable: obje
   return (formats[name] ?? glob)(value);
 }
 
-// What a data link says of the cell that it is in: ${__value.raw} and the like.
+// What a data link says of the cell that it is in, ${__value.raw}, and of others in its
+// row, ${__data.fields["name"]}.
 function ofCell(name: string, path: string | undefined, scoped?: ScopedVars): string | undefined {
   const cell = scoped?.__dataContext?.value;
-  if (name !== '__value' || cell?.rowIndex === undefined) {
+  if (cell?.rowIndex === undefined) {
     return undefined;
   }
-  const value = cell.field.values[cell.rowIndex];
-  return path === 'text' ? formattedValueToString(cell.field.display!(value)) : String(value);
+  let field: Field | undefined;
+  if (name === '__value') {
+    field = cell.field;
+  } else if (name === '__data') {
+    const wanted = path?.match(/^fields\["(.+)"\]/)?.[1];
+    field = cell.frame.fields.find((f: Field) => f.name === wanted || getFieldDisplayName(f, cell.frame) === wanted);
+  }
+  const value = field?.values[cell.rowIndex];
+  return field && (path === 'text' ? formattedValueToString(field.display!(value)) : String(value));
 }
 
 class Templates implements TemplateSrv {

@@ -15,3 +15,9 @@ after(async () => {
 
 await import('./config.mjs');
 await import('./queries.mjs');
+await import('./kinds.mjs');
+await import('./editor.mjs');
+await import('./dashboard.mjs');
+await import('./explore.mjs');
+await import('./live.mjs');
+await import('./hostile.mjs');

@@ -45,6 +45,9 @@ async function fresh() {
 // onPage is a test that begins at an address. Tests share a page, as what a user does
 // one after the other, until one fails.
 export function onPage(name, at, steps, { allow = [] } = {}) {
+  if (only && !name.includes(only)) {
+    return;
+  }
   return test(name, async () => {
     errors = [];
     if (!page) {
@@ -77,10 +80,14 @@ export function onPage(name, at, steps, { allow = [] } = {}) {
 }
 
 let tests = 0;
+const only = process.env.ONLY; // some tests, to look into them
 
-export async function shot(page, name) {
-  await page.waitForLoadState('networkidle');
-  await page.screenshot({ path: path.join(process.env.SHOTS, `${name.replace(/[^a-z0-9]+/gi, '-')}.png`) });
+// shot keeps what a page looks like; a still one has all its icons.
+export async function shot(page, name, still = false) {
+  if (still) {
+    await page.waitForLoadState('networkidle');
+  }
+  return page.screenshot({ path: path.join(process.env.SHOTS, `${name.replace(/[^a-z0-9]+/gi, '-')}.png`) });
 }
 
 // explore is where to find queries in Explore.
@@ -131,13 +138,13 @@ export function column(frame, name) {
 }
 
 // until waits for a function to return something.
-export async function until(what, f, limit = 15_000) {
-  for (const end = Date.now() + limit; ;) {
+export async function until(what, f, pace = 50) {
+  for (const end = Date.now() + 15_000; ;) {
     const got = await f();
     if (got) {
       return got;
     }
     assert.ok(Date.now() < end, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, pace));
   }
 }
