@@ -15,6 +15,7 @@ how many came out of either output:
   pause      es doesn't answer until mem_buf_limit makes Fluent Bit pause
   two        the same with two inputs, of which one is paused
   reload     SIGHUP while flows come
+  moved      the same, and the listeners of two inputs become those of one
   end        SIGTERM right behind the last flow
   no thread  with threaded off (callback only)
 
@@ -45,7 +46,7 @@ cd "$(dirname "$0")/.."
 port=${PORT:-26210}
 sink_port=$((port + 1))
 dir=$(mktemp -d)
-pid='' sink_pid='' second='' status=0
+pid='' sink_pid='' second='' third='' status=0
 
 cleanup() {
 	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
@@ -86,7 +87,7 @@ in_file() { cat "$dir"/out/* 2>/dev/null | wc -l; }
 in_es() { echo $(($(sink GET /count) - es_before)); }
 arrived() { [ "$(in_file)" -ge "$1" ] && [ "$(in_es)" -ge "$1" ]; }
 
-start() { # start APPEND SCHEMA [PROPERTY…]: with a second input if $second is set
+configure() { # configure APPEND SCHEMA [PROPERTY…]: with a second input if $second is set
 	cat >"$dir/fluent-bit.yaml" <<EOF
 service:
   flush: 1
@@ -98,7 +99,7 @@ plugins:
 pipeline:
   inputs:
     - name: weir
-      listeners: udp://127.0.0.1:$port
+      listeners: udp://127.0.0.1:$port${third:+,udp://127.0.0.1:$third}
       append: $1
       schema: $2
       types: flows
@@ -122,6 +123,10 @@ ${second:+
       suppress_type_name: on
       retry_limit: no_limits
 EOF
+}
+
+start() { # start APPEND SCHEMA [PROPERTY…]: likewise
+	configure "$@"
 	rm -rf "$dir/out"
 	mkdir "$dir/out"
 	es_before=$(sink GET /count)
@@ -222,6 +227,23 @@ for append in callback direct; do
 		until_true 15 arrived 25000 || true
 		result reload 25000
 		stop
+
+		second=$((port + 2))
+		start "$append" "$schema"
+		gen 5000 3 "$second" &
+		gen_pid=$!
+		sleep 1
+		third=$second second=''
+		configure "$append" "$schema"
+		kill -HUP "$pid"
+		wait "$gen_pid"
+		until_true 15 logged 4 'listening on' || fail "Fluent Bit did not reload: $(tail -3 "$dir/log")"
+		gen 5000 1
+		gen 5000 1 "$third"
+		until_true 15 arrived 25000 || true
+		result moved 25000
+		stop
+		third=''
 
 		start "$append" "$schema"
 		gen 5000 3
