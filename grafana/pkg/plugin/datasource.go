@@ -173,6 +173,6 @@ func (q *panel) hear(ctx context.Context, e *ear) ([]*dataFrame, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.AppendNotices(completeness(v, q.From, e.now().Stats())...)
+	f.AppendNotices(e.doubts(v, q.From)...)
 	return []*dataFrame{f}, nil
 }

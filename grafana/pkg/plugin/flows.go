@@ -26,7 +26,9 @@ func flowsFrame(a *query.Answer, q panel) *dataFrame {
 	f.Meta.PreferredVisualization = data.VisTypeTable
 	b := &a.Batch
 	unknown, all := 0, flow.Set{}
+	rates := make([]uint64, len(b.Flows))
 	for i := range b.Flows {
+		rates[i] = uint64(b.Flows[i].SamplingRate)
 		all = all.Union(b.Flows[i].Set)
 		if b.Flows[i].SamplingRate == 0 {
 			unknown++
@@ -34,6 +36,7 @@ func flowsFrame(a *query.Answer, q panel) *dataFrame {
 	}
 	total := len(b.Flows) + a.More
 	f.Meta.Custom = custom{Flows: total, UnknownRate: unknown}
+	f.AppendNotices(unscaled(rates)...)
 	if a.More > 0 {
 		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf("the newest %d of %d flows", len(b.Flows), total)})
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
-	"github.com/weirflow/weir/collector/pipeline"
 	"github.com/weirflow/weir/shared/query"
 	"github.com/weirflow/weir/shared/query/engine"
 )
@@ -136,21 +135,4 @@ func describe(f *dataFrame, a *query.Answer, q panel) {
 		text += fmt.Sprintf("; %d have an unknown rate and count as they are", a.Unknown)
 	}
 	f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: text})
-}
-
-// completeness says what is missing in an answer about [from, …).
-func completeness(v engine.View, from int64, s pipeline.Stats) (notices []data.Notice) {
-	if since := v.Since; from < since.UnixNano() {
-		notices = append(notices, data.Notice{
-			Severity: data.NoticeSeverityWarning,
-			Text:     "the window is complete since " + since.Format(time.RFC3339) + ": of what was before, flows are missing",
-		})
-	}
-	if s.Dropped > 0 {
-		notices = append(notices, data.Notice{
-			Severity: data.NoticeSeverityWarning,
-			Text:     fmt.Sprintf("%d flows were lost in the queue before the window", s.Dropped),
-		})
-	}
-	return notices
 }

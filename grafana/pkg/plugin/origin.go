@@ -48,7 +48,13 @@ func (e *ear) ask(ctx context.Context, q *query.Question) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{t, v.Since, completeness(v, q.From, e.now().Stats())}, nil
+	return &answer{t, v.Since, e.doubts(v, q.From)}, nil
+}
+
+// doubts says what is missing in an answer from v about [from, …).
+func (e *ear) doubts(v engine.View, from int64) []data.Notice {
+	r := e.now()
+	return append(completeness(v, from, r.Stats()), arrival(r.Pipeline().Ledgers())...)
 }
 
 func (e *ear) values(ctx context.Context, field, prefix string, from, to int64, limit int) (all []string, err error) {

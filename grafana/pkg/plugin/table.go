@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
-	"strconv"
 	"strings"
 	"time"
 
@@ -50,33 +49,6 @@ func (a *asked) frames(t *answer, uid string) (all []*dataFrame) {
 	}
 	all[0].AppendNotices(a.doubts(t)...)
 	return all
-}
-
-// doubts says how far to trust an answer.
-func (a *asked) doubts(t *answer) (all []data.Notice) {
-	add := func(severity data.NoticeSeverity, format string, args ...any) {
-		all = append(all, data.Notice{Severity: severity, Text: fmt.Sprintf(format, args...)})
-	}
-	if t.Scaled && t.Flows > 0 {
-		text := fmt.Sprintf("scaled by the sampling rate: %d of %d flow records are sampled", t.Sampled, t.Flows)
-		if t.Unknown > 0 {
-			text += fmt.Sprintf("; %d have an unknown rate and count as they are", t.Unknown)
-		}
-		add(data.NoticeSeverityInfo, "%s", text)
-	}
-	if t.More > 0 {
-		add(data.NoticeSeverityInfo, "cut: %d of %d rows are shown", len(t.Rows), len(t.Rows)+t.More)
-	}
-	if c := t.Complete; c != nil && (c.Missing > 0 || c.Lost > 0) {
-		add(data.NoticeSeverityWarning, "%.2f %% complete: %d records didn't arrive, %d were lost on the way to the store", 100*c.Share, c.Missing, c.Lost)
-	}
-	if t.Bound > 0 {
-		add(data.NoticeSeverityInfo, "a group that is not shown may have up to %s more than it seems", strconv.FormatFloat(t.Bound, 'f', -1, 64))
-	}
-	for _, note := range t.Notes {
-		add(data.NoticeSeverityInfo, "%s", note)
-	}
-	return append(all, t.notices...)
 }
 
 func tableFrame(kind data.FrameType) *dataFrame {
