@@ -171,6 +171,28 @@ func TestLinksQuote(t *testing.T) {
 	}
 }
 
+// Cells can be clicked to filter where the column's name is the field's.
+func TestFilterable(t *testing.T) {
+	f := func(json, want string) {
+		t.Helper()
+		var names []string
+		for _, x := range answerOf(t, worldWindow(t), json)[0].Fields {
+			if x.Config != nil && x.Config.Filterable != nil && *x.Config.Filterable {
+				names = append(names, x.Name)
+			}
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %q, want %q", json, got, want)
+		}
+	}
+	f(`{"show":"top","by":["src","dst country"]}`, "src_addr dst_country")
+	f(`{"show":"top","by":["pair"]}`, "")
+	f(`{"show":"top","by":["ip"]}`, "ip")
+	f(`{"show":"top","by":["src country"],"format":"geo"}`, "")
+	f(`{"show":"conversations"}`, "proto")
+	f(`{"type":"top","groupBy":["sourceIPv4Address"]}`, "sourceIPv4Address")
+}
+
 // A graph's nodes and edges lead to their flows.
 func TestLinksOfGraph(t *testing.T) {
 	v := talkWindow(t, 2)

@@ -179,8 +179,8 @@ func (a *asked) table(t *answer, uid string) *dataFrame {
 			field = cellField(c, n, rows)
 		}
 		field.Config = &data.FieldConfig{Unit: units[c.Unit], Links: a.links(t, n, names, uid)}
-		if field.Config.Links != nil {
-			field.Config.SetFilterable(true) // Grafana's tables offer to filter for a value, or out
+		if x, ok := query.FieldNamed(field.Name); ok && x.Name == c.Field && field.Config.Links != nil {
+			field.Config.SetFilterable(true) // Grafana's tables offer to filter for a value, or out, by the column's name
 		}
 		f.Fields = append(f.Fields, field)
 	}
