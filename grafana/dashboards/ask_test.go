@@ -62,8 +62,8 @@ func view(t *testing.T, jsonData map[string]any, token string) *viewer {
 
 // health is what "Save & test" says.
 func (v *viewer) health() (details struct {
-	Flows, Exporters int
-	Listening        []string
+	Flows, Exporters, Datagrams int
+	Listening                   []string
 }, message string) {
 	v.Helper()
 	r, err := v.source.CheckHealth(v.Context(), &backend.CheckHealthRequest{PluginContext: v.context})
