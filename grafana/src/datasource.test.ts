@@ -97,6 +97,8 @@ describe('ad-hoc filters and group-by variables', () => {
     await lastValueFrom(datasource.query(request([{ refId: 'A', question: 'top src' }], { filters })));
     expect(sent[0].targets[0]).toMatchObject({ question: 'top src', adhoc: filters });
     expect(applied({ where: 'any' }, []).adhoc).toBeUndefined();
+    const link = { key: 'dst_port', operator: '=', value: '443', row: true };
+    expect(applied({ adhoc: [link] }, filters).adhoc).toEqual([link, ...filters]);
   });
 
   it('become part of the filter on the way to Explore', () => {

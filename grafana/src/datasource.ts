@@ -115,8 +115,8 @@ export class WeirDatasource
   }
 
   applyTemplateVariables(query: WeirQuery, scopedVars: ScopedVars, filters?: AdHocVariableFilter[]): WeirQuery {
-    const adhoc = filters?.filter((f) => f.key !== '') ?? [];
-    return { ...interpolate(query, scopedVars), adhoc: adhoc.length > 0 ? adhoc : query.adhoc };
+    const adhoc = [...(query.adhoc ?? []), ...(filters ?? [])].filter((f) => f.key !== '');
+    return { ...interpolate(query, scopedVars), adhoc: adhoc.length > 0 ? adhoc : undefined };
   }
 
   /** Explore has no ad-hoc filters: they become part of the query's own. */

@@ -6,7 +6,7 @@ import { quote, quoteAll } from './language/quote';
 import { hasVariables } from './language/tokens';
 import { andWhere } from './language/terms';
 import { whereOf, withWhere } from './language/question';
-import { WeirQuery } from './types';
+import { Filter, WeirQuery } from './types';
 
 /** formatValues writes a variable's values as filters take them. */
 export function formatValues(value: unknown): string {
@@ -85,8 +85,8 @@ export function adhocTerm({ key, operator, value, values }: AdHocVariableFilter)
 }
 
 /** unfold writes ad-hoc filters into the query's own filter, where somebody can see and change them. */
-export function unfold(query: WeirQuery, filters: AdHocVariableFilter[]): WeirQuery {
-  const left: AdHocVariableFilter[] = [];
+export function unfold(query: WeirQuery, filters: Filter[]): WeirQuery {
+  const left: Filter[] = [];
   let out = query;
   for (const f of filters) {
     const term = adhocTerm(f);
@@ -96,5 +96,6 @@ export function unfold(query: WeirQuery, filters: AdHocVariableFilter[]): WeirQu
       out = withWhere(out, andWhere(whereOf(out), term));
     }
   }
-  return { ...out, adhoc: left.length > 0 ? left : undefined };
+  const adhoc = [...(query.adhoc ?? []), ...left];
+  return { ...out, adhoc: adhoc.length > 0 ? adhoc : undefined };
 }

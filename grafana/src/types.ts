@@ -33,8 +33,14 @@ export interface WeirQuery extends DataQuery {
   severity?: string;
   class?: string;
   format?: Format;
-  adhoc?: AdHocVariableFilter[];
+  /** Filters beside where: a dashboard's, and those of a link. */
+  adhoc?: Filter[];
   live?: boolean;
+}
+
+/** A filter of a dashboard for all its panels, or of a link: then it may be of a table's row. */
+export interface Filter extends AdHocVariableFilter {
+  row?: boolean;
 }
 
 /** What is asked of variables. */

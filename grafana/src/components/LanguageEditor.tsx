@@ -88,7 +88,7 @@ export function LanguageEditor(props: Props) {
       const active = prefix !== '' && items.length === Math.min(all.length, shown) ? 0 : -1;
       setSuggestions(
         items.length > 0
-          ? { completion, items, active, place: placeAt(area.current!, colours.current!, at) }
+          ? { completion, items, active, place: placeAt(area.current!, colours.current!, completion.from) }
           : undefined
       );
     };
@@ -193,6 +193,7 @@ export function LanguageEditor(props: Props) {
         aria-controls={suggestions && listId}
         aria-activedescendant={suggestions && suggestions.active >= 0 ? `${listId}-${suggestions.active}` : undefined}
         value={value}
+        rows={language === 'filter' ? 1 : 2}
         placeholder={placeholder}
         spellCheck={false}
         autoCapitalize="off"
@@ -218,7 +219,7 @@ export function LanguageEditor(props: Props) {
   );
 }
 
-/** List shows what may come next, below the caret or, where there is no room, above it. */
+/** List shows what may come next, below the word at the caret or, where there is no room, above it. */
 function List({
   id,
   items,

@@ -161,6 +161,22 @@ describe('the builder', () => {
     expect(last().format).toBeUndefined();
   });
 
+  it('shows what a link has brought along', async () => {
+    const adhoc = [
+      { key: 'src_addr', operator: '=', value: '10.0.0.1', row: true },
+      { key: 'app_name', operator: '=', value: `a"b'` },
+    ];
+    const { user, last } = await edit({ show: 'flows', where: 'proto tcp', adhoc });
+    expect(screen.getAllByTestId('adhoc').map((e) => e.textContent)).toEqual([
+      'src_addr = 10.0.0.1',
+      `app_name = a"b'`,
+    ]);
+    await user.click(screen.getByRole('button', { name: 'Edit' }));
+    expect(last()).toMatchObject({ where: 'proto tcp and src_addr = 10.0.0.1', adhoc: [adhoc[1]] });
+    await user.click(screen.getByRole('button', { name: 'Remove app_name' }));
+    expect(last().adhoc).toBeUndefined();
+  });
+
   it('tails', async () => {
     const { user, run } = await edit({ show: 'flows' });
     await user.click(screen.getByLabelText('Live'));

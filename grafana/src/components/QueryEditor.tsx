@@ -7,6 +7,7 @@ import { formatChoices } from '../builder';
 import type { WeirDatasource } from '../datasource';
 import { editorOf, isOwn, questionOf, showOf } from '../language/question';
 import { Verdict, WeirOptions, WeirQuery } from '../types';
+import { AdHoc } from './AdHoc';
 import { Builder } from './Builder';
 import { useFields, useVerdict } from './hooks';
 import { LanguageEditor } from './LanguageEditor';
@@ -160,6 +161,7 @@ export function QueryEditor({ query: stored, datasource, range, app, onChange, o
           onRun={left}
         />
       )}
+      <AdHoc query={query} onChange={(query) => change(query, true)} />
       <State query={query} verdict={verdict} error={error} />
     </Stack>
   );
