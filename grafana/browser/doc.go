@@ -6,6 +6,8 @@
 //	make grafana
 //	go test -tags real -run TestRealBrowser -v ./grafana/browser
 //
-// page/ has the page, tests/ what is done on it. With WEIR_BROWSER_STAY=1 the host
-// stays after the tests, to look at the page in a browser of one's own.
+// page/ has the page, tests/ what is done on it; build/grafana/screenshots is what it
+// looked like. ONLY=TEXT runs the tests with that in their names. With
+// WEIR_BROWSER_STAY=1 the host stays after them, to look at the page in a browser of
+// one's own.
 package browser

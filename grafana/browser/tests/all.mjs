@@ -19,5 +19,6 @@ await import('./kinds.mjs');
 await import('./editor.mjs');
 await import('./dashboard.mjs');
 await import('./explore.mjs');
+await import('./bundled.mjs');
 await import('./live.mjs');
 await import('./hostile.mjs');

@@ -65,11 +65,11 @@ onPage(
 
 onPage(
   'pictures for the catalogue',
-  explore([{ show: 'series', by: ['app_name'], metrics: ['bits'], limit: 5, where: 'net 10.1.0.0/16' }], {
+  explore([{ show: 'series', by: ['src country'], metrics: ['bits'], limit: 5, where: 'net 10.1.0.0/16' }], {
     from: 'now-1h',
   }),
   async (page) => {
-    await page.getByTestId('graph').getByText('https', { exact: true }).waitFor();
+    await page.getByTestId('graph').getByText('DE', { exact: true }).waitFor();
     await shot(page, 'picture graph', true);
 
     await page.evaluate(

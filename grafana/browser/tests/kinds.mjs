@@ -2,34 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { sums } from './exporter.mjs';
-import { flows, now } from './fed.mjs';
+import { flows, found } from './fed.mjs';
 import { column, frame, onPage, shot, until } from './page.mjs';
 
-const found = {
-  class: 'scan.horizontal',
-  severity: 'high',
-  confidence: 0.9,
-  start: new Date(now - 20 * 60_000).toISOString(),
-  end: new Date(now - 15 * 60_000).toISOString(),
-  key: '10.1.0.3 tcp 22',
-  explanation: '10.1.0.3 tried port 22 of 300 hosts <img src=x onerror="window.hacked=1">',
-  entities: [{ role: 'source', kind: 'ip', value: '10.1.0.3' }],
-  technique: 'T1046',
-  actions: ['look at the host'],
-  detector: 'by hand',
-};
-
-async function add() {
-  const answer = await fetch(`${process.env.WEIR}/api/v1/findings`, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${process.env.WEIR_TOKEN}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify(found),
-  });
-  assert.ok(answer.ok, await answer.text());
-}
-
 onPage('findings, and their marks on graphs', '/annotation', async (page) => {
-  await add();
   const f = await frame(page, { show: 'findings' });
   assert.deepEqual(
     [column(f, 'class'), column(f, 'severity'), column(f, 'time')],

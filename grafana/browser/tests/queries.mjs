@@ -170,6 +170,8 @@ onPage(
   async (page) => {
     await page.getByTestId('table').getByRole('link', { name: '192.0.2.80' }).click();
     await page.waitForURL(/192\.0\.2\.80/);
+    const { range } = JSON.parse(new URL(page.url()).searchParams.get('left'));
+    assert.deepEqual(range, { from: 'now-2h', to: 'now' }); // as the panel's
     const table = page.getByTestId('table');
     await table.getByRole('columnheader', { name: 'src_addr' }).waitFor();
     const cells = await table.getByRole('gridcell', { name: '192.0.2.80', exact: true }).count();
