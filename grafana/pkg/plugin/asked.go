@@ -79,6 +79,11 @@ func parseAsked(q backend.DataQuery, now time.Time) (a *asked, ok bool, err erro
 		m.Asked = query.Asked{Question: m.Question} // what a builder has left behind doesn't matter
 	}
 	question, err := m.AskIn(now, query.Scope(within))
+	if err == nil {
+		if better := within.summed(question); better != within {
+			question, err = m.AskIn(now, query.Scope(better))
+		}
+	}
 	if err != nil {
 		return nil, true, pointed(err)
 	}

@@ -9,8 +9,11 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/tracing"
 	"github.com/grafana/grafana-plugin-sdk-go/experimental/concurrent"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weirflow/weir/shared/query"
 )
 
 // ID is the plugin's, in plugin.json and everywhere.
@@ -153,11 +156,24 @@ func (d *Datasource) reply(ctx context.Context, s origin, a *asked) ([]*dataFram
 		}
 		return []*dataFrame{f}, nil
 	}
-	t, err := s.ask(ctx, &a.Question)
+	t, err := traced(ctx, s, &a.Question)
 	if err != nil {
 		return nil, err
 	}
+	_, span := tracing.DefaultTracer().Start(ctx, "frames")
+	defer span.End()
 	return a.frames(t, d.uid), nil
+}
+
+// traced asks s within a span of Grafana's tracing.
+func traced(ctx context.Context, s origin, q *query.Question) (*answer, error) {
+	ctx, span := tracing.DefaultTracer().Start(ctx, "ask "+q.Show())
+	defer span.End()
+	t, err := s.ask(ctx, q)
+	if err != nil {
+		span.RecordError(err)
+	}
+	return t, err
 }
 
 // refused is the answer to a query that there is none to. It isn't the plugin's

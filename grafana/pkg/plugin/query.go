@@ -156,25 +156,6 @@ func (q *panel) align(interval time.Duration, points int64) {
 	q.To = q.From + int64(q.Bins())*q.Bin
 }
 
-// steps are bins that go without rest into those that a collector keeps sums of, or
-// are made of whole ones.
-var steps = []time.Duration{
-	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 20 * time.Second, 30 * time.Second,
-	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 20 * time.Minute, 30 * time.Minute,
-	time.Hour, 2 * time.Hour, 3 * time.Hour, 4 * time.Hour, 6 * time.Hour, 12 * time.Hour,
-}
-
-// even returns the shortest step that is no shorter, or whole days.
-func even(least time.Duration) time.Duration {
-	for _, s := range steps {
-		if s >= least {
-			return s
-		}
-	}
-	const day = 24 * time.Hour
-	return (least + day - 1) / day * day
-}
-
 // String says what the query does, for Grafana's inspector.
 func (q panel) String() string {
 	var s strings.Builder
