@@ -24,7 +24,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 			apt-get update -q
 			apt-get install -q -y --no-install-recommends nodejs npm
 		fi
-		(works /nowhere) || npm install --prefix build/node --no-audit --no-fund node@22
+		(works /nowhere) || npm install --prefix build/node --no-audit --no-fund "node-linux-$(dpkg --print-architecture | sed s/amd64/x64/)@22"
 	} >&2
 fi
 there && exit

@@ -39,7 +39,7 @@ export function interpolate(query: WeirQuery, scopedVars: ScopedVars): WeirQuery
       out[key] = replaceVariables(text, scopedVars);
     }
   }
-  for (const key of ['every', 'class', 'severity'] as const) {
+  for (const key of ['every', 'class', 'severity', 'detector'] as const) {
     const text = out[key];
     if (text) {
       out[key] = replaceIn(text, scopedVars, plainValues);

@@ -29,9 +29,10 @@ export interface WeirQuery extends DataQuery {
   present?: boolean;
   previous?: boolean;
   against?: string;
-  /** Of findings: the least severity, and how their class begins. */
+  /** Of findings: the least severity, how their class begins, and who found them. */
   severity?: string;
   class?: string;
+  detector?: string;
   format?: Format;
   /** Filters beside where: a dashboard's, and those of a link. */
   adhoc?: Filter[];

@@ -195,6 +195,15 @@ export function Builder({ id, query, datasource, fields, range, verdict, onChang
               onChange={(text) => set({ class: text || undefined })}
             />
           </InlineField>
+          <InlineField label="Detector" htmlFor={`${id}-detector`} tooltip="Who found it, by name">
+            <Text
+              id={`${id}-detector`}
+              width={24}
+              value={query.detector ?? ''}
+              placeholder="any"
+              onChange={(text) => set({ detector: text || undefined })}
+            />
+          </InlineField>
         </Stack>
       )}
     </Stack>

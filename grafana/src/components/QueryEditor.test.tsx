@@ -147,7 +147,8 @@ describe('the builder', () => {
     choose('Show', 'findings');
     choose('Least severity', 'high');
     await user.type(screen.getByLabelText('Class'), 'scan{Enter}');
-    expect(last()).toMatchObject({ show: 'findings', severity: 'high', class: 'scan' });
+    await user.type(screen.getByLabelText('Detector'), 'sweep{Enter}');
+    expect(last()).toMatchObject({ show: 'findings', severity: 'high', class: 'scan', detector: 'sweep' });
     expect(screen.queryByTestId('question')).not.toBeInTheDocument();
     expect(validate).not.toHaveBeenCalledWith(expect.objectContaining({ show: 'findings' }));
   });
