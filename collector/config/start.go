@@ -105,6 +105,7 @@ func (c Config) StartWith(o Options) (_ *Running, err error) {
 	if o.Named == nil {
 		o.Named = r.enrich.Named
 	}
+	r.store.Name(o.Named)
 	r.pipe, err = pipeline.New(c.Pipeline, pipeline.Deps{
 		Store: r.store, Sources: sources, Taps: o.Taps, Stages: append([]pipeline.Stage{r.enrich}, o.Stages...), Sink: o.Sink, Outputs: o.Outputs,
 		Log: o.Log, Named: o.Named, Stay: o.Stay,

@@ -1,10 +1,43 @@
 package template
 
+import "net/netip"
+
 // Anyone may send templates in any exporter's name, so a full store must choose
 // well and fast whom to forget. Who never delivered a record that could be
-// decoded goes first, the oldest before the others: they stand in a queue. Among
-// those that delivered, a few are looked at in turn, so that the cost is the
-// same however many there are.
+// decoded goes first, the oldest before the others: they stand in a queue. Then go
+// those that delivered and have been silent for Silence: a few are looked at in turn,
+// so that the cost is the same however many there are. Who delivered for Proof, or has
+// a name of the operator's, stays as long as his templates hold.
+
+// A ring is searched from where the last search ended.
+type ring struct {
+	all  []*Session
+	hand int
+}
+
+func (r *ring) add(x *Session) {
+	x.place = len(r.all)
+	r.all = append(r.all, x)
+}
+
+func (r *ring) remove(x *Session) {
+	last := r.all[len(r.all)-1]
+	r.all[x.place], last.place = last, x.place
+	r.all[len(r.all)-1] = nil
+	r.all = r.all[:len(r.all)-1]
+}
+
+// looks is at how many sessions of a ring one search looks.
+const looks = 8
+
+// next returns one session after the other, nil if there is none.
+func (r *ring) next() *Session {
+	if len(r.all) == 0 {
+		return nil
+	}
+	r.hand = (r.hand + 1) % len(r.all)
+	return r.all[r.hand]
+}
 
 // neighbours are the sessions before and behind one in a list.
 type neighbours struct{ prev, next *Session }
@@ -41,13 +74,13 @@ func (s *Store) forget(x *Session) {
 		delete(s.ports, x.portHash)
 	}
 	x.port = neighbours{}
-	if x.place < 0 {
+	switch {
+	case x.place < 0:
 		s.dequeue(x)
-	} else {
-		last := s.delivered[len(s.delivered)-1]
-		s.delivered[x.place], last.place = last, x.place
-		s.delivered[len(s.delivered)-1] = nil
-		s.delivered = s.delivered[:len(s.delivered)-1]
+	case x.proven:
+		s.proven.remove(x)
+	default:
+		s.delivered.remove(x)
 	}
 	x.gone.Store(true)
 	s.used -= x.held.Load()
@@ -75,29 +108,60 @@ func (s *Store) promote(x *Session) {
 		return
 	}
 	s.dequeue(x)
-	x.place = len(s.delivered)
-	s.delivered = append(s.delivered, x)
+	s.delivered.add(x)
+	x.since = x.seen.Load()
 	x.decoded.Store(true)
 }
 
-// evict lets go of the session that can best be missed, but not of keep: one
-// that never delivered, or one that has been silent for Silence.
+// evict lets go of the session that can best be missed, but not of keep.
 func (s *Store) evict(keep *Session) bool {
 	victim := s.young
 	if victim != nil && victim == keep {
 		victim = victim.age.next
 	}
 	if victim == nil {
-		for range min(8, len(s.delivered)) {
-			s.hand = (s.hand + 1) % len(s.delivered)
-			if x := s.delivered[s.hand]; x != keep && (victim == nil || x.seen.Load() < victim.seen.Load()) {
-				victim = x
-			}
-		}
-		if victim == nil || s.newest-victim.seen.Load() < int64(Silence) {
-			return false
-		}
+		victim = s.silent(keep)
+	}
+	if victim == nil {
+		victim = s.outdated(keep)
+	}
+	if victim == nil {
+		return false
 	}
 	s.forget(victim)
 	return true
 }
+
+// silent returns a session that delivered, but not enough to stay, and has been silent
+// for Silence; nil if it finds none. Those that it meets and that are to stay go to
+// the proven ones.
+func (s *Store) silent(keep *Session) (victim *Session) {
+	for range min(looks, len(s.delivered.all)) {
+		x := s.delivered.next()
+		switch seen := x.seen.Load(); {
+		case seen-x.since >= int64(Proof) || s.named != nil && s.named(x.From.Addr().Unmap()):
+			s.delivered.remove(x)
+			x.proven = true
+			s.proven.add(x)
+		case x != keep && s.newest-seen >= int64(Silence) && (victim == nil || seen < victim.seen.Load()):
+			victim = x
+		}
+	}
+	return victim
+}
+
+// outdated returns a session whose templates have all been announced too long ago, as
+// nothing came from it since; nil if it finds none.
+func (s *Store) outdated(keep *Session) *Session {
+	for range min(looks, len(s.proven.all)) {
+		x := s.proven.next()
+		if silence := s.newest - x.seen.Load(); x != keep && silence >= int64(Silence) && silence >= x.lifetime {
+			return x
+		}
+	}
+	return nil
+}
+
+// Name tells s who has a name of the operator's. It is called before anything else,
+// and named by any goroutine that decodes.
+func (s *Store) Name(named func(netip.Addr) bool) { s.named = named }

@@ -34,6 +34,8 @@ type Session struct {
 	hash, portHash uint64
 	age            neighbours // among those that never delivered
 	place          int        // among those that delivered; -1: it never did
+	since          int64      // when it first delivered
+	proven         bool       // its place is among those that are to stay
 	port           neighbours // at its address
 }
 

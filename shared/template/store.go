@@ -44,6 +44,10 @@ func DefaultLimits() Limits {
 // session may make room for another's.
 const Silence = 10 * time.Minute
 
+// Proof is how long an exporter must have delivered for its session to stay, however
+// silent it is, until its templates have expired.
+const Proof = 10 * time.Minute
+
 // A Store holds the sessions of all exporters. Decoders on any number of
 // goroutines share it.
 type Store struct {
@@ -55,9 +59,10 @@ type Store struct {
 	totals   *totals
 
 	// Who may go when the store is full.
-	young, youngest *Session   // those that never delivered, by age
-	delivered       []*Session // the others
-	hand            int        // in delivered: where the search for a silent one goes on
+	young, youngest *Session // those that never delivered, by age
+	delivered       ring     // the others
+	proven          ring     // those of them that are to stay
+	named           func(netip.Addr) bool
 
 	used    int64         // octets of all sessions
 	newest  int64         // the latest time that a session was made or grew

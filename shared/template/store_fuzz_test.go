@@ -20,11 +20,14 @@ func audit(t *testing.T, s *Store) {
 		}
 		young++
 	}
-	for i, x := range s.delivered {
-		if x.place != i || !x.decoded.Load() {
-			t.Fatalf("%v is out of its place among those that delivered", x.Key)
+	for _, r := range []*ring{&s.delivered, &s.proven} {
+		for i, x := range r.all {
+			if x.place != i || !x.decoded.Load() || x.proven != (r == &s.proven) {
+				t.Fatalf("%v is out of its place among those that delivered", x.Key)
+			}
 		}
 	}
+	delivered := len(s.delivered.all) + len(s.proven.all)
 	for _, head := range s.ports {
 		if head.port.prev != nil {
 			t.Fatalf("%v is not the first of its address", head.Key)
@@ -56,8 +59,8 @@ func audit(t *testing.T, s *Store) {
 		used += held
 	}
 	n := len(s.sessions)
-	if used != s.used || used > s.limits.Octets || young+len(s.delivered) != n || ports != n || n > s.limits.Sessions {
-		t.Fatalf("%d octets for %d; %d sessions, %d young, %d delivered, %d at ports", s.used, used, n, young, len(s.delivered), ports)
+	if used != s.used || used > s.limits.Octets || young+delivered != n || ports != n || n > s.limits.Sessions {
+		t.Fatalf("%d octets for %d; %d sessions, %d young, %d delivered, %d at ports", s.used, used, n, young, delivered, ports)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/weirflow/weir/shared/flow"
 )
@@ -177,6 +178,65 @@ func TestEvict(t *testing.T) {
 	if s.Session(at(5000), 9) == nil {
 		t.Error("a new exporter was refused though others have long been silent")
 	}
+}
+
+// Who has delivered for ten minutes, or has a name, is never let go of while his
+// templates hold, however silent he is and whoever comes.
+func TestProven(t *testing.T) {
+	s := NewStore(Limits{Sessions: 40})
+	named := netip.MustParseAddr("192.0.2.1")
+	s.Name(func(a netip.Addr) bool { return a == named })
+	at := func(a netip.Addr, i int) netip.AddrPort { return netip.AddrPortFrom(a, uint16(i)) }
+	deliver := func(x *Session, from, to int64) {
+		x.Saw(from*1e9, true)
+		x.Saw(to*1e9, true)
+	}
+	deliver(s.Session(at(named, 1), 9), 0, 0)
+	deliver(s.Session(at(netip.Addr{}, 1), 9), 0, 600)
+	deliver(s.Session(at(netip.Addr{}, 2), 9), 0, 599)
+	stay := func(want ...bool) {
+		t.Helper()
+		for i, a := range []netip.AddrPort{at(named, 1), at(netip.Addr{}, 1), at(netip.Addr{}, 2)} {
+			if there := s.Lookup(Key{From: a, Version: 9}) != nil; there != want[i] {
+				t.Errorf("%s is there: %v", a, there)
+			}
+		}
+	}
+	day := int64(24 * time.Hour / time.Second)
+	open := func(i int, now int64) *Session {
+		x := s.Open(Key{From: at(netip.Addr{}, i), Version: 9}, now*1e9)
+		if x != nil {
+			x.Saw(now*1e9, true)
+		}
+		return x
+	}
+	for i := range 1000 {
+		if open(100+i, 2000+int64(i)*60) == nil {
+			t.Fatalf("exporter %d is refused", i)
+		}
+	}
+	stay(true, true, false)
+	for i, x := range s.Sessions() { // all that are there prove themselves
+		if x.From.Port() >= 100 {
+			deliver(x, day-10000, day-5000-int64(i))
+		}
+	}
+	for range 100 {
+		if open(5000, day-1) != nil {
+			t.Fatal("one that is to stay is gone")
+		}
+	}
+	stay(true, true, false)
+	for i := range 2 { // a day without a word: their templates have expired
+		found := false
+		for range 100 { // a few are looked at each time
+			found = found || open(6000+i, day+700) != nil
+		}
+		if !found {
+			t.Error("a new exporter is refused, though there are some whose templates have expired")
+		}
+	}
+	stay(false, false, false)
 }
 
 func TestOctets(t *testing.T) {
