@@ -104,9 +104,18 @@ func (d *Datasource) listening() (*ear, error) {
 	return e, err
 }
 
-// QueryData answers the queries of a panel, several at once.
+// QueryData answers the queries of a panel or of a rule, several at once.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	return concurrent.QueryData(ctx, req, d.query, parallel)
+	sole := reckons(req)
+	return concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
+		return d.query(ctx, q, sole)
+	}, parallel)
+}
+
+// reckons tells whether Grafana asks for an alert rule or an expression: there, a number
+// is known by its labels alone, so that a group must have one.
+func reckons(req *backend.QueryDataRequest) bool {
+	return req.Headers[backend.FromAlertHeaderName] == "true" || req.GetHTTPHeader("X-Grafana-From-Expr") == "true"
 }
 
 // origin returns where d's flows are.
@@ -122,11 +131,12 @@ func (d *Datasource) origin() (origin, error) {
 	return e, nil
 }
 
-func (d *Datasource) query(ctx context.Context, q concurrent.Query) backend.DataResponse {
+func (d *Datasource) query(ctx context.Context, q concurrent.Query, sole bool) backend.DataResponse {
 	a, first, err := parse(q.DataQuery, time.Now())
 	if err != nil {
 		return refused(backend.StatusBadRequest, err)
 	}
+	a.sole = a.sole || sole
 	goesOn, id := newLiveQuery(q.DataQuery, a)
 	s, err := d.origin()
 	if err != nil {
