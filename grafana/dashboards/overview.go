@@ -51,9 +51,9 @@ var overview = board{
 		},
 		{
 			kind: "table", title: "Between whom", w: 12, h: 9, doc: "Pairs of hosts, whichever sends",
-			asks:      []ask{{Asked: query.Asked{Limit: 50, By: []string{"pair"}, Metrics: []string{"bits", "packets"}, Where: chosen}}},
-			overrides: append(columns("ip_a=Host", "ip_b=Other host", "bits=Traffic", "bits_rate=Rate", "packets=Packets"), share),
-			transform: []object{without("packets_rate", "error")},
+			asks:      []ask{{Asked: query.Asked{Limit: 50, By: []string{"pair"}, Metrics: []string{"bits"}, Where: chosen}}},
+			overrides: append(columns("ip_a=Host", "ip_b=Other host", "bits=Traffic", "bits_rate=Rate"), share),
+			transform: []object{without("error")},
 		},
 		{
 			kind: "table", title: "More than before", w: 12, h: 9, doc: "Applications, and the same span of time before",
