@@ -22,6 +22,7 @@ for (const uid of ['flows', 'direct']) {
     const want = sums(flows, (one) => String(one.dport)).slice(0, 3);
     assert.deepEqual(rows(f, ['dst_port'], 'bytes'), [...want, ['other', total - add(want.map(([, n]) => n))]]);
     assert.equal(f.meta.type, 'numeric-long');
+    assert.ok(!(f.meta.notices ?? []).some((n) => /sampl/.test(n.text))); // nothing is
   });
 
   on('series', async (page) => {

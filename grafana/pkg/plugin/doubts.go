@@ -27,12 +27,10 @@ func (a *asked) doubts(t *answer) (all []data.Notice) {
 	switch {
 	case a.Shape == query.Flows:
 		all = append(all, unscaled(t.rates())...)
-	case t.Scaled && t.Flows > 0:
-		text := fmt.Sprintf("scaled by the sampling rate: %d of %d flow records are sampled", t.Sampled, t.Flows)
-		if t.Unknown > 0 {
-			text += fmt.Sprintf("; %d have an unknown rate and count as they are", t.Unknown)
+	case t.Scaled:
+		if t.Sampled > 0 || t.Unknown > 0 {
+			all = append(all, scaled(t.Sampled, t.Unknown, t.Flows))
 		}
-		add(data.NoticeSeverityInfo, "%s", text)
 	case t.Sampled > 0:
 		add(data.NoticeSeverityInfo, "not scaled, as raw was asked for: %d of %d flow records are sampled", t.Sampled, t.Flows)
 	}
@@ -52,6 +50,16 @@ func (a *asked) doubts(t *answer) (all []data.Notice) {
 		add(data.NoticeSeverityInfo, "%s", note)
 	}
 	return append(all, t.notices...)
+}
+
+// scaled says of how many flows the volume is an estimate, and of how many it may be
+// too small.
+func scaled(sampled, unknown, of uint64) data.Notice {
+	text := fmt.Sprintf("scaled by the sampling rate: %d of %d flow records are sampled", sampled, of)
+	if unknown > 0 {
+		text += fmt.Sprintf("; %d have an unknown rate and count as they are", unknown)
+	}
+	return doubt(data.NoticeSeverityInfo, "%s", text)
 }
 
 // rates are the sampling rates of t's flows, 0 where one is not known.

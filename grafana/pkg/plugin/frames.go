@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -127,12 +126,7 @@ func describe(f *dataFrame, a *query.Answer, q panel) {
 		c.UnknownRate = int(a.Unknown)
 	}
 	f.Meta.Custom = c
-	if !c.Scaled || a.Flows == 0 {
-		return
+	if c.Scaled && (a.Sampled > 0 || a.Unknown > 0) {
+		f.AppendNotices(scaled(a.Sampled, a.Unknown, a.Flows))
 	}
-	text := fmt.Sprintf("scaled by the sampling rate: %d of %d flow records are sampled", a.Sampled, a.Flows)
-	if a.Unknown > 0 {
-		text += fmt.Sprintf("; %d have an unknown rate and count as they are", a.Unknown)
-	}
-	f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: text})
 }
