@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { netflow5 } from './exporter.mjs';
 import { directPort, weirPort } from './fed.mjs';
-import { explore, host, onPage, shot, until } from './page.mjs';
+import { cells, explore, host, onPage, shot, until } from './page.mjs';
 
 let n = 0;
 const flow = (src, bytes = 1000) => {
@@ -74,8 +74,8 @@ for (const [uid, port] of [
         async () => (await page.getByTestId('results').getAttribute('data-state')) === 'Streaming'
       );
       const row = async () => {
-        const rows = await page.getByTestId('table').getByRole('row').filter({ hasText: '172.20.0.1' }).all();
-        return rows.length === 1 && (await rows[0].getByRole('gridcell').allInnerTexts())[1].trim();
+        const rows = (await cells(page)).filter(([src]) => src === '172.20.0.1');
+        return rows.length === 1 && rows[0][1];
       };
       await netflow5(port, [flow('172.20.0.1', 5000)]);
       await until('5 kB', async () => (await row()) === '5 kB');

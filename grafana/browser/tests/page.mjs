@@ -23,7 +23,7 @@ export async function start() {
     timezoneId: 'UTC',
     locale: 'en-US',
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
 }
 
 export const stop = () => browser.close();
@@ -130,6 +130,16 @@ export async function frame(page, query, options) {
   return frames[0];
 }
 
+// cells returns a table's texts as they are at a moment, a row each, without its header.
+export const cells = (page) =>
+  page
+    .getByTestId('table')
+    .evaluate((table) =>
+      Array.from(table.querySelectorAll('[role=row]'), (row) =>
+        Array.from(row.querySelectorAll('[role=gridcell]'), (cell) => cell.innerText.trim())
+      ).filter((row) => row.length > 0)
+    );
+
 // column returns the values of a field.
 export function column(frame, name) {
   const field = frame.fields.find((f) => f.name === name);
@@ -139,7 +149,7 @@ export function column(frame, name) {
 
 // until waits for a function to return something.
 export async function until(what, f, pace = 50) {
-  for (const end = Date.now() + 15_000; ;) {
+  for (const end = Date.now() + 20_000; ;) {
     const got = await f();
     if (got) {
       return got;
