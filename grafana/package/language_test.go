@@ -24,6 +24,7 @@ func TestLanguage(t *testing.T) {
 			Where  string
 		}
 		Terms     []struct{ Where string }
+		Examples  []string
 		Questions []struct {
 			Parts    query.Asked
 			Question string
@@ -62,7 +63,15 @@ func TestLanguage(t *testing.T) {
 			t.Errorf("%s: %v", x.Where, err)
 		}
 	}
+	if len(l.Examples) == 0 {
+		t.Error("the help has no examples")
+	}
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	for _, q := range l.Examples {
+		if _, err := query.Ask(q, now); err != nil {
+			t.Errorf("%s: %v", q, err)
+		}
+	}
 	for _, q := range l.Questions {
 		parts, err := q.Parts.Ask(now)
 		if err != nil {

@@ -2,6 +2,8 @@ import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React from 'react';
 
+import { questionOf } from '../language/question';
+import { language } from '../language/testing';
 import { newDatasource } from '../testing';
 import { WeirQuery } from '../types';
 import { examples, QueryEditorHelp } from './QueryEditorHelp';
@@ -20,4 +22,10 @@ test('examples run as they are', async () => {
     question: 'matrix 50 src as x dst as by bytes',
     format: 'sankey',
   });
+});
+
+test('examples are what the backend understands', () => {
+  expect(
+    examples.map(({ query: { format: _, live: __, ...q } }) => q.question ?? questionOf({ refId: 'A', ...q }))
+  ).toEqual(language.examples);
 });

@@ -43,7 +43,10 @@ export class Fields {
 
   /** column returns what a question groups by: a field, src, dst or pair, with a prefix's length or without. */
   column(text: string): FieldInfo | undefined {
-    const [name] = text.trim().split('/');
+    const name = /^([^/]*)(\/\S*)?$/.exec(text.trim())?.[1];
+    if (!name) {
+      return undefined;
+    }
     const side = { src: 'src ip', dst: 'dst ip', pair: 'ip' }[name.toLowerCase()];
     const field = this.named(side ?? name);
     return field?.group ? field : undefined;

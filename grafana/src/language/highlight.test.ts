@@ -1,5 +1,5 @@
 import { highlight } from './highlight';
-import { fields } from './testing';
+import { fields, language } from './testing';
 import { hasVariables, tokenize } from './tokens';
 
 /** classes writes what pieces are, without what is plain. */
@@ -21,17 +21,17 @@ test('pieces make up the text', () => {
 test('a question', () => {
   expect(
     classes(
-      'top 10 src ip/24, dst port by bits p95, distinct dst last 1h every 5min where src net 10/8 and not port in [80 443] # dns',
+      'top 10 dst port, src ip/24/48 by bits p95, distinct dst last 1h every 5min where src net 10/8 and not port in [80 443] # dns',
       'question'
     )
   ).toEqual([
     'keyword:top',
     'value:10',
-    'field:src',
-    'field:ip/24',
-    'operator:,',
     'field:dst',
     'field:port',
+    'operator:,',
+    'field:src',
+    'field:ip/24/48',
     'keyword:by',
     'keyword:bits',
     'keyword:p95',
@@ -135,4 +135,18 @@ test('hasVariables', () => {
   expect(hasVariables('app "a $x"')).toBe(true);
   expect(hasVariables('port [[x]]')).toBe(true);
   expect(hasVariables('app ~ "^a$"')).toBe(false);
+});
+
+test('all of what is right has a colour', () => {
+  const all = [
+    ...language.examples,
+    ...language.questions.map((q) => q.question),
+    ...language.terms.map((t) => `top where ${t.where}`),
+  ];
+  for (const text of all) {
+    const plain = highlight(text, 'question', fields).filter(
+      (s) => ['plain', 'bad'].includes(s.class) && s.text.trim() !== ''
+    );
+    expect([text, plain]).toEqual([text, []]);
+  }
 });

@@ -18,4 +18,5 @@ export const language: {
   lists: Array<{ values: string[]; where: string }>;
   terms: Array<{ term: Term; where: string }>;
   questions: Array<{ parts: Partial<WeirQuery>; question: string }>;
+  examples: string[];
 } = read('language.json');
