@@ -125,7 +125,7 @@ func (c *collector) get(ctx context.Context, path string, params url.Values, v a
 // ask asks in the question's usual form, which means the same at any time.
 func (c *collector) ask(ctx context.Context, q *query.Question) (*answer, error) {
 	params := url.Values{"format": {"arrow"}, "timeout": {strconv.Itoa(max(1, int(c.timeout/time.Second)-1))}}
-	body, err := c.send(ctx, http.MethodPost, "/api/v1/query", params, &query.Asked{Question: q.String()})
+	body, err := c.send(ctx, http.MethodPost, "/api/v1/query", params, &query.Asked{Question: unfiltered(q).String()})
 	if err != nil {
 		return nil, err
 	}

@@ -55,3 +55,27 @@ func (s scope) summed(q *query.Question) scope {
 func ofHosts(d query.Dim) bool {
 	return d.Pair || slices.ContainsFunc(d.Of.Fields, func(x flow.Field) bool { return x == flow.FieldSrcAddr || x == flow.FieldDstAddr })
 }
+
+// always tells whether a filter lets all through, as it does where all of a dashboard's
+// variables are chosen. A collector has sums of all flows that it has not of some.
+func always(e *query.Expr) bool {
+	switch e.Op {
+	case query.Any:
+		return true
+	case query.And:
+		return !slices.ContainsFunc(e.Args, func(x query.Expr) bool { return !always(&x) })
+	case query.Or:
+		return slices.ContainsFunc(e.Args, func(x query.Expr) bool { return always(&x) })
+	}
+	return false
+}
+
+// unfiltered returns q without a filter that lets all through.
+func unfiltered(q *query.Question) *query.Question {
+	if q.Filter == nil || !always(q.Filter.Expr()) {
+		return q
+	}
+	all := *q
+	all.Filter = nil
+	return &all
+}

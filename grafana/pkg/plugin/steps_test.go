@@ -29,3 +29,20 @@ func TestSummed(t *testing.T) {
 	f(`{"question":"series 3 pair"}`, day, time.Hour)
 	f(`{"question":"series 3 dst/24, proto"}`, day, time.Hour)
 }
+
+// A filter that lets all through is none.
+func TestAlways(t *testing.T) {
+	f := func(where string, none bool) {
+		t.Helper()
+		a, _, err := parse(testQuery(`{"show":"top","where":"`+where+`"}`), time.Now())
+		if err != nil || (unfiltered(&a.Question).Filter == nil) != none {
+			t.Errorf("%s: %v, %v", where, a, err)
+		}
+	}
+	f("", true)
+	f("$__in(exporter ip, any) and $__in(if, any)", true)
+	f("any or proto tcp", true)
+	f("any and proto tcp", false)
+	f("any and not any", false)
+	f("proto tcp or proto udp", false)
+}
