@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { flows } from './fed.mjs';
-import { explore, frame, onPage, shot } from './page.mjs';
+import { explore, frame, onPage, picture } from './page.mjs';
 
 onPage('how many flows there were, over time', '/explore', async (page) => {
   const counted = await page.evaluate(async () => {
@@ -70,7 +70,7 @@ onPage(
   }),
   async (page) => {
     await page.getByTestId('graph').getByText('DE', { exact: true }).waitFor();
-    await shot(page, 'picture graph', true);
+    await picture(page, 'picture builder', 736);
 
     await page.evaluate(
       (to) => window.weir.go(to),
@@ -82,13 +82,13 @@ onPage(
     await page.keyboard.press('End');
     await page.keyboard.type(' where dst port 44');
     await page.getByRole('option', { name: '443', exact: true }).waitFor();
-    await shot(page, 'picture question', true);
+    await picture(page, 'picture question', 700);
 
     await page.evaluate(
       (to) => window.weir.go(to),
       explore([{ show: 'conversations', metrics: ['bytes'], limit: 20 }], { from: 'now-1h' })
     );
     await page.getByTestId('table').getByRole('columnheader', { name: 'bytes_a' }).waitFor();
-    await shot(page, 'picture conversations', true);
+    await picture(page, 'picture conversations', 860);
   }
 );

@@ -82,12 +82,15 @@ export function onPage(name, at, steps, { allow = [] } = {}) {
 let tests = 0;
 const only = process.env.ONLY; // some tests, to look into them
 
-// shot keeps what a page looks like; a still one has all its icons.
-export async function shot(page, name, still = false) {
-  if (still) {
-    await page.waitForLoadState('networkidle');
-  }
-  return page.screenshot({ path: path.join(process.env.SHOTS, `${name.replace(/[^a-z0-9]+/gi, '-')}.png`) });
+const file = (name) => path.join(process.env.SHOTS, `${name.replace(/[^a-z0-9]+/gi, '-')}.png`);
+
+// shot keeps what a page looks like.
+export const shot = (page, name) => page.screenshot({ path: file(name) });
+
+// picture keeps the upper part of a page, with all its icons.
+export async function picture(page, name, height) {
+  await page.waitForLoadState('networkidle');
+  await page.screenshot({ path: file(name), clip: { x: 0, y: 0, width: 1280, height } });
 }
 
 // explore is where to find queries in Explore.
