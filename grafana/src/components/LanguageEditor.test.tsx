@@ -84,6 +84,15 @@ describe('LanguageEditor', () => {
     expect(area.selectionStart).toBe('top src port '.length);
   });
 
+  it('takes the space that comes by habit for the one that is there', async () => {
+    const { area, user } = edit();
+    await user.click(area);
+    await user.keyboard('se{Enter} 1 0');
+    expect(area.value).toBe('series 1 0');
+    await user.keyboard(' wh{Enter}{Backspace} ');
+    expect(area.value).toBe('series 1 0 where ');
+  });
+
   it('leaves Enter a new line where nothing is chosen', async () => {
     const { area, user } = edit();
     await user.click(area);

@@ -53,6 +53,7 @@ export function LanguageEditor(props: Props) {
   const colours = useRef<HTMLPreElement>(null);
   const [suggestions, setSuggestions] = useState<Suggestions>();
   const caret = useRef<number>();
+  const spaced = useRef(false); // what was accepted has brought its space along
   const asked = useRef(0);
   const listId = useId();
 
@@ -109,6 +110,7 @@ export function LanguageEditor(props: Props) {
     const done = accept(value, suggestions.completion, item);
     close();
     caret.current = done.caret;
+    spaced.current = done.text[done.caret - 1] === ' ';
     onChange(done.text);
     area.current?.focus();
     suggest(done.text, done.caret, false);
@@ -119,6 +121,12 @@ export function LanguageEditor(props: Props) {
       e.preventDefault();
       close();
       onRun();
+      return;
+    }
+    const typed = e.key === ' ' && !e.ctrlKey && spaced.current;
+    spaced.current = spaced.current && e.key === 'Shift';
+    if (typed) {
+      e.preventDefault();
       return;
     }
     if (e.key === ' ' && e.ctrlKey) {
@@ -204,7 +212,10 @@ export function LanguageEditor(props: Props) {
           suggest(e.currentTarget.value, e.currentTarget.selectionStart, false);
         }}
         onKeyDown={onKeyDown}
-        onClick={close}
+        onClick={() => {
+          spaced.current = false;
+          close();
+        }}
         onBlur={() => {
           close();
           onBlur?.();
