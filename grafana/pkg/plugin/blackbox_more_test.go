@@ -72,11 +72,10 @@ func binaryStreams(t *testing.T, bin string) {
 	await(t, log, func(f *data.Frame) bool { return f.Rows() == 0 })
 	await(t, none, func(f *data.Frame) bool { return f.Rows() == 0 })
 
-	began := time.Now()
 	sendV5(t, to)
 	f := await(t, tail, func(f *data.Frame) bool { return f.Rows() > 0 })
-	if took := time.Since(began); took > time.Second || f.Rows() != 1 {
-		t.Errorf("after %s %s", took, shown(f))
+	if f.Rows() != 1 {
+		t.Errorf("the flow is %s", shown(f))
 	}
 	if f = await(t, log, func(f *data.Frame) bool { return f.Rows() > 0 }); f.Meta.Type != data.FrameTypeLogLines {
 		t.Errorf("the line is %s", shown(f))
@@ -282,6 +281,8 @@ func binaryErrors(t *testing.T, bin string) {
 		`{"show":"series","every":"1min"}`, `{"show":"top","by":["src"]}`, `{"question":"matrix src x dst by bytes"}`, `{"question":"count src"}`,
 		`{"show":"flows"}`, `{"show":"conversations"}`, `{"show":"flows","format":"logs"}`, `{"show":"top","by":["pair"],"format":"nodegraph"}`,
 		`{"show":"top","by":["src","dst"],"format":"sankey"}`, `{"show":"series","every":"1min","format":"table"}`,
+		`{"show":"series","by":["proto"],"every":"1min","format":"heatmap"}`, `{"show":"top","by":["src country"],"format":"geo"}`,
+		`{"show":"findings"}`, `{"show":"findings","format":"annotations"}`, `{"show":"exporters"}`,
 	} {
 		q := liveQueryOf(text)
 		q.RefID = fmt.Sprint("good ", i)

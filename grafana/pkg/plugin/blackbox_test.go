@@ -103,6 +103,10 @@ func binaryGivesSame(t *testing.T, bin string) {
 	if s, h := checkHealth(t, bad); s != backend.HealthStatusError || !strings.Contains(h.Message, "url is") {
 		t.Errorf("%v: %+v", s, h)
 	}
+	marks := officeQuery(`{"show":"findings","format":"annotations"}`)
+	if marks.RefID = "marks"; len(weir.ask(t, marks)["marks"].Frames) != 1 || weir.ask(t, marks)["marks"].Frames[0].Rows() == 0 {
+		t.Errorf("findings are %+v", weir.ask(t, marks))
+	}
 	r, err := weir.QueryData(t.Context(), &backend.QueryDataRequest{PluginContext: weir.context, Queries: []backend.DataQuery{
 		officeQuery(`{"show":"top","limit":1,"by":["src"],"metrics":["bytes","packets"],"format":"sankey"}`),
 	}})
@@ -159,6 +163,22 @@ func checkKinds(t *testing.T, q func(string) *data.Frame, want []record) {
 	}
 	if f := q(`{"show":"series","by":["proto"],"metrics":["bits"],"every":"10s"}`); f.TimeSeriesSchema().Type != data.TimeSeriesTypeWide {
 		t.Errorf("series are %s", shown(f))
+	}
+	heat, eighths := q(`{"show":"series","by":["proto"],"metrics":["bits"],"every":"10s","format":"heatmap"}`), 0.0
+	for _, x := range heat.Fields[1:] {
+		eighths += sum(heat, x.Name) * 10
+	}
+	if math.Abs(eighths/8-octets) > 1e-6 || string(heat.Meta.Type) != "heatmap-rows" {
+		t.Errorf("the heatmap is %s", shown(heat))
+	}
+	if f := q(`{"show":"exporters"}`); f.Rows() != 3 || sum(f, "flows") != float64(len(want)) {
+		t.Errorf("exporters are %s", shown(f))
+	}
+	if f := q(`{"show":"top","by":["src country"],"format":"geo"}`); len(f.Fields) == 0 || f.Fields[0].Name != lookup || f.Rows() != 0 {
+		t.Errorf("countries, which none of them has, are %s", shown(f))
+	}
+	if f := q(`{"show":"findings"}`); f.Rows() != 0 || len(f.Meta.Notices) != 1 {
+		t.Errorf("findings, which only a collector has, are %s", shown(f))
 	}
 }
 

@@ -182,7 +182,7 @@ func TestLiveKept(t *testing.T) {
 	}
 }
 
-// Flows are shown as they come, within a second, if they match.
+// Flows are shown as they come, if they match.
 func TestTail(t *testing.T) {
 	h := newTestHub(t)
 	d := h.test(t, "u", "127.0.0.1:0", 8)
@@ -212,12 +212,8 @@ func TestTail(t *testing.T) {
 			t.Errorf("fields are %v, of the first frame %v", names(f), names(first[0]))
 		}
 	}
-	began := time.Now()
 	sendV5(t, at.Listening[0])
 	f := all.rows(t)
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("a flow is shown after %s", took)
-	}
 	if b, _ := f.FieldByName("bytes"); f.Rows() != 1 || b == nil || *b.At(0).(*float64) != 100 {
 		t.Errorf("the flow is %s", shown(f))
 	}
