@@ -223,6 +223,11 @@ func TestMacroIn(t *testing.T) {
 	f(`not $__in(src as, ["(none)" 7])`, "not (not src as exists or src as 7)")
 	f("port 53 or $__in(ip, any)", "port 53 or any")
 	f("$__in(if, [1, 2]) and $__in(proto, tcp)", "if in [1 2] and proto tcp")
+	// What a variable has become is in quotes: it is no macro.
+	f(`app_name = "$__in(user, any)"`, `app_name = "$__in(user, any)"`)
+	f(`app_name = "$__in(user, [" and (app_name = "x])" or port 53)`, `app_name = "$__in(user, [" and (app_name = "x])" or port 53)`)
+	f(`app_name = '$__nothing' and $__in(app_name, "$__from")`, `app_name = "$__nothing" and app_name = "$__from"`)
+	f("$__in(if, 7) # it's $__nothing\n and $__in(proto, tcp)", "if 7 and proto tcp")
 	a, _, err := parse(testQuery(`{"question":"top 3 src where $__in(port, [80 443]) or $__in(ip, any)"}`), noon)
 	if err != nil || a.Filter.String() != "port in [80 443] or any" {
 		t.Errorf("%v, %v", a, err)

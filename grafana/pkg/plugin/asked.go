@@ -168,13 +168,37 @@ func moment(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339
 // clause is the range as a question has it.
 func (s scope) clause() string { return "from " + moment(s.From) + " to " + moment(s.To) }
 
+// untilMacro returns how much of text stands before its first macro. What is in quotes
+// is a value: it may be an exporter's, and has none.
+func untilMacro(text string) int {
+	for i := 0; i < len(text); i++ {
+		end := 0
+		switch c := text[i]; {
+		case c == '"' || c == '\'':
+			end = strings.IndexByte(text[i+1:], c) + 1
+		case c == '#':
+			end = strings.IndexByte(text[i:], '\n')
+		case strings.HasPrefix(text[i:], "$__"):
+			return i
+		default:
+			continue
+		}
+		if end <= 0 {
+			return len(text) // nothing ends it
+		}
+		i += end
+	}
+	return len(text)
+}
+
 // expand replaces macros, of which $__timeFilter becomes filter, and is not known if
 // that is empty.
 func (s scope) expand(text, filter string) (string, error) {
 	var out strings.Builder
 	for {
-		before, after, ok := strings.Cut(text, "$__")
-		out.WriteString(before)
+		begin := untilMacro(text)
+		out.WriteString(text[:begin])
+		after, ok := strings.CutPrefix(text[begin:], "$__")
 		if !ok {
 			return out.String(), nil
 		}
