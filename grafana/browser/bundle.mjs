@@ -22,12 +22,13 @@ const required = {
   },
 };
 
+// React's development form writes to the console what a plugin does wrong.
 const common = {
   absWorkingDir: here,
   outdir,
   bundle: true,
   minify: true,
-  define: { 'process.env.NODE_ENV': '"production"', global: 'window' },
+  define: { 'process.env.NODE_ENV': '"development"', global: 'window' },
   logLevel: 'warning',
 };
 await esbuild.build({
