@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { sums } from './exporter.mjs';
 import { flows } from './fed.mjs';
-import { column, explore, frame, onPage, shot, until } from './page.mjs';
+import { column, explore, frame, onPage, settled, shot, until } from './page.mjs';
 
 const top = { show: 'top', by: ['dst port'], metrics: ['bytes'], limit: 100 };
 const bytes = (some) => some.reduce((sum, f) => sum + f.bytes, 0);
@@ -168,6 +168,7 @@ onPage("a variable's values, in its editor", '/variable', async (page) => {
     .getByRole('option', { name: /^dst port/ })
     .first()
     .click();
+  await settled(page);
   await page.getByLabel('Filter', { exact: true }).click();
   await page.keyboard.type('src as 64496');
   await page.keyboard.press('Escape');
@@ -175,4 +176,18 @@ onPage("a variable's values, in its editor", '/variable', async (page) => {
   const want = [...new Set(flows.filter((f) => f.srcAs === 64496).map((f) => String(f.dport)))].toSorted();
   await until('the ports', async () => JSON.stringify((await values()).toSorted()) === JSON.stringify(want));
   await shot(page, 'variable');
+});
+
+onPage('variables that each dashboard has, and their values', '/explore', async (page) => {
+  const found = await page.evaluate(async () => {
+    const all = await window.weir.sources.instance('flows').getDefaultVariables();
+    const asked = all.filter((v) => v.kind === 'QueryVariable').map((v) => v.spec.query.spec);
+    const values = asked.map((query) => window.weir.values('flows', query, { from: 'now-2h', to: 'now' }));
+    return { names: all.map((v) => v.spec.name), values: await Promise.all(values) };
+  });
+  assert.deepEqual(found.names, ['exporter', 'interface', 'direction']);
+  assert.deepEqual(
+    found.values.map((all) => all.map((v) => v.value).toSorted()),
+    [['127.0.0.1'], ['1', '2']]
+  );
 });

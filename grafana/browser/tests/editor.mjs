@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { sums } from './exporter.mjs';
 import { flows } from './fed.mjs';
-import { cells, explore, onPage, refusedRequest, shot, until } from './page.mjs';
+import { cells, explore, onPage, refusedRequest, settled, shot, until } from './page.mjs';
 
 const question = (page) => page.getByTestId('question');
 
@@ -11,11 +11,9 @@ const question = (page) => page.getByTestId('question');
 async function choose(page, label, option, typed = option) {
   await page.getByLabel(label, { exact: true }).click();
   await page.getByLabel(label, { exact: true }).fill(typed);
-  await page
-    .getByRole('option', { name: option, exact: true })
-    .or(page.getByRole('option', { name: new RegExp(`^${option}\\b`) }))
-    .first()
-    .click();
+  const text = page.getByText(option, { exact: true });
+  await page.getByRole('option').filter({ has: text }).first().click();
+  await settled(page);
 }
 
 onPage('a query is built by hand, and shown as a graph and a table', '/explore', async (page) => {
@@ -62,6 +60,24 @@ onPage('a query is built by hand, and shown as a graph and a table', '/explore',
   }
   await shot(page, 'builder');
 });
+
+onPage(
+  'a percentile, both directions and the period before, by hand',
+  explore([{ show: 'top', by: ['if'], metrics: ['bits'], limit: 5 }], { from: 'now-30m' }),
+  async (page) => {
+    await choose(page, 'as', '95th percentile (p95)', '95th');
+    await until('p95', async () => (await question(page).innerText()) === 'top 5 if by bits p95');
+    await page.getByLabel('In and out apart').click({ force: true });
+    await page.getByRole('radio', { name: 'Previous period' }).click();
+    const asked = 'top 5 if by bits p95 both previous';
+    await until(asked, async () => (await question(page).innerText()) === asked);
+    const headers = page.getByTestId('table').getByRole('columnheader');
+    await until('columns of both', async () => {
+      const names = (await headers.allInnerTexts()).join(' ');
+      return ['if', 'in', 'out', 'before'].every((name) => new RegExp(`(^|[ _])${name}($|[ _])`).test(names)) && names;
+    });
+  }
+);
 
 onPage(
   'as text: colours, fields and values are completed, and it runs',

@@ -150,6 +150,13 @@ export function column(frame, name) {
   return field.values;
 }
 
+// settled waits for what follows a click: Grafana's comboboxes tell of a choice after
+// it, sooner than a person does anything else, but not than a test.
+export const settled = (page) =>
+  page.evaluate(
+    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))))
+  );
+
 // until waits for a function to return something.
 export async function until(what, f, pace = 50) {
   for (const end = Date.now() + 20_000; ;) {
