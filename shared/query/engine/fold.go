@@ -11,12 +11,6 @@ import (
 // which of them a group went to.
 func (g *grouping) series(place []uint32) error {
 	a := g.answer
-	if g.lone != nil {
-		for k := range a.Groups { // there is one, unless nothing was seen
-			a.Groups[k].Bins = g.lone
-		}
-		return nil
-	}
 	to := make([][][]uint64, 0, len(a.Groups)+1)
 	add := func(q *query.Group) {
 		q.Bins = g.noBins()
@@ -27,6 +21,13 @@ func (g *grouping) series(place []uint32) error {
 	}
 	if a.Others > 0 {
 		add(&a.Other)
+	}
+	for id, all := range g.early {
+		for m, bins := range all {
+			for k, v := range bins {
+				to[place[id]][m][k] = flow.Plus(to[place[id]][m][k], v)
+			}
+		}
 	}
 	c := g.choice
 	for i := range g.kept {
@@ -61,12 +62,31 @@ func (g *grouping) noBins() [][]uint64 {
 	return all
 }
 
-// spread adds what is chosen of a block to bins.
-func (g *grouping) spread(to []uint64, of query.Volume) {
+// mostEarly is how many bins there may be before the largest groups are known: then it
+// takes no second look at the flows.
+const mostEarly = 1 << 18
+
+// binsEarly makes room for the bins of the groups that are known, and tells whether
+// there is.
+func (g *grouping) binsEarly() bool {
+	n := g.table.n
+	if !g.r.Series || g.r.Folds() || g.r.Sides || n*g.bins.n*len(g.r.Metrics) > mostEarly {
+		return false
+	}
+	for len(g.early) < n {
+		g.early = append(g.early, g.noBins())
+	}
+	return true
+}
+
+// spread adds what is chosen of a block to the bins of a metric.
+func (g *grouping) spread(m int) {
 	c := g.choice
-	for k, v := range c.volumes(of, g.r.Raw) {
+	volumes := c.volumes(g.r.Metrics[m].Of, g.r.Raw)
+	for e, id := range g.ids {
+		k := g.row(e)
 		from, before := c.interval(k)
-		g.bins.spread(to, v, c.start[k], c.end[k], from, before)
+		g.bins.spread(g.early[id][m], volumes[k], c.start[k], c.end[k], from, before)
 	}
 }
 

@@ -16,11 +16,12 @@ type grouping struct {
 	table *table
 	sides int // slots of a metric
 
-	values  [][]uint64 // of each slot, of each group; of folds in the end
-	samples []uint64   // of each group
-	sets    []*set     // of each metric that is Distinct
-	kept    []kept     // what is chosen, for the bins
-	lone    [][]uint64 // of each metric, the bins of a series without groups
+	values  [][]uint64   // of each slot, of each group; of folds in the end
+	samples []uint64     // of each group
+	sets    []*set       // of each metric that is Distinct
+	kept    []kept       // what is chosen, for the bins
+	early   [][][]uint64 // of each group, of each metric, the bins of a series; as long as there are few
+	few     []uint32     // of each small number that flows are grouped by, its group + 1; the last is of those without
 	bins    bins
 
 	entries          // scratch
@@ -58,9 +59,6 @@ func (s *scan) groups() error {
 	}
 	g.values = make([][]uint64, len(s.r.Metrics)*g.sides)
 	g.sets = make([]*set, len(s.r.Metrics))
-	if s.r.Series && len(s.r.By) == 0 && !s.r.Folds() {
-		g.lone = g.noBins()
-	}
 	for m, metric := range s.r.Metrics {
 		if metric.Of == query.Distinct {
 			k := newKeys(columnsAs(metric.Column))
@@ -86,12 +84,13 @@ func (g *grouping) block(int) error {
 		g.values[i] = grow(g.values[i], g.table.n)
 	}
 	g.samples = grow(g.samples, g.table.n)
+	early := g.binsEarly()
 	for m, metric := range g.r.Metrics {
 		switch {
 		case metric.Of == query.Distinct:
 			g.distinct(m)
-		case g.lone != nil:
-			g.spread(g.lone[m], metric.Of)
+		case early:
+			g.spread(m)
 		case metric.Fold == query.Total:
 			parts := c.parts(c.volumes(metric.Of, g.r.Raw))
 			g.sum(g.values[m*g.sides], parts, 0)
@@ -107,7 +106,7 @@ func (g *grouping) block(int) error {
 	if parts := c.sampled(); parts != nil {
 		g.sum(g.samples, parts, 0)
 	}
-	if g.lone == nil && (g.r.Series || g.r.Folds()) {
+	if !early && (g.r.Series || g.r.Folds()) {
 		g.kept = append(g.kept, kept{c.block, c.keep(), slices.Clone(c.from), slices.Clone(c.to), c.cut,
 			entries{slices.Clone(g.rows), slices.Clone(g.ids), slices.Clone(g.side)}})
 	}
@@ -155,6 +154,9 @@ func (x *entries) row(e int) int {
 func (g *grouping) find() {
 	c, w := g.choice, g.keys.width
 	g.rows, g.ids, g.side, g.found = g.rows[:0], g.ids[:0], g.side[:0], g.found[:0]
+	if g.findFew() {
+		return
+	}
 	first := g.keys.load(c.block, c.rows, 0)
 	if g.keys.either == 0 {
 		g.ids = slices.Grow(g.ids, len(c.rows))[:len(c.rows)]
@@ -187,6 +189,46 @@ func (g *grouping) find() {
 	}
 	g.ids = slices.Grow(g.ids, len(g.rows))[:len(g.rows)]
 	g.table.idsOf(g.found, g.ids)
+}
+
+// findFew does what find does for one column of small numbers, whose groups are in a
+// table by number. It tells whether it is so.
+func (g *grouping) findFew() bool {
+	if len(g.keys.parts) != 1 || g.keys.either != 0 || g.keys.pair {
+		return false
+	}
+	x := g.keys.parts[0].dim.Of.Fields[0]
+	switch c := g.choice.block.Column(x); {
+	case c.U8 != nil:
+		findFew(g, x, c.U8)
+	case c.U16 != nil:
+		findFew(g, x, c.U16)
+	default:
+		return false
+	}
+	return true
+}
+
+func findFew[T uint8 | uint16](g *grouping, x flow.Field, column []T) {
+	const none = 1 << 16
+	if g.few == nil {
+		g.few = make([]uint32, none+1)
+	}
+	b, rows, of := g.choice.block, g.choice.rows, g.keys.parts[0].dim.Of
+	whole, has := b.whole.Has(x), g.keys.having(b, x)
+	g.ids = slices.Grow(g.ids, len(rows))[:len(rows)]
+	for k, i := range rows {
+		v, there := uint64(column[i])>>(of.Shift&63)&of.Mask, uint64(1)
+		at := v & (none - 1)
+		if !whole && !has[b.set[i]] {
+			at, v, there = none, 0, 0
+		}
+		if g.few[at] == 0 {
+			id, _ := g.table.id([]uint64{there, v})
+			g.few[at] = id + 1
+		}
+		g.ids[k] = g.few[at] - 1
+	}
 }
 
 func (g *grouping) entry(row int, key []uint64, side uint8) {
@@ -222,9 +264,11 @@ func (g *grouping) distinct(m int) {
 // rank sets the groups of the answer.
 func (g *grouping) rank() error {
 	a, n := g.answer, g.table.n
-	for m, bins := range g.lone { // they cover the interval
-		if bins != nil && n > 0 {
-			g.values[m*g.sides][0] = sumOf(bins)
+	for id, all := range g.early { // the bins cover the interval
+		for m, bins := range all {
+			if bins != nil {
+				g.values[m][id] = flow.Plus(g.values[m][id], sumOf(bins))
+			}
 		}
 	}
 	for m, metric := range g.r.Metrics {

@@ -200,15 +200,21 @@ func (s *keys) mark(b *Block, rows []uint16, w []uint64, x flow.Field, bit int) 
 		}
 		return
 	}
+	has := s.having(b, x)
+	for k, i := range rows {
+		if has[b.set[i]] {
+			w[k*s.width] |= 1 << bit
+		}
+	}
+}
+
+// having returns which of b's sets of columns have x. It is valid until the next call.
+func (s *keys) having(b *Block, x flow.Field) []bool {
 	s.has = s.has[:0]
 	for _, set := range b.sets {
 		s.has = append(s.has, set.Has(x))
 	}
-	for k, i := range rows {
-		if s.has[b.set[i]] {
-			w[k*s.width] |= 1 << bit
-		}
-	}
+	return s.has
 }
 
 func (s *keys) loadPair(b *Block, rows []uint16, w []uint64, p *part, n int) {
