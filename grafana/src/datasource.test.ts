@@ -64,6 +64,9 @@ describe('variables in queries', () => {
     ['$__in(src ip, $x)', [], '$__in(src ip, )'],
     ['$__in(${x:raw}, 7)', 'in if', '$__in(in if, 7)'],
     ['${x:raw}', 'proto tcp or any', 'proto tcp or any'],
+    ['app_name = "$x"', 'or any or app_name =', 'app_name = "or any or app_name ="'],
+    ["app_name = '${x:weir}'", 'a "b"', `app_name = 'a "b"'`],
+    ['app_name ~ "^$x-" # $x', ['a b'], 'app_name ~ "^a b-" # $x'],
     ['bytes > $__interval_ms and start > $__from', '', 'bytes > $__interval_ms and start > $__from'],
   ])('%s', (where, x, want) => {
     variables = replaceWith({ x, __interval_ms: '1', __from: '2' });
@@ -81,6 +84,15 @@ describe('variables in queries', () => {
     await expect(lastValueFrom(datasource.query(request([{ refId: 'A', where: 'app_name = $x' }])))).rejects.toThrow(
       'both kinds of quotes'
     );
+  });
+
+  it.each([
+    ['app_name = "$x"', 'a" or any or app_name = "'],
+    ["app_name = '$x'", "it's"],
+    ['app_name = "$x"', ['a', 'b']],
+  ])('refuses %s of %p', (where, x) => {
+    variables = replaceWith({ x });
+    expect(() => applied({ where })).toThrow('quotes');
   });
 
   it('tells alert rules that there are some', () => {

@@ -3,7 +3,7 @@ import { getTemplateSrv } from '@grafana/runtime';
 
 import { none, termOf } from './filters';
 import { quote, quoteAll } from './language/quote';
-import { hasVariables } from './language/tokens';
+import { hasVariables, tokenize } from './language/tokens';
 import { andWhere } from './language/terms';
 import { whereOf, withWhere } from './language/question';
 import { Filter, WeirQuery } from './types';
@@ -24,10 +24,37 @@ function replaceIn(text: string, scopedVars: ScopedVars, format: (value: unknown
     .join('');
 }
 
-/** replaceVariables writes values into a question or a filter. `${name:weir}` is what no format is, too. */
+/** within writes a variable's value into a text that stands in quotes already. */
+function within(mark: string) {
+  return (value: unknown): string => {
+    const all = (Array.isArray(value) ? value : [value]).map(String);
+    if (all.length > 1) {
+      throw new Error('Several values can’t stand in one pair of quotes: leave the quotes out');
+    }
+    const text = all[0] ?? '';
+    if (text.includes(mark)) {
+      throw new Error(`A value has the quotes that it stands in: leave the quotes around the variable out: ${text}`);
+    }
+    return text;
+  };
+}
+
+/**
+ * replaceVariables writes values into a question or a filter, in quotes where they need
+ * them, and never out of those that are there. `${name:weir}` is what no format is, too.
+ */
 export function replaceVariables(text: string, scopedVars: ScopedVars): string {
   const usual = text.replace(/\$\{([\w.]+):weir\}/g, '${$1}').replace(/\[\[([\w.]+):weir\]\]/g, '[[$1]]');
-  return replaceIn(usual, scopedVars, formatValues);
+  let out = '';
+  let at = 0;
+  for (const { kind, from, to, text: token } of tokenize(usual)) {
+    if (kind === 'quoted' || kind === 'comment') {
+      out += replaceIn(usual.slice(at, from), scopedVars, formatValues);
+      out += kind === 'comment' ? token : replaceIn(token, scopedVars, within(token[0]));
+      at = to;
+    }
+  }
+  return out + replaceIn(usual.slice(at), scopedVars, formatValues);
 }
 
 /** interpolate writes the values of a dashboard's variables into a query. */
