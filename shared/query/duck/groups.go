@@ -65,6 +65,7 @@ func Groups(w *Statement, r *query.Request, sources []Source) error {
 		g.totals = g.totals || m.Of != query.Distinct && m.Fold == query.Total
 	}
 	g.apart = len(r.By) > 0 && !r.Dedup && len(branches(r.Filter, busy(sources))) == 1 && (g.frame.bin == 0 || summed(sources))
+	g.twice = r.Series && !r.Folds() && !fewKeys(r.By) && summed(sources) && g.number != "HUGEINT"
 	w.add("WITH ")
 	if r.Dedup {
 		if err := g.authorities(sources); err != nil {
@@ -125,6 +126,7 @@ type groups struct {
 	records        bool
 	totals         bool                 // a metric has a total over all flows
 	apart          bool                 // totals come from another reading, of fewer columns: cheaper than adding up for each group
+	twice          bool                 // bins are of the answer's groups only, whose rows are read once more: of sums by host there are too many others
 	raw            bool                 // the counters as they came as well
 	pass           func(*scan) []string // other columns that r has, as expressions of the files' columns
 	names          []string             // of these columns
@@ -160,7 +162,7 @@ func (g *groups) sums() (all []string) {
 // aggregate writes the groups.
 func (g *groups) aggregate() {
 	from := "r"
-	if g.frame.bin > 0 {
+	if g.frame.bin > 0 && !g.twice {
 		if g.r.Series {
 			g.cte("b", "MATERIALIZED")
 		} else {
@@ -410,6 +412,19 @@ func (g *groups) output() {
 		}
 	}
 	g.add("\nUNION ALL ")
+	if g.twice {
+		sum := func(_ int, m query.Metric, side string) string {
+			if side != "" || m.Of == query.Distinct {
+				return ""
+			}
+			return "sum(" + volumeColumn(m.Of) + ")"
+		}
+		g.row(SumsBin, "0", "bin", "0", "0", "0", "0", "0", sum)
+		g.add(" FROM r GROUP BY bin\nUNION ALL ")
+		g.row(TopBin, "rank", "bin", "0", "0", "0", "0", "0", sum)
+		g.add(" FROM r JOIN t ON ", g.same("r.", "t."), " GROUP BY rank, bin")
+		return
+	}
 	g.row(SumsBin, "0", "bin", "0", "0", "0", "0", "0", bin("sum(", ")"))
 	g.add(" FROM b GROUP BY bin\nUNION ALL ")
 	g.row(TopBin, "rank", "bin", "0", "0", "0", "0", "0", bin("", ""))
