@@ -109,4 +109,7 @@ func TestQueryEngine(t *testing.T) {
 	if got.Flows != 3 || got.Sampled != 1 || got.Unknown != 1 {
 		t.Errorf("of %d flows %d are sampled, %d unknown", got.Flows, got.Sampled, got.Unknown)
 	}
+	if got.LeastRate != 10 || got.MostRate != 10 {
+		t.Errorf("rates are from %d to %d", got.LeastRate, got.MostRate)
+	}
 }

@@ -27,6 +27,7 @@ type Segment struct {
 	MaxBytes   uint64 `json:"max_bytes"`
 	MaxPackets uint64 `json:"max_packets"`
 	MaxRate    uint32 `json:"max_rate"`
+	MinRate    uint32 `json:"min_rate,omitempty"` // the least above 1; 0: there is none, or, where MaxRate is above 1, it is not known
 
 	// Not less than the sums of all its rows, scaled; 0: not known.
 	SumBytes   float64 `json:"sum_bytes"`
@@ -48,4 +49,9 @@ type RollupFile struct {
 	Segments []string `json:"segments"` // whose flows it sums, each whole
 	Floor    uint64   `json:"floor"`    // of one that keeps only the largest: no key that it left out had more scaled octets in a bin
 	MaxSum   float64  `json:"max_sum"`  // not less than the sum of all its scaled octets: below 2^53 a DOUBLE is exact
+
+	// Of the flows, as a Segment has them; MaxRate is 1 at least, and 0 if they are
+	// not known.
+	MinRate uint32 `json:"min_rate,omitempty"`
+	MaxRate uint32 `json:"max_rate,omitempty"`
 }

@@ -69,6 +69,9 @@ func (s *Store) Check(ctx context.Context, p Progress) (Report, error) {
 		if sameSum(got.SumBytes, g.SumBytes) && sameSum(got.SumPackets, g.SumPackets) {
 			got.SumBytes, got.SumPackets = g.SumBytes, g.SumPackets // they are rounded
 		}
+		if g.MinRate == 0 { // it may not know it
+			got.MinRate = 0
+		}
 		if got != *g {
 			wrong(g.File, "it has %+v, the manifest says %+v", got, *g)
 		}
@@ -134,7 +137,8 @@ func (s *Segment) join(o *Segment) {
 	s.Marks = s.Marks || o.Marks
 	s.Extra = s.Extra || o.Extra
 	s.SumBytes, s.SumPackets = s.SumBytes+o.SumBytes, s.SumPackets+o.SumPackets
-	s.MaxBytes, s.MaxPackets, s.MaxRate = max(s.MaxBytes, o.MaxBytes), max(s.MaxPackets, o.MaxPackets), max(s.MaxRate, o.MaxRate)
+	s.MaxBytes, s.MaxPackets = max(s.MaxBytes, o.MaxBytes), max(s.MaxPackets, o.MaxPackets)
+	s.addRates(o.MinRate, o.MaxRate)
 }
 
 // sameSum tells whether a sum is what the manifest has, which may not know it.

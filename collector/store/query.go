@@ -54,6 +54,8 @@ func (d *duckDB) askOf(ctx context.Context, s *Snapshot, segments []*Segment, r 
 	if err != nil {
 		return nil, err
 	}
+	x := ratesOf(segments, s.Rollups, p.rollup, r)
+	x.set(a)
 	return a, nil
 }
 

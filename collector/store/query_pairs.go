@@ -89,6 +89,9 @@ func (d *duckDB) pairs(ctx context.Context, s *Snapshot, segments []*Segment, r 
 		a.Scanned += x.Rows
 	}
 	a.Scanned += t.Scanned
+	of := ratesOf(segments, s.Rollups, p.rollup, r)
+	of.addAnswer(t)
+	of.set(a)
 	if bound > 0 || a.Others > 0 {
 		shown := make([]uint64, len(r.Metrics))
 		samples := uint64(0)

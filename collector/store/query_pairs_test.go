@@ -58,6 +58,9 @@ func TestLargestPairs(t *testing.T) {
 			if got.Total[0] != want.Total[0] || got.Total[1] != want.Total[1] || got.Flows != want.Flows || got.Unknown != want.Unknown || got.Sampled != want.Sampled {
 				t.Errorf("%v %d %d %d, want %v %d %d %d", got.Total, got.Flows, got.Unknown, got.Sampled, want.Total, want.Flows, want.Unknown, want.Sampled)
 			}
+			if got.LeastRate < 2 || got.LeastRate > want.LeastRate || got.MostRate < want.MostRate {
+				t.Errorf("rates from %d to %d, want from %d to %d", got.LeastRate, got.MostRate, want.LeastRate, want.MostRate)
+			}
 			if len(got.Notes) != 2 {
 				t.Errorf("notes %q", got.Notes)
 			}

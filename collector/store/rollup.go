@@ -60,9 +60,14 @@ func (d *duckDB) sum(ctx context.Context, u *duck.Rollup, file string, segments 
 	f = RollupFile{Name: u.Name, File: file, Bin: u.Bin.Milliseconds()}
 	bin := u.Bin.Milliseconds()
 	first, last, flows := segments[0].Start[0], segments[0].End[1], 0
+	var of rates
 	for _, s := range segments {
 		first, last, flows = min(first, s.Start[0]), max(last, s.End[1]), flows+s.Rows
 		f.Segments = append(f.Segments, s.File)
+		of.add(s.MinRate, s.MaxRate)
+	}
+	if !of.unknown {
+		f.MinRate, f.MaxRate = of.least, max(of.most, 1)
 	}
 	first, last = floorTo(first, bin), floorTo(last, bin)+bin
 	need := u.Set().Union(flow.SetOf(flow.FieldBytes, flow.FieldPackets, flow.FieldSamplingRate))

@@ -82,7 +82,7 @@ func describe(blocks []*engine.Block) Segment {
 			s.MaxPackets = max(s.MaxPackets, v)
 		}
 		for _, v := range b.Column(flow.FieldSamplingRate).U32 {
-			s.MaxRate = max(s.MaxRate, v)
+			s.addRates(v, v)
 		}
 		s.SumBytes += scaledSum(b, flow.FieldBytes)
 		s.SumPackets += scaledSum(b, flow.FieldPackets)
@@ -91,6 +91,14 @@ func describe(blocks []*engine.Block) Segment {
 		r[0], r[1] = milliseconds(r[0]), milliseconds(r[1])
 	}
 	return s
+}
+
+// addRates adds sampling rates: the least above 1, if there is one, and the highest.
+func (s *Segment) addRates(least, most uint32) {
+	if least > 1 && (s.MinRate == 0 || least < s.MinRate) {
+		s.MinRate = least
+	}
+	s.MaxRate = max(s.MaxRate, most)
 }
 
 // scaledSum is not less than the sum of a counter times the sampling rate.

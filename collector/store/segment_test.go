@@ -99,12 +99,16 @@ func TestSegmentIsDescribed(t *testing.T) {
 		var columns flow.Set
 		whole := flow.Set{^uint64(0), ^uint64(0)}
 		var bytes, packets, rate uint64
+		least := uint64(0)
 		for _, b := range blocks {
 			for i := range b.Rows() {
 				columns = columns.Union(b.Set(i))
 				whole[0] &= b.Set(i)[0]
 				whole[1] &= b.Set(i)[1]
 				bytes, packets, rate = max(bytes, b.Uint(flow.FieldBytes, i)), max(packets, b.Uint(flow.FieldPackets, i)), max(rate, b.Uint(flow.FieldSamplingRate, i))
+				if n := b.Uint(flow.FieldSamplingRate, i); n > 1 && (least == 0 || n < least) {
+					least = n
+				}
 				start, end := b.Span(i)
 				got := int64(b.Uint(flow.FieldReceived, i))
 				for _, x := range []struct {
@@ -117,7 +121,7 @@ func TestSegmentIsDescribed(t *testing.T) {
 				}
 			}
 		}
-		if s.Columns != columns || s.Whole != whole || s.MaxBytes != bytes || s.MaxPackets != packets || uint64(s.MaxRate) != rate {
+		if s.Columns != columns || s.Whole != whole || s.MaxBytes != bytes || s.MaxPackets != packets || uint64(s.MaxRate) != rate || uint64(s.MinRate) != least {
 			t.Fatalf("described as %+v", s)
 		}
 	}

@@ -18,6 +18,11 @@ type Answer struct {
 	Unknown uint64 // of them, those whose sampling rate is not known: they count as they are
 	Sampled uint64 // of them, those with a rate above 1: they count that many times, unless Raw
 
+	// Between these are the rates above 1 of all flows that count, both within. An
+	// engine may go by all flows that it has of the interval, whatever the filter
+	// chooses of them. 0 if Sampled is 0, or if it doesn't know.
+	LeastRate, MostRate uint32
+
 	// What it took, and how far to trust it. An engine sets what it knows.
 	Scanned  uint64   // rows that were read
 	Bound    uint64   // a group that is not here has at most this of the first metric beyond what is shown; 0: all is exact

@@ -36,7 +36,7 @@ func (q *Question) Table(a, before *Answer) *Table {
 		Question: q.String(), Show: q.Show(),
 		From: time.Unix(0, q.From).UTC(), To: time.Unix(0, q.To).UTC(), Bin: float64(q.Bin) / 1e9,
 		Rows: [][]Cell{}, More: a.More,
-		Flows: a.Flows, Unknown: a.Unknown, Sampled: a.Sampled, Scaled: !q.Raw, Scanned: a.Scanned, Notes: a.Notes,
+		Flows: a.Flows, Unknown: a.Unknown, Sampled: a.Sampled, LeastRate: a.LeastRate, MostRate: a.MostRate, Scaled: !q.Raw, Scanned: a.Scanned, Notes: a.Notes,
 	}
 	if q.Zone != nil {
 		t.Zone = q.Zone.String()

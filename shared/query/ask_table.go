@@ -34,6 +34,11 @@ type Table struct {
 	Bound    float64   `json:"bound,omitempty"`
 	Complete *Complete `json:"completeness,omitempty"` // nil: not known
 	Notes    []string  `json:"notes,omitempty"`
+
+	// Between these, both within, are the rates above 1, as Answer has it; 0: there are
+	// none, or they are not known.
+	LeastRate uint32 `json:"least_rate,omitempty"`
+	MostRate  uint32 `json:"most_rate,omitempty"`
 }
 
 // A TableColumn is one of a Table.
@@ -74,6 +79,18 @@ type Complete struct {
 	Records uint64  `json:"records"` // that came
 	Missing uint64  `json:"missing"` // that did not; of some protocols an estimate
 	Lost    uint64  `json:"lost"`    // of those that came, not stored
+}
+
+// Times writes between which two numbers sampling rates are; nothing if that is not
+// known.
+func Times(least, most uint64) string {
+	switch {
+	case least == 0 || most < least:
+		return ""
+	case least == most:
+		return fmt.Sprintf("×%d", least)
+	}
+	return fmt.Sprintf("×%d to ×%d", least, most)
 }
 
 // UnmarshalJSON reads what a Table's JSON is.

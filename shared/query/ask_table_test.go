@@ -58,7 +58,7 @@ func TestTableOfGroups(t *testing.T) {
 		},
 		Other: Group{Values: []uint64{225_000_000, 36}}, Others: 5,
 		Total: []uint64{900_000_000, 10836},
-		Flows: 9, Unknown: 2, Sampled: 3, Scanned: 1000, Bound: 1000, Notes: []string{"a note"},
+		Flows: 9, Unknown: 2, Sampled: 3, LeastRate: 10, MostRate: 1000, Scanned: 1000, Bound: 1000, Notes: []string{"a note"},
 		Coverage: Coverage{Known: true, Records: 90, Missing: 10, Lost: 45},
 	}
 	got := q.Table(a, nil)
@@ -70,7 +70,7 @@ func TestTableOfGroups(t *testing.T) {
 	if s := shown(got); s != want {
 		t.Errorf("table is\n%s\nwant\n%s", s, want)
 	}
-	if got.Others != 5 || got.Bound != 8000 || got.Flows != 9 || got.Unknown != 2 || got.Sampled != 3 || !got.Scaled || got.Scanned != 1000 || len(got.Notes) != 1 {
+	if got.Others != 5 || got.Bound != 8000 || got.Flows != 9 || got.Unknown != 2 || got.Sampled != 3 || got.LeastRate != 10 || got.MostRate != 1000 || !got.Scaled || got.Scanned != 1000 || len(got.Notes) != 1 {
 		t.Errorf("table is %+v", got)
 	}
 	if c := got.Complete; c == nil || math.Abs(c.Share-0.45) > 1e-12 { // half of 90 of 100

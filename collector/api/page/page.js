@@ -149,7 +149,13 @@ function trust(t) {
     const c = t.completeness;
     all.push(`${(100 * c.share).toFixed(3)} % of what was sent is in the store: ${c.missing} records did not come, ${c.lost} came and were not stored`);
   }
-  if (t.sampled) all.push(`${t.sampled} flows sampled: counters are ${t.scaled ? "multiplied by the rate" : "as sampled"}`);
+  if (t.sampled) {
+    let how = t.scaled ? "multiplied by the rate" : "as sampled";
+    if (t.least_rate) {
+      how += `${t.scaled ? "" : " and stand for more"}, ×${t.least_rate}${t.most_rate > t.least_rate ? ` to ×${t.most_rate}` : ""}`;
+    }
+    all.push(`${t.sampled} flows sampled: counters are ${how}`);
+  }
   if (t.rate_unknown) all.push(`the sampling rate of ${t.rate_unknown} flows is not known: they count as they are`);
   return make("div", { class: "quiet" }, ...all.concat(t.notes || []).map((s) => make("p", { class: "quiet" }, s)));
 }

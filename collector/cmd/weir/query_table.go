@@ -291,9 +291,15 @@ func appendTrust(dst []byte, t *query.Table, zone *time.Location) []byte {
 		dst = append(dst, '\n')
 	}
 	if t.Sampled > 0 {
+		times := query.Times(uint64(t.LeastRate), uint64(t.MostRate))
 		how := "counters are as sampled"
-		if t.Scaled {
+		switch {
+		case t.Scaled && times != "":
+			how = "counters are multiplied by the rate, " + times
+		case t.Scaled:
 			how = "counters are multiplied by the rate"
+		case times != "":
+			how += " and stand for more, " + times
 		}
 		dst = fmt.Appendf(dst, "%s sampled: %s\n", counted(t.Sampled, "flow"), how)
 	}

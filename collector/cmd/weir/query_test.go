@@ -62,7 +62,7 @@ func address(s string) query.Key { return query.Key{Addr: flow.AddrFrom(netip.Mu
 
 // In ten minutes of 600 seconds, 750,000,000 octets are 10 Mbit/s.
 func answerOf(r *query.Request) *query.Answer {
-	a := &query.Answer{Flows: 1234, Unknown: 1, Sampled: 1000, Coverage: query.Coverage{Known: true, Records: 990, Missing: 10}}
+	a := &query.Answer{Flows: 1234, Unknown: 1, Sampled: 1000, LeastRate: 10, MostRate: 1000, Coverage: query.Coverage{Known: true, Records: 990, Missing: 10}}
 	switch {
 	case r.Shape == query.Flows:
 		f := &a.Batch.Grow(1)[0]
@@ -100,7 +100,7 @@ func TestQueryCommand(t *testing.T) {
 		}
 	}
 	const trust = `99.000 % of what was sent is in the store; 10 records did not come
-1000 flows sampled: counters are multiplied by the rate
+1000 flows sampled: counters are multiplied by the rate, ×10 to ×1000
 the sampling rate of 1 flow is not known: they count as they are
 `
 	f(`SRC ADDR      BYTES  BYTES RATE    SHARE   ERROR
@@ -128,7 +128,7 @@ total        1.5 GB    2.5 MB/s  100.0 %
 
 2026-11-26 11:30:00 to 2026-11-26 12:30:00 UTC, 1234 flows
 3 more are not shown
-`+strings.Replace(trust, "multiplied by the rate", "as sampled", 1), "flows")
+`+strings.Replace(trust, "multiplied by the rate,", "as sampled and stand for more,", 1), "flows")
 	f("src_addr,bytes,bytes_rate,share,error\n192.0.2.1,750000000,1250000,49.99995000005,1.96\n2001:db8::1,1500,2.5,0.0000999999000001,\n", "--format", "csv", "top 2 src by bytes last 10min")
 }
 

@@ -116,7 +116,7 @@ func TestForms(t *testing.T) {
 	}
 	x := f(`{"show":"top","limit":2,"by":["src"],"metrics":["bytes"],"format":"sankey"}`, data.FrameTypeNumericLong,
 		"src_addr, bytes [decbytes]\n192.0.2.1, 6501\n192.0.2.2, 1000\nother, 350")
-	if n := notices(x); !strings.Contains(n, "scaled by the sampling rate: 1 of 4 flow records are sampled; 2 have an unknown rate") {
+	if n := notices(x); !strings.Contains(n, "scaled ×10: 1 of 4 flow records are sampled; 2 have an unknown rate") {
 		t.Errorf("notices are %s", n)
 	}
 	links := x.Fields[0].Config.Links

@@ -135,7 +135,7 @@ func TestCollector(t *testing.T) {
 	x := f(`{"show":"top","limit":1,"by":["src"],"metrics":["bytes","packets"],"format":"sankey"}`,
 		"src_addr, bytes [decbytes]\n192.0.2.80, 6000\nother, 660")[0]
 	if x.Meta.Type != data.FrameTypeNumericLong || !strings.HasPrefix(x.Meta.ExecutedQueryString, "top 1 src ip by bytes") ||
-		!strings.Contains(notices(x), "scaled by the sampling rate: 1 of 3 flow records are sampled; 1 have an unknown rate") {
+		!strings.Contains(notices(x), "scaled ×10: 1 of 3 flow records are sampled; 1 have an unknown rate") {
 		t.Errorf("meta is %+v, notices %s", x.Meta, notices(x))
 	}
 	// 3,000 of the server's octets in each half, 600 of the client's in the first: 960

@@ -29,10 +29,14 @@ func (a *asked) doubts(t *answer) (all []data.Notice) {
 		all = append(all, unscaled(t.rates())...)
 	case t.Scaled:
 		if t.Sampled > 0 || t.Unknown > 0 {
-			all = append(all, scaled(t.Sampled, t.Unknown, t.Flows))
+			all = append(all, scaled(t.Flows, t.Sampled, t.Unknown, t.LeastRate, t.MostRate))
 		}
 	case t.Sampled > 0:
-		add(data.NoticeSeverityInfo, "not scaled, as raw was asked for: %d of %d flow records are sampled", t.Sampled, t.Flows)
+		text := fmt.Sprintf("not scaled, as raw was asked for: %d of %d flow records are sampled", t.Sampled, t.Flows)
+		if times := query.Times(uint64(t.LeastRate), uint64(t.MostRate)); times != "" {
+			text += " and stand for more (" + times + ")"
+		}
+		add(data.NoticeSeverityInfo, "%s", text)
 	}
 	if t.More > 0 {
 		add(data.NoticeSeverityInfo, "cut: %d of %d rows are shown", len(t.Rows), len(t.Rows)+t.More)
@@ -52,10 +56,14 @@ func (a *asked) doubts(t *answer) (all []data.Notice) {
 	return append(all, t.notices...)
 }
 
-// scaled says of how many flows the volume is an estimate, and of how many it may be
-// too small.
-func scaled(sampled, unknown, of uint64) data.Notice {
-	text := fmt.Sprintf("scaled by the sampling rate: %d of %d flow records are sampled", sampled, of)
+// scaled says of how many flows the volume is an estimate, at rates from least to most,
+// and of how many it may be too small.
+func scaled(flows, sampled, unknown uint64, least, most uint32) data.Notice {
+	text := "scaled by the sampling rate"
+	if times := query.Times(uint64(least), uint64(most)); times != "" {
+		text = "scaled " + times
+	}
+	text += fmt.Sprintf(": %d of %d flow records are sampled", sampled, flows)
 	if unknown > 0 {
 		text += fmt.Sprintf("; %d have an unknown rate and count as they are", unknown)
 	}
@@ -91,11 +99,7 @@ func unscaled(rates []uint64) []data.Notice {
 	if sampled == 0 {
 		return nil
 	}
-	times := fmt.Sprintf("×%d", least)
-	if most > least {
-		times = fmt.Sprintf("×%d to ×%d", least, most)
-	}
-	return []data.Notice{doubt(data.NoticeSeverityInfo, "counters are as they were sent: %d of %d flows are sampled and stand for more (%s)", sampled, len(rates), times)}
+	return []data.Notice{doubt(data.NoticeSeverityInfo, "counters are as they were sent: %d of %d flows are sampled and stand for more (%s)", sampled, len(rates), query.Times(least, most))}
 }
 
 // completeness says what is missing in an answer about [from, …).

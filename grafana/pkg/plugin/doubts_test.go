@@ -74,7 +74,7 @@ func TestDoubtsDirect(t *testing.T) {
 	}
 	for _, json := range []string{`{"show":"top","by":["src"]}`, `{"show":"series"}`, `{"type":"top"}`, `{}`} {
 		x := q(json)
-		notes(t, x, data.NoticeSeverityInfo, "scaled by the sampling rate: ")
+		notes(t, x, data.NoticeSeverityInfo, "scaled ×100: ")
 		notes(t, x, data.NoticeSeverityWarning, "the window is complete since ")
 	}
 	for _, json := range []string{`{"show":"flows","limit":1}`, `{"type":"flows","limit":1}`} {
@@ -84,7 +84,7 @@ func TestDoubtsDirect(t *testing.T) {
 	}
 	notes(t, q(`{"show":"flows","limit":1}`), data.NoticeSeverityInfo, "cut: 1 of ")
 	notes(t, q(`{"type":"flows","limit":1}`), data.NoticeSeverityInfo, "the newest 1 of ")
-	notes(t, q(`{"show":"top","raw":true}`), data.NoticeSeverityInfo, "not scaled, as raw was asked for: ")
+	notes(t, q(`{"show":"top","raw":true}`), data.NoticeSeverityInfo, "are sampled and stand for more (×100)")
 	notes(t, q(`{"show":"top"}`), data.NoticeSeverityWarning, "complete since listening began: ")
 	notes(t, q(`{}`), data.NoticeSeverityWarning, "complete since listening began: ")
 }
@@ -125,6 +125,18 @@ func TestUnscaled(t *testing.T) {
 	}
 }
 
+// An older collector doesn't tell the rates.
+func TestScaled(t *testing.T) {
+	f := func(want string, unknown uint64, least, most uint32) {
+		t.Helper()
+		if n := scaled(9, 4, unknown, least, most); n.Text != want {
+			t.Errorf("%q, want %q", n.Text, want)
+		}
+	}
+	f("scaled by the sampling rate: 4 of 9 flow records are sampled", 0, 0, 0)
+	f("scaled ×10 to ×1000: 4 of 9 flow records are sampled; 2 have an unknown rate and count as they are", 2, 10, 1000)
+}
+
 // A collector's answer carries what the collector knows of it. What was recorded lacks an
 // eighth of the records.
 func TestDoubtsCollector(t *testing.T) {
@@ -141,7 +153,7 @@ func TestDoubtsCollector(t *testing.T) {
 	notes(t, x, data.NoticeSeverityWarning, "87.50 % complete: 1 records didn't arrive, 1 were lost on the way to the store")
 	notes(t, x, data.NoticeSeverityInfo, "weir did not run from 12:00 to 12:10")
 	notes(t, x, data.NoticeSeverityInfo, "cut: 1 of 2 groups are shown")
-	notes(t, x, data.NoticeSeverityInfo, "scaled by the sampling rate: 1 of 3 flow records are sampled; 1 have an unknown rate")
+	notes(t, x, data.NoticeSeverityInfo, "scaled ×10: 1 of 3 flow records are sampled; 1 have an unknown rate")
 	x = q(`{"show":"flows","limit":2}`)
 	notes(t, x, data.NoticeSeverityInfo, "cut: 2 of 3 rows are shown")
 	notes(t, x, data.NoticeSeverityInfo, "counters are as they were sent: 1 of 2 flows are sampled and stand for more (×10)")

@@ -127,6 +127,6 @@ func describe(f *dataFrame, a *query.Answer, q panel) {
 	}
 	f.Meta.Custom = c
 	if c.Scaled && (a.Sampled > 0 || a.Unknown > 0) {
-		f.AppendNotices(scaled(a.Sampled, a.Unknown, a.Flows))
+		f.AppendNotices(scaled(a.Flows, a.Sampled, a.Unknown, a.LeastRate, a.MostRate))
 	}
 }

@@ -214,6 +214,7 @@ func (c *choice) interval(k int) (from, to int64) {
 // add counts what is chosen in a.
 func (c *choice) add(a *query.Answer) {
 	flows, unknown, sampled := uint64(len(c.rows)), uint64(0), uint64(0)
+	least, most := uint32(math.MaxUint32), uint32(0)
 	var ended []uint64
 	if c.cut {
 		ended = c.parts(c.volumes(query.Records, true))
@@ -223,7 +224,7 @@ func (c *choice) add(a *query.Answer) {
 	case b.mostRate == 0:
 		unknown = flows
 	case b.leastRate > 1:
-		sampled = flows
+		sampled, least, most = flows, b.leastRate, b.mostRate
 	case b.leastRate == 1 && b.mostRate == 1:
 	default:
 		rates := b.cols[flow.FieldSamplingRate].u32
@@ -237,10 +238,17 @@ func (c *choice) add(a *query.Answer) {
 				unknown += n
 			case rate > 1:
 				sampled += n
+				least, most = min(least, rate), max(most, rate)
 			}
 		}
 	}
 	a.Flows, a.Unknown, a.Sampled = a.Flows+flows, a.Unknown+unknown, a.Sampled+sampled
+	if most > 0 {
+		if a.MostRate > 0 {
+			least = min(least, a.LeastRate)
+		}
+		a.LeastRate, a.MostRate = least, max(most, a.MostRate)
+	}
 }
 
 // sampled returns of each row the packets that count and were sampled, nil if there

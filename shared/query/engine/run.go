@@ -29,6 +29,9 @@ func Run(ctx context.Context, v View, r *query.Request) (*query.Answer, error) {
 	if err := run(); err != nil {
 		return nil, err
 	}
+	if s.answer.Sampled == 0 { // what is sampled ended later
+		s.answer.LeastRate, s.answer.MostRate = 0, 0
+	}
 	return s.answer, nil
 }
 

@@ -357,6 +357,27 @@ func TestSaturates(t *testing.T) {
 	}
 }
 
+// Rates above 1 of what counts, whether a block has others or none; none if what is
+// sampled ended later.
+func TestRates(t *testing.T) {
+	f := func(least, most uint32, r query.Request, flows ...flow.Flow) {
+		t.Helper()
+		if a := ask(t, r, flows...); a.LeastRate != least || a.MostRate != most {
+			t.Errorf("%d to %d, want %d to %d", a.LeastRate, a.MostRate, least, most)
+		}
+	}
+	plain := seenAt(0, 1, 10)
+	ten, hundred := sampled(seenAt(0, 1, 10), 10), sampled(seenAt(2, 3, 10), 100)
+	f(0, 0, query.Request{To: 10}, plain)
+	f(0, 0, query.Request{To: 10}, plain, sampled(plain, 1))
+	f(10, 100, query.Request{To: 10}, hundred, ten)
+	f(10, 100, query.Request{To: 10}, plain, ten, sampled(plain, 1), hundred)
+	f(100, 100, query.Request{From: 2, To: 10}, plain, ten, hundred)
+	f(0, 0, query.Request{To: 10}, plain, sampled(seenAt(5, 15, 10), 10))
+	f(10, 10, query.Request{To: 10, Shape: query.Conversations, Idle: second}, plain, ten)
+	f(10, 100, query.Request{To: 10, Shape: query.Flows}, plain, ten, hundred)
+}
+
 // More bins than are folded at a time.
 func TestManyBins(t *testing.T) {
 	const bins, groups = 50_000, 2*maxBins/50_000 + 10

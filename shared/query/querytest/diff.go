@@ -17,6 +17,7 @@ func Diff(r *query.Request, got, want *query.Answer) string {
 	equal(d, "Flows", got.Flows, want.Flows)
 	equal(d, "Unknown", got.Unknown, want.Unknown)
 	equal(d, "Sampled", got.Sampled, want.Sampled)
+	d.rates(got, want)
 	list(d, "Total", got.Total, want.Total)
 	equal(d, "Others", got.Others, want.Others)
 	equal(d, "More", got.More, want.More)
@@ -51,6 +52,15 @@ func equal[T comparable](d *differ, what string, got, want T) {
 func list[T comparable](d *differ, what string, got, want []T) {
 	if !slices.Equal(got, want) {
 		d.add(what, got, want)
+	}
+}
+
+// rates tells whether the sampling rates that got names hold all that want does: an
+// engine may name more.
+func (d *differ) rates(got, want *query.Answer) {
+	none := want.MostRate == 0
+	if none != (got.MostRate == 0) || none != (got.LeastRate == 0) || !none && got.LeastRate < 2 || got.LeastRate > want.LeastRate || got.MostRate < want.MostRate {
+		d.add("LeastRate to MostRate", [2]uint32{got.LeastRate, got.MostRate}, [2]uint32{want.LeastRate, want.MostRate})
 	}
 }
 

@@ -27,6 +27,7 @@ func Oracle(b *flow.Batch, r *query.Request) *query.Answer {
 	case query.Conversations:
 		o.conversations()
 	}
+	var rates []uint32
 	for _, p := range o.parts {
 		n := one(p.whole(1))
 		o.answer.Flows += n
@@ -35,8 +36,12 @@ func Oracle(b *flow.Batch, r *query.Request) *query.Answer {
 		}
 		if p.f.SamplingRate > 1 {
 			o.answer.Sampled += n
+			rates = append(rates, p.f.SamplingRate)
 		}
 		o.total.add(o, p)
+	}
+	if o.answer.Sampled > 0 {
+		o.answer.LeastRate, o.answer.MostRate = slices.Min(rates), slices.Max(rates)
 	}
 	for m := range r.Metrics {
 		n := uint64(0)

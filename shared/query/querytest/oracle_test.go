@@ -1,6 +1,7 @@
 package querytest
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 // flows, and a difference is told.
 func TestOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
-	answers := 0
+	answers, sampled := 0, 0
 	for range 200 {
 		b, r := Flows(rng, 100), Request(rng)
 		first := Oracle(b, r)
@@ -24,8 +25,19 @@ func TestOrder(t *testing.T) {
 		if d := Diff(r, again, first); !strings.HasPrefix(d, "Others is ") {
 			t.Fatalf("difference is %q", d)
 		}
+		again.Others--
+		if again.LeastRate, again.MostRate = 2, math.MaxUint32; first.MostRate > 0 { // more than there are
+			sampled++
+			if d := Diff(r, again, first); d != "" {
+				t.Fatalf("difference is %q", d)
+			}
+			again.LeastRate = first.LeastRate + 1
+		}
+		if d := Diff(r, again, first); !strings.HasPrefix(d, "LeastRate to MostRate is ") {
+			t.Fatalf("difference is %q", d)
+		}
 	}
-	if answers < 500 {
-		t.Errorf("only %d groups, records and conversations", answers)
+	if answers < 500 || sampled < 50 {
+		t.Errorf("only %d groups, records and conversations; %d answers of sampled flows", answers, sampled)
 	}
 }
