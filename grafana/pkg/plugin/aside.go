@@ -61,7 +61,7 @@ func parseAside(q backend.DataQuery, format string) (a *asked, err error) {
 	}
 	if text.Severity != "" {
 		if err := x.Severity.UnmarshalText([]byte(text.Severity)); err != nil || x.Severity < detect.Info {
-			return nil, fmt.Errorf("severity is %q: write info, low, medium, high or critical, of which it is the least", text.Severity)
+			return nil, fmt.Errorf("severity is %.40q: write info, low, medium, high or critical, of which it is the least", text.Severity)
 		}
 	}
 	switch {

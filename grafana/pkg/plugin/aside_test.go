@@ -63,6 +63,10 @@ func TestFindings(t *testing.T) {
 	if got := shown(x); !strings.HasPrefix(got, want+", flows\n12:00:30, 12:01:00, info, ddos.flood, 10.0.0.1 tcp 445, 0.9, scan, 10.0.0.1 <b>is</b> &amp; stays, , look, 3bed94a1a88d542765c32590d6bc29e3, /explore?") {
 		t.Errorf("is %s", got)
 	}
+	// The address is escaped already: without :raw, Grafana escapes its percent signs.
+	if links := x.Fields[11].Config.Links; len(links) != 1 || links[0].URL != "${__value.raw:raw}" {
+		t.Errorf("links are %v", links)
+	}
 	// The flows of a finding are those of its hosts in its window.
 	at, err := url.Parse(x.Fields[11].At(1).(string))
 	if err != nil {

@@ -73,7 +73,7 @@ func parseAsked(q backend.DataQuery, now time.Time) (a *asked, ok bool, err erro
 	case formatMarks:
 		return nil, true, errors.New("only findings are shown as annotations: ask for findings")
 	default:
-		return nil, true, fmt.Errorf("format %q is not known: leave it empty, or write table, logs, nodegraph, sankey, heatmap, geo or annotations", m.Format)
+		return nil, true, fmt.Errorf("format %.40q is not known: leave it empty, or write table, logs, nodegraph, sankey, heatmap, geo or annotations", m.Format)
 	}
 	if m.Question != "" {
 		m.Asked = query.Asked{Question: m.Question} // what a builder has left behind doesn't matter

@@ -106,9 +106,18 @@ func (d *Datasource) listening() (*ear, error) {
 
 // QueryData answers the queries of a panel or of a rule, several at once.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	if len(req.Queries) > mostQueries {
+		return nil, backend.DownstreamErrorf("a request has %d queries at most, this one has %d", mostQueries, len(req.Queries))
+	}
 	sole := reckons(req)
+	var size budget
 	return concurrent.QueryData(ctx, req, func(ctx context.Context, q concurrent.Query) backend.DataResponse {
-		return d.query(ctx, q, sole)
+		if err := size.left(); err != nil {
+			return refused(backend.StatusBadRequest, err)
+		}
+		r := d.query(ctx, q, sole)
+		size.spend(r.Frames)
+		return r
 	}, parallel)
 }
 

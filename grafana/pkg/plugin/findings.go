@@ -80,7 +80,8 @@ func findingsFrame(all []detect.Finding, uid string) *dataFrame {
 	text("id", func(x *detect.Finding) string { return x.ID })
 	if uid != "" {
 		text("flows", func(x *detect.Finding) string { return exploreURL(uid, flowsOf(x), x.Start, x.End) }).SetConfig(&data.FieldConfig{
-			Links:  []data.DataLink{{Title: "Its flows", URL: "${__value.raw}"}},
+			// Grafana would escape an address again that it isn't told to take as it is.
+			Links:  []data.DataLink{{Title: "Its flows", URL: "${__value.raw:raw}"}},
 			Custom: map[string]any{"cellOptions": map[string]string{"type": "data-links"}},
 		})
 	}

@@ -147,7 +147,7 @@ func newLiveQuery(q backend.DataQuery, a *asked) (*liveQuery, string) {
 	if err != nil {
 		return nil, ""
 	}
-	q.RefID, q.JSON = "", text
+	q.RefID, q.QueryType, q.JSON = "", "", text
 	span := q.TimeRange.Duration().Round(time.Second)
 	sum := sha256.Sum256(fmt.Appendf(text, "\x00%d %d %d", span, q.Interval, q.MaxDataPoints))
 	return &liveQuery{DataQuery: q, asked: *a}, hex.EncodeToString(sum[:16])

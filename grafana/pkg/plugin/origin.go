@@ -39,7 +39,7 @@ type exporter struct {
 
 // viewEngine answers from what was in a window at one moment.
 func viewEngine(v engine.View) query.Engine {
-	return func(ctx context.Context, r *query.Request) (*query.Answer, error) { return engine.Run(ctx, v, r) }
+	return func(ctx context.Context, r *query.Request) (*query.Answer, error) { return runIn(ctx, v, r) }
 }
 
 func (e *ear) ask(ctx context.Context, q *query.Question) (*answer, error) {

@@ -63,6 +63,9 @@ const (
 
 // parse checks a panel's query of either kind. p is nil of the second.
 func parse(q backend.DataQuery, now time.Time) (a *asked, p *panel, err error) {
+	if len(q.JSON) > mostQuery {
+		return nil, nil, fmt.Errorf("a query has %d octets at most, this one has %d", mostQuery, len(q.JSON))
+	}
 	if !q.TimeRange.From.Before(q.TimeRange.To) {
 		return nil, nil, fmt.Errorf("the time range ends before it begins")
 	}
@@ -84,11 +87,11 @@ func parseQuery(q backend.DataQuery) (panel, error) {
 	}
 	limit, ok := limits[m.Type]
 	if !ok {
-		return panel{}, fmt.Errorf("type %q is not known: write timeseries, top or flows", m.Type)
+		return panel{}, fmt.Errorf("type %.40q is not known: write timeseries, top or flows", m.Type)
 	}
 	metric, ok := metrics[m.Metric]
 	if !ok {
-		return panel{}, fmt.Errorf("metric %q is not known: write bits, bytes, packets or flows", m.Metric)
+		return panel{}, fmt.Errorf("metric %.40q is not known: write bits, bytes, packets or flows", m.Metric)
 	}
 	switch {
 	case m.Limit < 0 || m.Limit > limit[1]:
@@ -122,7 +125,7 @@ func parseQuery(q backend.DataQuery) (panel, error) {
 	for _, name := range m.GroupBy {
 		x, ok := flow.FieldByName(name)
 		if !ok {
-			return panel{}, fmt.Errorf("groupBy: no column %q: did you mean %s?", name, strings.Join(nearest(name), ", "))
+			return panel{}, fmt.Errorf("groupBy: no column %.40q: did you mean %s?", name, strings.Join(nearest(name), ", "))
 		}
 		if slices.ContainsFunc(r.By, func(d query.Dim) bool { return d.Of == query.ColumnOf(x) }) {
 			return panel{}, fmt.Errorf("groupBy: %s is there twice: remove one", name)
@@ -181,7 +184,7 @@ func (q panel) Metric() string { return q.model.Metric }
 
 // answer runs q.
 func (q panel) answer(ctx context.Context, v engine.View) (*dataFrame, error) {
-	a, err := engine.Run(ctx, v, &q.Request)
+	a, err := runIn(ctx, v, &q.Request)
 	if err != nil {
 		return nil, err
 	}
@@ -194,8 +197,10 @@ func (q panel) answer(ctx context.Context, v engine.View) (*dataFrame, error) {
 	return seriesFrame(a, v, q), nil
 }
 
-// nearest returns the names of the three columns that are most like name.
+// nearest returns the names of the three columns that are most like name, or like how
+// it begins.
 func nearest(name string) []string {
+	name = name[:min(len(name), mostName)]
 	type candidate struct {
 		name     string
 		distance int
