@@ -73,6 +73,7 @@ function Page() {
   useEffect(() => {
     const moved = () => setURL(location.href);
     window.addEventListener('popstate', moved);
+    window.weir = handle; // now it can go elsewhere
     return () => window.removeEventListener('popstate', moved);
   }, []);
   const path = new URL(url).pathname;
@@ -112,7 +113,6 @@ async function start() {
   setEchoSrv({ flush() {}, addBackend() {}, addEvent() {} });
   injectGlobal({ body: { background: theme.colors.background.canvas, margin: 0 } });
   await sources.start();
-  window.weir = handle;
   createRoot(document.getElementById('page')!).render(
     <ThemeContext.Provider value={theme}>
       <GlobalStyles />
