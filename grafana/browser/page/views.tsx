@@ -170,7 +170,7 @@ function Table({
             width={w}
             height={h}
             timeRange={range}
-            enableVirtualization={frame.length > 200}
+            enableVirtualization={frame.length * frame.fields.length > 400}
             onCellFilterAdded={onFilter && ((item) => onFilter(item, frame))}
           />
         )}

@@ -33,7 +33,7 @@ function choices(variables, offered) {
 }
 
 for (const { name, path } of dashboards) {
-  onPage(`${name}: all its queries`, '/explore', async (page) => {
+  onPage(`${name}: all its queries`, '/', async (page) => {
     const dashboard = read(path);
     const variables = dashboard.templating.list;
     await page.evaluate(() =>

@@ -11,7 +11,7 @@ const total = (f) => column(f, 'bytes').reduce((sum, n) => sum + n, 0);
 
 const set = (page, variables) => page.evaluate((v) => window.weir.templates(v), variables);
 
-onPage('variables are replaced as filters take them', '/explore', async (page) => {
+onPage('variables are replaced as filters take them', '/', async (page) => {
   const f = async (variables, query, some) => {
     await set(page, variables);
     assert.equal(total(await frame(page, { ...top, ...query })), bytes(flows.filter(some)), JSON.stringify(query));
@@ -34,7 +34,7 @@ onPage('variables are replaced as filters take them', '/explore', async (page) =
   await f(port('53'), { question: 'top 100 dst port by bytes where dst port $port' }, (one) => one.dport === 53);
 });
 
-onPage('a value that is a piece of a filter stays a value', '/explore', async (page) => {
+onPage('a value that is a piece of a filter stays a value', '/', async (page) => {
   for (const value of [
     'x or any',
     'x" or any or app_name = "x',
@@ -59,7 +59,7 @@ onPage('a value that is a piece of a filter stays a value', '/explore', async (p
   }
 });
 
-onPage('a variable in columns', '/explore', async (page) => {
+onPage('a variable in columns', '/', async (page) => {
   await set(page, [{ name: 'by', value: ['src as', 'proto'] }]);
   const f = await frame(page, { ...top, by: ['$by'] });
   assert.deepEqual(
@@ -68,7 +68,7 @@ onPage('a variable in columns', '/explore', async (page) => {
   );
 });
 
-onPage('ad-hoc filters: keys, values, and what they let through', '/explore', async (page) => {
+onPage('ad-hoc filters: keys, values, and what they let through', '/', async (page) => {
   const tags = await page.evaluate(async () => {
     const ds = window.weir.sources.instance('flows');
     const { range: timeRange } = window.weir.request('flows', [], { from: 'now-2h', to: 'now' });
@@ -124,7 +124,7 @@ onPage('ad-hoc filters: keys, values, and what they let through', '/explore', as
   assert.equal(total(asked), bytes(flows.filter((one) => one.dport === 53)));
 });
 
-onPage('a group-by variable takes the place of columns', '/explore', async (page) => {
+onPage('a group-by variable takes the place of columns', '/', async (page) => {
   const f = await frame(page, top, { groupByKeys: ['src as'] });
   assert.deepEqual(
     column(f, 'src_as'),
@@ -178,7 +178,7 @@ onPage("a variable's values, in its editor", '/variable', async (page) => {
   await shot(page, 'variable');
 });
 
-onPage('variables that each dashboard has, and their values', '/explore', async (page) => {
+onPage('variables that each dashboard has, and their values', '/', async (page) => {
   const found = await page.evaluate(async () => {
     const all = await window.weir.sources.instance('flows').getDefaultVariables();
     const asked = all.filter((v) => v.kind === 'QueryVariable').map((v) => v.spec.query.spec);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { flows } from './fed.mjs';
 import { explore, frame, onPage, picture } from './page.mjs';
 
-onPage('how many flows there were, over time', '/explore', async (page) => {
+onPage('how many flows there were, over time', '/', async (page) => {
   const counted = await page.evaluate(async () => {
     const ds = window.weir.sources.instance('flows');
     const query = {
@@ -27,7 +27,7 @@ onPage('how many flows there were, over time', '/explore', async (page) => {
   assert.equal(Math.round(counted.flows), flows.filter((f) => f.dport === 22).length);
 });
 
-onPage("a flow's context: flows between the same hosts, before and after", '/explore', async (page) => {
+onPage("a flow's context: flows between the same hosts, before and after", '/', async (page) => {
   const lines = await frame(page, {
     show: 'flows',
     format: 'logs',

@@ -36,7 +36,7 @@ for (const [uid, port] of [
   ['flows', weirPort],
   ['direct', directPort],
 ]) {
-  onPage(`${uid}: names are text in tables, graphs, lines and graphs of nodes`, '/explore', async (page) => {
+  onPage(`${uid}: names are text in tables, graphs, lines and graphs of nodes`, '/', async (page) => {
     await send(port);
     const where = 'src ip 172.23.0.1';
     const top = { show: 'top', by: ['user'], metrics: ['bytes'], limit: 20, where };

@@ -50,19 +50,19 @@ onPage(
   }
 );
 
-onPage('direct: findings are a collector’s', '/explore', async (page) => {
+onPage('direct: findings are a collector’s', '/', async (page) => {
   const f = await frame(page, { show: 'findings' }, { uid: 'direct' });
   assert.equal(f.length, 0);
   assert.match(f.meta.notices[0].text, /collector/);
 });
 
 for (const uid of ['flows', 'direct']) {
-  onPage(`${uid}: exporters`, '/explore', async (page) => {
+  onPage(`${uid}: exporters`, '/', async (page) => {
     const f = await frame(page, { show: 'exporters' }, { uid });
     assert.deepEqual([column(f, 'address'), column(f, 'flows')], [['127.0.0.1'], [flows.length]]);
   });
 
-  onPage(`${uid}: a heatmap`, '/explore', async (page) => {
+  onPage(`${uid}: a heatmap`, '/', async (page) => {
     const f = await frame(page, { show: 'series', by: ['src as'], metrics: ['bytes'], format: 'heatmap' }, { uid });
     assert.equal(f.meta.type, 'heatmap-rows');
     const want = sums(flows, (one) => String(one.srcAs));
@@ -78,7 +78,7 @@ for (const uid of ['flows', 'direct']) {
   });
 }
 
-onPage('a map has countries first', '/explore', async (page) => {
+onPage('a map has countries first', '/', async (page) => {
   const f = await frame(page, {
     show: 'top',
     by: ['proto', 'dst country'],

@@ -118,7 +118,7 @@ const channel = (page) =>
     return (await answer.json()).results.A.frames[0].schema.meta.channel;
   });
 
-onPage('a channel is of its organisation, known, and nobody writes to it', '/explore', async (page) => {
+onPage('a channel is of its organisation, known, and nobody writes to it', '/', async (page) => {
   const own = await channel(page);
   const [scope, stream, ...path] = own.split('/');
   assert.deepEqual([scope, stream, ...path.slice(0, 2)], ['ds', 'flows', 'tail', '1']);
@@ -144,7 +144,7 @@ onPage('a channel is of its organisation, known, and nobody writes to it', '/exp
   assert.equal(written.status, 403);
 });
 
-onPage('a refusal is shown', '/explore', async (page) => {
+onPage('a refusal is shown', '/', async (page) => {
   const told = await page.evaluate(
     () =>
       new Promise((resolve) => {

@@ -15,7 +15,7 @@ const pairs = sums(flows, (f) => `${f.srcAs} ${f.dstAs}`);
 const rows = (f, keys, value) => column(f, value).map((v, i) => [keys.map((key) => column(f, key)[i]).join(' '), v]);
 
 for (const uid of ['flows', 'direct']) {
-  const on = (what, steps) => onPage(`${uid}: ${what}`, '/explore', steps);
+  const on = (what, steps) => onPage(`${uid}: ${what}`, '/', steps);
 
   on('top', async (page) => {
     const f = await frame(page, { show: 'top', by: ['dst port'], metrics: ['bytes'], limit: 3 }, { uid });
