@@ -368,6 +368,9 @@ test('queries have a text', () => {
   expect(datasource.getQueryDisplayText({ refId: 'A', show: 'findings' })).toBe('findings');
   expect(datasource.getQueryDisplayText({ refId: 'A', question: 'top src' })).toBe('top src');
   expect(datasource.getQueryDisplayText({ refId: 'A', show: 'series', by: ['src as'] })).toBe('series src as');
+  const provisioned = { refId: 'A', show: 'top', by: null, metrics: null } as unknown as WeirQuery;
+  expect(datasource.getQueryDisplayText(provisioned)).toBe('top');
+  expect(datasource.targetContainsTemplate(provisioned)).toBe(false);
 });
 
 test('annotations are findings unless they are told otherwise', () => {

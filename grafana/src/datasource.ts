@@ -39,6 +39,7 @@ import { addFilter, hasFilter, toggleFilter } from './filters';
 import { interpolate, unfold } from './interpolate';
 import { Fields } from './language/fields';
 import { editorOf, isOwn, questionOf } from './language/question';
+import { readStored } from './stored';
 import { contextQuery, contextRange, supplementary, supplementaryRequest } from './supplement';
 import { Exporter, FieldInfo, Verdict, WeirOptions, WeirQuery } from './types';
 import { mostValues, WeirVariables } from './variables';
@@ -98,7 +99,8 @@ export class WeirDatasource
     return !query.hide && (editorOf(query) === 'builder' || Boolean(query.question?.trim()));
   }
 
-  getQueryDisplayText(query: WeirQuery): string {
+  getQueryDisplayText(stored: WeirQuery): string {
+    const query = readStored(stored);
     return isOwn(query.show) && !query.question ? query.show : query.question || questionOf(query);
   }
 
@@ -128,7 +130,8 @@ export class WeirDatasource
     return queries.map((q) => unfold({ ...interpolate(q, scopedVars), datasource: this.getRef() }, filters ?? []));
   }
 
-  targetContainsTemplate({ question, where, by = [] }: WeirQuery): boolean {
+  targetContainsTemplate(stored: WeirQuery): boolean {
+    const { question, where, by = [] } = readStored(stored);
     return [question, where, ...by].some(
       (text) => text && getTemplateSrv().containsTemplate(text.replace(/\$__\w+/g, ''))
     );

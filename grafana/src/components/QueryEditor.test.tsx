@@ -56,6 +56,27 @@ describe('the builder', () => {
     expect(question()).toBe('series 10 src ip by bits');
   });
 
+  it('leaves a query of the first kind as it is until somebody changes it', async () => {
+    const old = { refId: 'A', type: 'top', metric: 'bits', groupBy: ['SrcAS'], limit: 5 };
+    const { last, question } = await edit(old as Partial<WeirQuery>);
+    expect(question()).toBe('top 5 SrcAS by bits');
+    expect(last()).toEqual(old);
+    choose('Show', 'series');
+    expect(last()).toEqual({
+      refId: 'A',
+      editor: 'builder',
+      show: 'series',
+      by: ['SrcAS'],
+      metrics: ['bits'],
+      limit: 5,
+    });
+  });
+
+  it('shows what files for provisioning leave empty', async () => {
+    const { question } = await edit({ show: 'top', by: null, metrics: null, where: null } as unknown as WeirQuery);
+    expect(question()).toBe('top');
+  });
+
   it('makes a question by hand', async () => {
     const { user, last, run, question } = await edit({ show: 'series', by: ['src ip'], metrics: ['bits'] });
     choose('Show', 'top');

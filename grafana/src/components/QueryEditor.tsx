@@ -6,6 +6,7 @@ import React, { useEffect, useRef, useState } from 'react';
 import { formatChoices } from '../builder';
 import type { WeirDatasource } from '../datasource';
 import { editorOf, isOwn, questionOf, showOf } from '../language/question';
+import { readStored } from '../stored';
 import { Verdict, WeirOptions, WeirQuery } from '../types';
 import { AdHoc } from './AdHoc';
 import { Builder } from './Builder';
@@ -22,7 +23,8 @@ const editors: Array<{ value: Editor; label: string }> = [
 ];
 
 /** QueryEditor makes a query, in the builder or as text. */
-export function QueryEditor({ query: stored, datasource, range, app, onChange, onRunQuery }: Props) {
+export function QueryEditor({ query: panels, datasource, range, app, onChange, onRunQuery }: Props) {
+  const stored = readStored(panels);
   const { fields, error } = useFields(datasource);
   const editor = editorOf(stored);
   const query: WeirQuery = {
