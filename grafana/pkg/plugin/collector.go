@@ -99,6 +99,9 @@ func (c *collector) problem(w *http.Response) error {
 		} `json:"at"`
 	}
 	text, err := io.ReadAll(io.LimitReader(w.Body, maxError))
+	if to := w.Header.Get("Location"); to != "" && w.StatusCode/100 == 3 {
+		return &problem{w.StatusCode, fmt.Sprintf("%s leads to %.200q: write the URL of the weir itself", c.url, to)}
+	}
 	if err != nil || json.Unmarshal(text, &p) != nil || p.Error == "" {
 		return &problem{w.StatusCode, fmt.Sprintf("%s answers %s: it is no weir", c.url, w.Status)}
 	}
@@ -247,7 +250,7 @@ func newCollector(ctx context.Context, s Settings, d backend.DataSourceInstanceS
 	if o.Timeouts != nil && o.Timeouts.Timeout > 0 {
 		c.timeout = min(max(o.Timeouts.Timeout, time.Second), mostTimeout)
 	}
-	if c.http, err = httpclient.New(o); err != nil {
+	if c.http, err = newClient(o); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	times := httpclient.DefaultTimeoutOptions
@@ -256,10 +259,21 @@ func newCollector(ctx context.Context, s Settings, d backend.DataSourceInstanceS
 	}
 	times.Timeout = 0
 	o.Timeouts = &times
-	if c.streams, err = httpclient.New(o); err != nil {
+	if c.streams, err = newClient(o); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	return c, nil
+}
+
+// newClient makes a client that asks where the settings say and nowhere else: a weir
+// leads to no other address, and whoever answers in its place doesn't choose what this
+// machine asks.
+func newClient(o httpclient.Options) (*http.Client, error) {
+	c, err := httpclient.New(o)
+	if err == nil {
+		c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	return c, err
 }
 
 // How long weir may take for an answer: what it takes by itself, and the most that it
