@@ -122,12 +122,14 @@ describe('ad-hoc filters and group-by variables', () => {
       { key: 'app_name', operator: '=~', value: '^a b' },
       { key: 'bytes', operator: '>', value: '1k' },
       { key: 'user', operator: '=', value: `"'` },
+      { key: 'dst_port', operator: '=~', value: '^(80|443)$' }, // which is no pattern there
+      { key: 'src_addr', operator: '!~', value: '10.0.0.1' },
     ];
     const [query] = datasource.interpolateVariablesInQueries([{ refId: 'A', where: 'port 1 or port 2' }], {}, all);
     expect(query.where).toBe(
       '(port 1 or port 2) and src_addr = 10.0.0.1 and dst_port in [80 443] and proto != icmp and not src_as exists and app_name ~ "^a b" and bytes > 1k'
     );
-    expect(query.adhoc).toEqual([all[6]]);
+    expect(query.adhoc).toEqual(all.slice(6));
     expect(query.datasource).toEqual({ type: 'weir-flows-datasource', uid: 'weir' });
     const [text] = datasource.interpolateVariablesInQueries([{ refId: 'A', question: 'top src' }], {}, filters);
     expect(text.question).toBe('top src where src_addr = 10.0.0.1');

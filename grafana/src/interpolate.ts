@@ -83,6 +83,12 @@ export function interpolate(query: WeirQuery, scopedVars: ScopedVars): WeirQuery
   return out;
 }
 
+/**
+ * A pattern that has nothing but values. Of a field that is no text it means one of them:
+ * the backend, which knows the field, takes it as it is.
+ */
+const alternatives = /^\^?\(?(\?:)?[\w.:/\\-]+(\|[\w.:/\\-]+)*\)?\$?$/;
+
 /** adhocTerm writes an ad-hoc filter as a term; undefined: no filter can say that. */
 export function adhocTerm({ key, operator, value, values }: AdHocVariableFilter): string | undefined {
   try {
@@ -100,7 +106,7 @@ export function adhocTerm({ key, operator, value, values }: AdHocVariableFilter)
       }
       case '=~':
       case '!~':
-        return `${key} ${operator === '=~' ? '~' : '!~'} ${quote(value)}`;
+        return alternatives.test(value) ? undefined : `${key} ${operator === '=~' ? '~' : '!~'} ${quote(value)}`;
       case '<':
       case '>':
         return `${key} ${operator} ${quote(value)}`;
