@@ -81,7 +81,11 @@ func (a *asked) lineLinks(t *answer, l query.Line, uid string) []data.DataLink {
 			break
 		}
 		if c.Field != "" && c.Kind != query.TimeCell {
-			terms = append(terms, term{Key: c.Field, Operator: "=", Value: keyOf(t.Rows[l.Row][n])})
+			value := keyOf(t.Rows[l.Row][n])
+			if strings.Contains(value, "$") || strings.Contains(value, "[[") {
+				return nil // Grafana would read a variable there, and exporters choose names
+			}
+			terms = append(terms, term{Key: c.Field, Operator: "=", Value: value})
 		}
 	}
 	return a.linkTo("Its flows", uid, terms...)

@@ -8,7 +8,9 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
+	"github.com/weirflow/weir/shared/flow"
 	"github.com/weirflow/weir/shared/query"
+	"github.com/weirflow/weir/shared/query/engine"
 )
 
 // follow is what Explore asks behind an internal link: macros are replaced in the
@@ -168,6 +170,32 @@ func TestLinksQuote(t *testing.T) {
 	}
 	if linkOf("src ip", "") != nil {
 		t.Error("a link to no datasource")
+	}
+}
+
+// A line whose name has what Grafana takes for a variable has no link: there is no way
+// to write it in one.
+func TestLinksOfVariables(t *testing.T) {
+	b := &flow.Batch{}
+	names := []string{"a $ b", "$exporter", "${x}", "[[x]]", "plain"}
+	for _, name := range names {
+		b.Flows = append(b.Flows, flow.Flow{
+			Set: flow.SetOf(flow.FieldStart, flow.FieldEnd, flow.FieldBytes, flow.FieldAppName), Start: noon.UnixNano(), End: noon.UnixNano(), Bytes: 1,
+			AppName: b.Strings.Intern([]byte(name)),
+		})
+	}
+	w := engine.NewWindow(engine.MinLimit, noon)
+	if err := w.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	x := answerOf(t, w.View(), `{"show":"series","by":["app_name"]}`)[0]
+	if len(x.Fields) != 1+len(names) {
+		t.Fatal(shown(x))
+	}
+	for _, f := range x.Fields[1:] {
+		if name := f.Labels["app_name"]; (f.Config.Links != nil) != (name == "plain") {
+			t.Errorf("%s: %+v", name, f.Config.Links)
+		}
 	}
 }
 
