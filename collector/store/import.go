@@ -8,13 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
+	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
 )
 
@@ -135,7 +133,7 @@ func readJSON(b *flow.Batch, line []byte) error {
 		if !ok || v == nil {
 			continue
 		}
-		if err := setText(b, &f, x, fmt.Sprint(v)); err != nil {
+		if err := encode.SetText(b, &f, x, fmt.Sprint(v)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -143,53 +141,5 @@ func readJSON(b *flow.Batch, line []byte) error {
 		return errors.New("it has no column that weir knows: is it of the profile flat?")
 	}
 	b.Flows = append(b.Flows, f)
-	return nil
-}
-
-// setText sets column x of f to what a text says.
-func setText(b *flow.Batch, f *flow.Flow, x flow.Field, text string) error {
-	var v uint64
-	switch info := &flow.Fields[x]; info.Kind {
-	case flow.KindAddr:
-		a, err := netip.ParseAddr(text)
-		if err != nil {
-			return err
-		}
-		*f.Addr(x) = flow.AddrFrom(a)
-		f.Set.Add(x)
-		return nil
-	case flow.KindStr:
-		v = uint64(b.Strings.Intern([]byte(text)))
-	case flow.KindTime:
-		ns, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return err
-		}
-		v = uint64(ns)
-	case flow.KindMAC:
-		m, err := net.ParseMAC(text)
-		if err != nil || len(m) != 6 {
-			return fmt.Errorf("%q is no MAC address", text)
-		}
-		for _, o := range m {
-			v = v<<8 | uint64(o)
-		}
-	case flow.KindApp:
-		engine, selector, ok := strings.Cut(text, ":")
-		e, err := strconv.ParseUint(engine, 10, 8)
-		n, err2 := strconv.ParseUint(selector, 10, 56)
-		if !ok || err != nil || err2 != nil {
-			return fmt.Errorf("%q is no application: write engine:selector", text)
-		}
-		v = e<<56 | n
-	default:
-		n, err := strconv.ParseUint(text, 10, 8*int(info.Size))
-		if err != nil {
-			return err
-		}
-		v = n
-	}
-	f.SetUint(x, v)
-	f.Set.Add(x)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
 )
 
@@ -134,7 +135,7 @@ func fromNfdump(b *flow.Batch, v map[string]any) (f flow.Flow, ok bool, err erro
 			if !known {
 				continue
 			}
-			if err := setText(b, &f, x, text); err != nil {
+			if err := encode.SetText(b, &f, x, text); err != nil {
 				return f, false, fmt.Errorf("%s: %w", name, err)
 			}
 		}

@@ -209,39 +209,18 @@ func readKey(k Kind, s string) (uint64, error) {
 	case Span:
 		return readSpan(s)
 	case MAC:
-		x, ok := readMAC(s)
+		x, ok := flow.ParseMAC(s)
 		if !ok {
 			return 0, fmt.Errorf("%s is no MAC address: write it as 00:00:5e:00:53:01", quoted(s))
 		}
-		return x, nil
+		return uint64(x), nil
 	}
 	// App
-	engine, selector, ok := strings.Cut(s, ":")
-	e, err := strconv.ParseUint(engine, 10, 8)
-	x, err2 := strconv.ParseUint(selector, 10, 56)
-	if !ok || err != nil || err2 != nil {
+	x, ok := flow.ParseApp(s)
+	if !ok {
 		return 0, fmt.Errorf("%s is no application: write engine:selector, as 3:53", quoted(s))
 	}
-	return e<<56 | x, nil
-}
-
-// readMAC reads 00:00:5e:00:53:01, 00-00-5e-00-53-01 and 0000.5e00.5301.
-func readMAC(s string) (uint64, bool) {
-	sign, each := ":", 2
-	switch {
-	case strings.Contains(s, "-"):
-		sign = "-"
-	case strings.Contains(s, "."):
-		sign, each = ".", 4
-	}
-	parts := strings.Split(s, sign)
-	for _, p := range parts {
-		if len(p) != each {
-			return 0, false
-		}
-	}
-	x, err := strconv.ParseUint(strings.Join(parts, ""), 16, 64)
-	return x, err == nil && len(parts)*each == 12
+	return x, nil
 }
 
 // FloatKey returns a number whose order among others is that of x: negative

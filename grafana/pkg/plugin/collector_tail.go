@@ -8,13 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strconv"
-	"strings"
 
+	"github.com/weirflow/weir/shared/encode"
 	"github.com/weirflow/weir/shared/flow"
 )
 
@@ -100,53 +97,8 @@ func setColumn(b *flow.Batch, f *flow.Flow, x flow.Field, v json.RawMessage) err
 			return err
 		}
 	}
-	var n uint64
-	var err error
-	switch flow.Fields[x].Kind {
-	case flow.KindAddr:
-		a, err := netip.ParseAddr(text)
-		if err != nil {
-			return errValue
-		}
-		*f.Addr(x) = flow.AddrFrom(a)
-		f.Set.Add(x)
-		return nil
-	case flow.KindStr:
-		if v[0] != '"' {
-			return errValue
-		}
-		n = uint64(b.Strings.Intern([]byte(text)))
-	case flow.KindMAC:
-		m, err := net.ParseMAC(text)
-		if err != nil || len(m) != 6 {
-			return errValue
-		}
-		for _, octet := range m {
-			n = n<<8 | uint64(octet)
-		}
-	case flow.KindApp:
-		high, low, _ := strings.Cut(text, ":")
-		engine, err := strconv.ParseUint(high, 10, 8)
-		if err != nil {
-			return errValue
-		}
-		if n, err = strconv.ParseUint(low, 10, 56); err != nil {
-			return errValue
-		}
-		n |= engine << 56
-	case flow.KindTime:
-		var t int64
-		t, err = strconv.ParseInt(text, 10, 64)
-		n = uint64(t)
-	default:
-		n, err = strconv.ParseUint(text, 10, 64)
-	}
-	if err != nil {
+	if flow.Fields[x].Kind == flow.KindStr && v[0] != '"' || encode.SetText(b, f, x, text) != nil {
 		return errValue
 	}
-	if f.SetUint(x, n); f.Uint(x) != n {
-		return errValue
-	}
-	f.Set.Add(x)
 	return nil
 }
