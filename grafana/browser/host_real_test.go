@@ -14,12 +14,14 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+
+	"github.com/weirflow/weir/grafana/drive"
 )
 
 // A host serves what Grafana's server does for a datasource: the plugin's files, its
 // settings, queries, health, resources and Live.
 type host struct {
-	plugin  *plugin
+	plugin  *drive.Plugin
 	sources *datasources
 	live    *live
 	grafana string // the folder
@@ -144,7 +146,7 @@ func (h *host) save(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *host) health(w http.ResponseWriter, r *http.Request, s datasource) {
-	a, err := h.plugin.diagnostics.CheckHealth(r.Context(), &pluginv2.CheckHealthRequest{PluginContext: s.context()})
+	a, err := h.plugin.Diagnostics.CheckHealth(r.Context(), &pluginv2.CheckHealthRequest{PluginContext: s.context()})
 	if err != nil {
 		answer(w, http.StatusInternalServerError, map[string]string{"message": "Plugin health check failed"})
 		return
@@ -174,7 +176,7 @@ func (h *host) resource(w http.ResponseWriter, r *http.Request, s datasource) {
 	for name, values := range r.Header {
 		headers[name] = &pluginv2.StringList{Values: values}
 	}
-	from, err := h.plugin.resource.CallResource(r.Context(), &pluginv2.CallResourceRequest{
+	from, err := h.plugin.Resource.CallResource(r.Context(), &pluginv2.CallResourceRequest{
 		PluginContext: s.context(), Path: path, Method: r.Method, Url: url, Headers: headers, Body: body,
 	})
 	for first := true; err == nil; first = false {
@@ -243,7 +245,7 @@ func (h *host) query(w http.ResponseWriter, r *http.Request) {
 	}
 	p := backend.ToProto().QueryDataRequest(q)
 	p.PluginContext = s.context()
-	a, err := h.plugin.data.QueryData(r.Context(), p)
+	a, err := h.plugin.Data.QueryData(r.Context(), p)
 	if err != nil {
 		if r.Context().Err() == nil {
 			answer(w, http.StatusInternalServerError, map[string]string{"message": "Query data error", "error": err.Error()})

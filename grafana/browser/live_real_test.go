@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+
+	"github.com/weirflow/weir/grafana/drive"
 )
 
 // A live is Grafana's Live for the channels of datasources: all who subscribe to a
@@ -19,7 +21,7 @@ import (
 // and begins anew when the datasource's settings change. Grafana has a websocket;
 // here each channel is an event stream.
 type live struct {
-	plugin  *plugin
+	plugin  *drive.Plugin
 	sources *datasources
 
 	mu   sync.Mutex
@@ -53,7 +55,7 @@ func (l *live) serve(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusNotFound, "not found")
 		return
 	}
-	a, err := l.plugin.stream.SubscribeStream(r.Context(), &pluginv2.SubscribeStreamRequest{PluginContext: s.context(), Path: c.path, Data: []byte(r.URL.Query().Get("data"))})
+	a, err := l.plugin.Stream.SubscribeStream(r.Context(), &pluginv2.SubscribeStreamRequest{PluginContext: s.context(), Path: c.path, Data: []byte(r.URL.Query().Get("data"))})
 	switch {
 	case err != nil:
 		fail(http.StatusInternalServerError, err.Error())
@@ -138,7 +140,7 @@ func (l *live) receive(ctx context.Context, c channel, x *run) {
 	if !ok {
 		return
 	}
-	from, err := l.plugin.stream.RunStream(ctx, &pluginv2.RunStreamRequest{PluginContext: s.context(), Path: c.path})
+	from, err := l.plugin.Stream.RunStream(ctx, &pluginv2.RunStreamRequest{PluginContext: s.context(), Path: c.path})
 	if err != nil {
 		return
 	}
@@ -166,7 +168,7 @@ func (l *live) publish(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, map[string]string{"message": "not found"})
 		return
 	}
-	a, err := l.plugin.stream.PublishStream(r.Context(), &pluginv2.PublishStreamRequest{PluginContext: s.context(), Path: r.PathValue("path"), Data: []byte("{}")})
+	a, err := l.plugin.Stream.PublishStream(r.Context(), &pluginv2.PublishStreamRequest{PluginContext: s.context(), Path: r.PathValue("path"), Data: []byte("{}")})
 	switch {
 	case err != nil:
 		answer(w, http.StatusInternalServerError, map[string]string{"message": err.Error()})

@@ -9,62 +9,29 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
 	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
+
+	"github.com/weirflow/weir/grafana/drive"
 )
 
-// A plugin is the backend's binary, driven over gRPC.
-type plugin struct {
-	data        grpcplugin.DataClient
-	diagnostics grpcplugin.DiagnosticsClient
-	resource    grpcplugin.ResourceClient
-	stream      grpcplugin.StreamClient
-}
-
-// startPlugin starts the binary as Grafana does: nothing of our environment reaches
-// it but what Grafana passes on.
-func startPlugin(t *testing.T, binary string) *plugin {
+// startPlugin starts the backend's binary as Grafana does: nothing of our environment
+// reaches it but what Grafana passes on.
+func startPlugin(t *testing.T, binary string) *drive.Plugin {
 	t.Helper()
 	var log screen
 	cmd := exec.Command(binary)
 	cmd.Env = []string{"GF_VERSION=13.1.1", "GF_EDITION=oss", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}
-	c := goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig: goplugin.HandshakeConfig{
-			ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey, MagicCookieValue: grpcplugin.MagicCookieValue,
-		},
-		VersionedPlugins: map[int]goplugin.PluginSet{grpcplugin.ProtocolVersion: {
-			"data": &grpcplugin.DataGRPCPlugin{}, "diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{},
-			"resource": &grpcplugin.ResourceGRPCPlugin{}, "stream": &grpcplugin.StreamGRPCPlugin{},
-		}},
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		Cmd:              cmd,
-		SkipHostEnv:      true,
-		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: &log}),
-	})
+	p, err := drive.StartCommand(cmd, hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: &log}))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
 	t.Cleanup(func() {
-		c.Kill()
+		p.Kill()
 		if t.Failed() {
 			t.Logf("the plugin's log:\n%s", log.String())
 		}
 	})
-	rpc, err := c.Client()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
-	}
-	dispense := func(name string) any {
-		raw, err := rpc.Dispense(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return raw
-	}
-	return &plugin{
-		data:        dispense("data").(grpcplugin.DataClient),
-		diagnostics: dispense("diagnostics").(grpcplugin.DiagnosticsClient),
-		resource:    dispense("resource").(grpcplugin.ResourceClient),
-		stream:      dispense("stream").(grpcplugin.StreamClient),
-	}
+	return p
 }
 
 // A screen keeps what a process writes.

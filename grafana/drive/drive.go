@@ -31,12 +31,13 @@ func Build(dir string) (bin string, err error) {
 	return bin, nil
 }
 
-// A Plugin is a running one. Any number of goroutines may use it at once.
+// A Plugin is a running one: its services, as they are, and what asks them in the SDK's
+// words. Any number of goroutines may use it at once.
 type Plugin struct {
-	data        grpcplugin.DataClient
-	diagnostics grpcplugin.DiagnosticsClient
-	resource    grpcplugin.ResourceClient
-	stream      grpcplugin.StreamClient
+	Data        grpcplugin.DataClient
+	Diagnostics grpcplugin.DiagnosticsClient
+	Resource    grpcplugin.ResourceClient
+	Stream      grpcplugin.StreamClient
 
 	client  *goplugin.Client
 	process *os.Process
@@ -44,9 +45,15 @@ type Plugin struct {
 
 // Start runs the binary. env is beside what the caller's environment has, as
 // GF_PLUGIN_LISTEN=….
-func Start(bin string, env ...string) (_ *Plugin, err error) {
+func Start(bin string, env ...string) (*Plugin, error) {
 	cmd := exec.Command(bin)
 	cmd.Env = append(os.Environ(), env...)
+	return StartCommand(cmd, hclog.NewNullLogger())
+}
+
+// StartCommand runs cmd, in whose environment is what cmd says. log gets what the plugin
+// writes.
+func StartCommand(cmd *exec.Cmd, log hclog.Logger) (_ *Plugin, err error) {
 	c := goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
 			ProtocolVersion: grpcplugin.ProtocolVersion, MagicCookieKey: grpcplugin.MagicCookieKey, MagicCookieValue: grpcplugin.MagicCookieValue,
@@ -57,7 +64,8 @@ func Start(bin string, env ...string) (_ *Plugin, err error) {
 		}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		Cmd:              cmd,
-		Logger:           hclog.NewNullLogger(),
+		SkipHostEnv:      true, // cmd has it
+		Logger:           log,
 	})
 	defer func() {
 		if err != nil {
@@ -73,10 +81,10 @@ func Start(bin string, env ...string) (_ *Plugin, err error) {
 	}
 	p := &Plugin{client: c, process: cmd.Process}
 	for name, set := range map[string]func(any) bool{
-		"data":        func(x any) (ok bool) { p.data, ok = x.(grpcplugin.DataClient); return ok },
-		"diagnostics": func(x any) (ok bool) { p.diagnostics, ok = x.(grpcplugin.DiagnosticsClient); return ok },
-		"resource":    func(x any) (ok bool) { p.resource, ok = x.(grpcplugin.ResourceClient); return ok },
-		"stream":      func(x any) (ok bool) { p.stream, ok = x.(grpcplugin.StreamClient); return ok },
+		"data":        func(x any) (ok bool) { p.Data, ok = x.(grpcplugin.DataClient); return ok },
+		"diagnostics": func(x any) (ok bool) { p.Diagnostics, ok = x.(grpcplugin.DiagnosticsClient); return ok },
+		"resource":    func(x any) (ok bool) { p.Resource, ok = x.(grpcplugin.ResourceClient); return ok },
+		"stream":      func(x any) (ok bool) { p.Stream, ok = x.(grpcplugin.StreamClient); return ok },
 	} {
 		x, err := rpc.Dispense(name)
 		if err != nil {
@@ -97,7 +105,7 @@ func (p *Plugin) PID() int { return p.process.Pid }
 
 // QueryData asks a panel's questions.
 func (p *Plugin) QueryData(ctx context.Context, r *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
-	x, err := p.data.QueryData(ctx, backend.ToProto().QueryDataRequest(r))
+	x, err := p.Data.QueryData(ctx, backend.ToProto().QueryDataRequest(r))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +114,7 @@ func (p *Plugin) QueryData(ctx context.Context, r *backend.QueryDataRequest) (*b
 
 // CheckHealth is what "Save & test" asks.
 func (p *Plugin) CheckHealth(ctx context.Context, r *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
-	x, err := p.diagnostics.CheckHealth(ctx, &pluginv2.CheckHealthRequest{PluginContext: backend.ToProto().PluginContext(r.PluginContext)})
+	x, err := p.Diagnostics.CheckHealth(ctx, &pluginv2.CheckHealthRequest{PluginContext: backend.ToProto().PluginContext(r.PluginContext)})
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +123,7 @@ func (p *Plugin) CheckHealth(ctx context.Context, r *backend.CheckHealthRequest)
 
 // Metrics are the plugin's own, in Prometheus's form.
 func (p *Plugin) Metrics(ctx context.Context) (string, error) {
-	x, err := p.diagnostics.CollectMetrics(ctx, &pluginv2.CollectMetricsRequest{})
+	x, err := p.Diagnostics.CollectMetrics(ctx, &pluginv2.CollectMetricsRequest{})
 	if err != nil {
 		return "", err
 	}
@@ -124,7 +132,7 @@ func (p *Plugin) Metrics(ctx context.Context) (string, error) {
 
 // Call asks for a resource.
 func (p *Plugin) Call(ctx context.Context, r *backend.CallResourceRequest) (status int, body []byte, err error) {
-	s, err := p.resource.CallResource(ctx, backend.ToProto().CallResourceRequest(r))
+	s, err := p.Resource.CallResource(ctx, backend.ToProto().CallResourceRequest(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -145,7 +153,7 @@ func (p *Plugin) Call(ctx context.Context, r *backend.CallResourceRequest) (stat
 
 // Subscribe asks whether somebody may watch a channel.
 func (p *Plugin) Subscribe(ctx context.Context, r *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
-	x, err := p.stream.SubscribeStream(ctx, backend.ToProto().SubscribeStreamRequest(r))
+	x, err := p.Stream.SubscribeStream(ctx, backend.ToProto().SubscribeStreamRequest(r))
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +162,7 @@ func (p *Plugin) Subscribe(ctx context.Context, r *backend.SubscribeStreamReques
 
 // Publish asks whether somebody may write to a channel.
 func (p *Plugin) Publish(ctx context.Context, r *backend.PublishStreamRequest) (*backend.PublishStreamResponse, error) {
-	x, err := p.stream.PublishStream(ctx, backend.ToProto().PublishStreamRequest(r))
+	x, err := p.Stream.PublishStream(ctx, backend.ToProto().PublishStreamRequest(r))
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +171,7 @@ func (p *Plugin) Publish(ctx context.Context, r *backend.PublishStreamRequest) (
 
 // Run begins a stream, which ends with ctx.
 func (p *Plugin) Run(ctx context.Context, r *backend.RunStreamRequest) (*Stream, error) {
-	x, err := p.stream.RunStream(ctx, backend.ToProto().RunStreamRequest(r))
+	x, err := p.Stream.RunStream(ctx, backend.ToProto().RunStreamRequest(r))
 	if err != nil {
 		return nil, err
 	}
